@@ -1,0 +1,120 @@
+"""Files that are whole or absent: atomic writes, safe reads, fingerprints.
+
+Every file is written to a temporary neighbour, flushed to the disk and renamed over its name, so a
+reader (or a run that is killed) sees the old file or the new one and never half of either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from methodic.errors import InputError
+
+
+def write_with(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a temporary file, then put it in ``path``'s place in one rename.
+
+    Raises:
+        InputError: the folder can't be written, or the disk is full; ``path`` is unharmed.
+    """
+    with _explained(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` whole or not at all."""
+    write_with(path, lambda temporary: temporary.write_bytes(content))
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write ``content`` as UTF-8, whole or not at all."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as JSON; non-finite numbers are refused, since JSON has none."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, what: str, limit: int = 256 * 2**20) -> Any:
+    """Read a JSON document of at most ``limit`` bytes.
+
+    Args:
+        path: the file.
+        what: what the file is for the user, as "plan" or "record"; stands in the error.
+        limit: refuse anything longer, in bytes.
+
+    Raises:
+        InputError: missing, unreadable, too long, or not JSON.
+    """
+    try:
+        if path.stat().st_size > limit:
+            raise InputError(f"{path}: too long for a {what}", accepted=f"at most {limit} bytes")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such {what}") from None
+    except OSError as error:
+        raise InputError(f"{path}: the {what} can't be read", found=error.strerror) from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"{path}: this {what} is damaged (not JSON)",
+            found=str(error),
+            advice="Restore the file from a copy, or start a new run.",
+        ) from None
+
+
+def fingerprint(*parts: bytes | str) -> str:
+    """A short SHA-256 over ``parts``, each with its length, so that no two lists collide."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()[:16]
+
+
+def file_hash(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_folder(path: Path) -> None:
+    """Make ``path`` and its parents; a clear error where that isn't allowed."""
+    with _explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{path}: can't be written",
+            found=error.strerror or error,
+            advice="Choose a folder that you may write to and that has room (--out FOLDER).",
+        ) from None
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,181 @@
+"""What will run, frozen before it runs; and the records of what did.
+
+Both are plain, typed values that round-trip through JSON; nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from methodic.recipes.types import Recipe
+
+FORMAT = 1
+"""Version of plan.json and of the records; a newer one is refused."""
+
+Task = Literal["binary", "multiclass", "regression"]
+Phase = Literal["screen", "confirm", "train"]
+
+
+class Value(BaseModel):
+    """Base of plans and records: immutable, unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DataFacts(Value):
+    """What a plan needs to know about the data, and what ties it to them."""
+
+    name: str
+    source: str | None  # where to read them again; None for data that live in memory
+    fingerprint: str
+    task: Task
+    target: str
+    classes: tuple[str, ...]  # names, empty for regression
+    rows: tuple[int, int, int]  # training, validation, test
+    numeric: int  # encoded columns
+    categorical: int
+    split_seed: int
+
+
+class Machine(Value):
+    """Choices made by measuring, before the plan was frozen."""
+
+    device: str
+    capability: str  # of the processor, e.g. AVX512
+    torch: str
+    workers: int
+    threads: int  # per worker
+    compiled: bool = False
+    precision: Literal["float32"] = "float32"
+
+
+class Contender(Value):
+    """A recipe in the comparison, every default written out; its lr may be a range."""
+
+    recipe: Recipe
+    settings: tuple[dict[str, float], ...]  # path → number, one per point of the screening grid
+    batch: tuple[int, ...]  # rows of a batch, by stage
+    steps: tuple[int, ...]  # optimizer steps, by stage
+    milliseconds: float  # measured, one step of one screening cohort
+
+
+class Member(Value):
+    """One model in training: one recipe with concrete numbers and one seed."""
+
+    recipe: str
+    setting: int  # index into Contender.settings
+    seed: int
+
+
+class Unit(Value):
+    """A cohort as a unit of work: members of one shape that train together."""
+
+    id: str
+    phase: Phase
+    block: int  # blocks of seeds are dropped whole, for every method alike
+    members: tuple[Member, ...]
+    steps: tuple[int, ...]  # by stage
+    evaluate: tuple[int, ...]  # optimizer steps after which validation rows are scored
+    predict_test: bool = False
+
+
+class BaselinePlan(Value):
+    """An honest rival of another kind."""
+
+    kind: Literal["constant", "linear", "gradient_boosting"]
+    iterations: int = 0  # gradient boosting: at most so many trees (per class)
+
+
+class ConfirmPlan(Value):
+    """How the finalists will be chosen and confirmed."""
+
+    finalists: int  # at most so many, the winner of the screening included
+    simplest: str  # this recipe is confirmed too
+    seeds: tuple[int, ...]
+    block: int  # seeds per block
+    scale: float = 1.0  # steps of confirmation ÷ steps of screening
+
+
+class Amendment(Value):
+    """What was dropped because the machine turned out slower than measured."""
+
+    phase: Phase
+    blocks: tuple[int, ...]
+    reason: str
+
+
+class Plan(Value):
+    """Everything that will run. Running it again gives the same results."""
+
+    format: int = FORMAT
+    command: str
+    data: DataFacts
+    metric: str
+    budget: float | None  # seconds to the verdict
+    machine: Machine
+    contenders: tuple[Contender, ...]
+    baselines: tuple[BaselinePlan, ...]
+    screen: tuple[Unit, ...]
+    confirm: ConfirmPlan
+    notes: tuple[str, ...] = ()  # what the plan decided, in words
+
+
+Status = Literal["finished", "stopped", "diverged"]
+"""finished: all steps; stopped: a stop criterion held; diverged: frozen at its last finite state."""
+
+
+class MemberRecord(Value):
+    """What the training of one member measured."""
+
+    member: Member
+    numbers: dict[str, float]  # path → number, as trained
+    status: Status
+    why: str = ""  # the stop criterion, or when it diverged
+    steps_taken: int
+    batches_seen: int
+    best_step: int  # the step of the weights that were kept
+    validation: dict[str, float | None]  # metric → score of the kept weights; None: not finite
+    seconds: float  # share of the cohort's wall time
+
+
+class CurvePoint(Value):
+    """One evaluation of one member on its way."""
+
+    step: int
+    train_loss: float | None
+    validation_loss: float | None
+    score: float | None
+
+
+class UnitRecord(Value):
+    """What one unit of work measured; RUN/records/<id>.json."""
+
+    format: int = FORMAT
+    unit: Unit
+    members: tuple[MemberRecord, ...]
+    curves: tuple[tuple[CurvePoint, ...], ...]  # by member
+    seconds: float
+    threads: int
+
+
+class BaselineRecord(Value):
+    """What a baseline measured; RUN/records/baseline-<kind>.json."""
+
+    format: int = FORMAT
+    kind: str
+    about: str  # one line: which model, which settings
+    validation: dict[str, float | None]
+    seconds: float
+
+
+class RunState(Value):
+    """How far a run has come; RUN/run.json."""
+
+    format: int = FORMAT
+    status: Literal["running", "interrupted", "finished"]
+    finalists: tuple[str, ...] = ()
+    amendments: tuple[Amendment, ...] = ()
+    seconds: float = 0.0
+    winner: str | None = None
