@@ -118,7 +118,8 @@ class Plan(Value):
     contenders: tuple[Contender, ...]
     baselines: tuple[BaselinePlan, ...]
     screen: tuple[Unit, ...]
-    confirm: ConfirmPlan
+    confirm: ConfirmPlan | None  # None: one method is trained, nothing is compared
+    train: tuple[Unit, ...] = ()
     notes: tuple[str, ...] = ()  # what the plan decided, in words
 
 

@@ -2,12 +2,12 @@
 
 A counter-based hash over 32-bit integers. Integer arithmetic is exact, so the bits are the same on
 every machine and device, whatever the number of threads, members or evaluations. A *site* is a name
-such as "dropout/0": it picks a fixed sequence of counters, and (seed, step) pick the keys with which
+such as "dropout/0": it picks a fixed sequence of counters; (seed, step) pick the keys with which
 these counters are mixed. Adding a site never changes another site's numbers.
 
 Shapes: M members, n numbers.
 
-Source: the mixing function is Chris Wellons' "lowbias32" (hash-prospector, 2018), applied twice with
+Source: the mixing function is Chris Wellons' "lowbias32" (hash-prospector, 2018), twice, with
 independent keys (the second time shortened).
 """
 
@@ -54,12 +54,16 @@ def key(seed: int, *path: int | str) -> int:
         >>> key(0, "order", 3) == key(0, "order", 3), key(0, "order", 3) == key(1, "order", 3)
         (True, False)
     """
+    state = _splitmix(_chain(seed, path))
+    return state - 2**64 if state >= 2**63 else state
+
+
+def _chain(seed: int, path: Sequence[int | str]) -> int:
     state = (seed ^ (seed >> 64)) & (2**64 - 1)
     for part in path:
         number = zlib.crc32(part.encode()) | 1 << 40 if isinstance(part, str) else part
         state = _splitmix(state ^ _splitmix(number & (2**64 - 1)))
-    state = _splitmix(state)
-    return state - 2**64 if state >= 2**63 else state
+    return state
 
 
 def _splitmix(x: int) -> int:
@@ -68,6 +72,14 @@ def _splitmix(x: int) -> int:
     x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & (2**64 - 1)
     x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & (2**64 - 1)
     return x ^ (x >> 31)
+
+
+def _splitmix_array(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """`_splitmix` of each element; unsigned arithmetic wraps around as it should."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 def _signed(x: int) -> int:
@@ -81,6 +93,22 @@ def keys(seeds: Sequence[int], *path: int | str, device: torch.device | None = N
     low = [_signed(each) for each in pairs]
     high = [_signed(each >> 32) for each in pairs]
     return torch.tensor([low, high], dtype=torch.int32, device=device).unsqueeze(-1)
+
+
+def key_table(
+    seeds: Sequence[int],
+    *path: int | str,
+    first: int,
+    count: int,
+    device: torch.device | None = None,
+) -> Tensor:
+    """`keys(seeds, *path, step)` for ``count`` steps from ``first``: int32 [T, 2, M, 1]."""
+    states = np.array([_chain(seed, path) for seed in seeds], dtype=np.uint64)
+    steps = np.arange(first, first + count, dtype=np.uint64)
+    last = _splitmix_array(_splitmix_array(states ^ _splitmix_array(steps)[:, None]))
+    halves = np.stack([last & np.uint64(0xFFFFFFFF), last >> np.uint64(32)], axis=1)
+    signed = np.ascontiguousarray(halves.astype(np.uint32)).view(np.int32)
+    return torch.from_numpy(signed).unsqueeze(-1).to(device)
 
 
 def counters(name: str, n: int, device: torch.device | None = None) -> Tensor:
@@ -116,7 +144,9 @@ def to_normal(bits: Tensor) -> Tensor:
     return torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=-1)
 
 
-Kind = Literal["uniform", "normal"]
+Kind = Literal["uniform", "normal", "short"]
+"""uniform: float32 in [0, 1); normal: float32; short: int16, every value equally likely, two from
+each hash, for decisions such as dropout that need no finer steps than 1/65536."""
 
 
 @dataclass(frozen=True)
@@ -141,14 +171,15 @@ class Draws:
     """
 
     def __init__(self, sites: Mapping[str, Noise], device: torch.device | None = None) -> None:
-        self._plans = [_Group(sites, kind, device) for kind in ("uniform", "normal")]
+        kinds: tuple[Kind, ...] = ("uniform", "normal", "short")
+        self._groups = [_Group(sites, kind, device) for kind in kinds]
 
     def __bool__(self) -> bool:
-        return any(group.slices for group in self._plans)
+        return any(group.slices for group in self._groups)
 
     def __call__(self, two_keys: Tensor) -> dict[str, Tensor]:
         drawn: dict[str, Tensor] = {}
-        for group in self._plans:
+        for group in self._groups:
             if group.slices:
                 drawn.update(group(two_keys))
         return drawn
@@ -159,31 +190,30 @@ class _Group:
 
     def __init__(self, sites: Mapping[str, Noise], kind: Kind, device: torch.device | None) -> None:
         self.kind = kind
-        self.slices: list[tuple[str, int, int, tuple[int, ...]]] = []
-        block = _BLOCK if kind == "uniform" else 2 * _BLOCK
+        self.slices: list[tuple[str, int, int, int, tuple[int, ...]]] = []
         pieces, start = [], 0
         for name, noise in sites.items():
-            if noise.kind != kind:
-                continue
-            n = math.prod(noise.shape)
-            self.slices.append((name, start, n, noise.shape))
-            pieces.append(counters(name, n + -n % block, device))
-            start += pieces[-1].numel()
+            if noise.kind == kind:
+                n = math.prod(noise.shape)
+                hashes = (n + 1) // 2 if kind == "short" else n
+                padded = hashes + -hashes % (2 * _BLOCK)
+                self.slices.append((name, start, padded, n, noise.shape))
+                pieces.append(counters(name, padded, device))
+                start += padded
         self.base = torch.cat(pieces) if pieces else torch.empty(0, dtype=torch.int32)
 
     def __call__(self, two_keys: Tensor) -> dict[str, Tensor]:
         bits = hashed(self.base, two_keys)
         if self.kind == "uniform":
-            flat = to_uniform(bits)
-            return {
-                name: flat[:, start : start + n].reshape(-1, *shape)
-                for name, start, n, shape in self.slices
-            }
+            bits = to_uniform(bits)
         drawn = {}
-        for name, start, n, shape in self.slices:
-            padded = n + -n % (2 * _BLOCK)
-            normal = to_normal(bits[:, start : start + padded])
-            drawn[name] = normal[:, :n].reshape(-1, *shape)
+        for name, start, padded, n, shape in self.slices:
+            mine = bits[:, start : start + padded]
+            if self.kind == "normal":
+                mine = to_normal(mine)
+            elif self.kind == "short":
+                mine = mine.view(torch.int16)
+            drawn[name] = mine[:, :n].reshape(-1, *shape)
         return drawn
 
 

@@ -61,6 +61,7 @@ class Pass:
     noise: Mapping[str, Tensor]
     numbers: Mapping[str, Tensor]
     training: bool
+    collect: bool = False  # not training, but batch norm measures its statistics over this batch
     new_buffers: dict[str, Tensor] = field(default_factory=dict)
 
 
@@ -81,6 +82,11 @@ class Batch:
 @runtime_checkable
 class Model(Protocol):
     """A network as a pure function of its parameters, with a native member axis."""
+
+    native: bool
+    """False: a user's module, which runs one member at a time under torch's own generator."""
+    outputs: int
+    """C: classes or predicted numbers."""
 
     def parameters(self) -> dict[str, ParameterSpec]:
         """Names and shapes of what is trained."""

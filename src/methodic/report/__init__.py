@@ -1,0 +1,1 @@
+"""What a run measured, for people: figures, tables, one self-contained page; reads records."""

@@ -1,0 +1,97 @@
+"""Methodic: which training method should I use for my data and my budget, and how sure is that?
+
+Names are imported when they are first used, so that `import methodic` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from methodic import optimizers
+    from methodic.bundle import Bundle
+    from methodic.bundle import load as load_bundle
+    from methodic.data.dataset import DataSet, load
+    from methodic.errors import InputError
+    from methodic.estimators import MethodicClassifier, MethodicRegressor
+    from methodic.recipes.catalogue import get as recipe
+    from methodic.recipes.types import Recipe
+    from methodic.run import Run, load_run, make_plan, resume, run, train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Bundle",
+    "DataSet",
+    "InputError",
+    "MethodicClassifier",
+    "MethodicRegressor",
+    "Recipe",
+    "Run",
+    "__version__",
+    "load",
+    "load_bundle",
+    "load_run",
+    "make_plan",
+    "optimizers",
+    "recipe",
+    "resume",
+    "run",
+    "train",
+]
+
+
+def _home(name: str) -> tuple[str, str] | None:
+    """The module of a public name, and its name there ("" for the module itself)."""
+    match name:
+        case "load" | "DataSet":
+            return "methodic.data.dataset", name
+        case "make_plan" | "train" | "resume" | "load_run" | "Run":
+            return "methodic.run", name
+        case "Recipe":
+            return "methodic.recipes.types", name
+        case "recipe":
+            return "methodic.recipes.catalogue", "get"
+        case "MethodicClassifier" | "MethodicRegressor":
+            return "methodic.estimators", name
+        case "Bundle":
+            return "methodic.bundle", name
+        case "load_bundle":
+            return "methodic.bundle", "load"
+        case "InputError":
+            return "methodic.errors", name
+        case "optimizers":
+            return "methodic.optimizers", ""
+        case _:
+            return None
+
+
+def __getattr__(name: str) -> Any:
+    home = _home(name)
+    if home is None:
+        raise AttributeError(f"module 'methodic' has no attribute '{name}'")
+    module = import_module(home[0])
+    return getattr(module, home[1]) if home[1] else module
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
+class _Package(ModuleType):
+    """`methodic.run` is the function. Importing the module of that name would put itself there."""
+
+    @property
+    def run(self) -> Any:
+        """Compare training methods; see `methodic.run.run`."""
+        return import_module("methodic.run").run
+
+    @run.setter
+    def run(self, module: ModuleType) -> None:
+        """Python's import sets the module here, once; it stays in sys.modules."""
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,163 @@
+"""Checks of command-line arguments that cost nothing: they answer before a library is loaded."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from methodic.errors import InputError, nearest, unknown
+from methodic.recipes import catalogue
+
+TASKS = ("binary", "multiclass", "classification", "regression")
+_NEW = "a folder, new or empty"
+
+
+def check_data(source: str) -> None:
+    """Refuse a data set that is neither a file nor a built-in name.
+
+    Raises:
+        InputError: with the nearest built-in name, or the nearest file of the folder.
+    """
+    from methodic.data.sources import builtin_names
+
+    names = sorted(builtin_names())
+    if source in names:
+        return
+    path = Path(source)
+    if path.is_dir():
+        raise InputError(f"{source}: a folder, not a data file", accepted="a CSV or Parquet file")
+    if path.exists():
+        return
+    if path.suffix or os.sep in source:
+        raise _no_file(path)
+    raise unknown("data set or file", source, names)
+
+
+def check_file(path: Path | None) -> None:
+    """Refuse a file that doesn't exist; None is fine."""
+    if path is not None and not path.is_file():
+        raise _no_file(path)
+
+
+def _no_file(path: Path) -> InputError:
+    folder = path.parent
+    near = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+    guess = nearest(path.name, near)
+    advice = f"Did you mean '{folder / guess}'?" if guess else None
+    return InputError(f"{path}: no such file", advice=advice)
+
+
+def check_recipes(names: str | None, files: Sequence[str]) -> tuple[str, ...] | None:
+    """The methods asked for: names of the library and recipe files; None when none was named.
+
+    Args:
+        names: what stood behind --recipes, separated by commas.
+        files: what stood behind each --recipe.
+
+    Raises:
+        InputError: an unknown name, a missing file, or one method named twice.
+    """
+    if names is None and not files:
+        return None
+    listed = [name.strip() for name in (names or "").split(",") if name.strip()]
+    wanted = [*listed, *files]
+    if not wanted:
+        raise InputError("--recipes: no name given", accepted=", ".join(catalogue.names()))
+    for name in wanted:
+        if catalogue.is_file(name):
+            check_file(Path(name))
+        else:
+            catalogue.check(name)
+    twice = sorted({name for name in wanted if wanted.count(name) > 1})
+    if twice:
+        raise InputError(f"recipe '{twice[0]}' is named twice", advice="Leave one of the two out.")
+    return tuple(wanted)
+
+
+def check_out(folder: Path | None) -> None:
+    """Refuse an output folder that holds a run, is a file or can't be written."""
+    if folder is None:
+        return
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: --out names a file", accepted=_NEW)
+    if (folder / "plan.json").exists() or (folder / "run.json").exists():
+        raise InputError(
+            f"{folder}: --out names a folder that holds a run already",
+            advice=f"Choose another folder, or go on with it: methodic resume {folder}",
+        )
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder}: --out names a folder with files in it", accepted=_NEW)
+    check_writable(folder, "--out")
+
+
+def check_writable(path: Path, option: str) -> None:
+    """Refuse a path whose nearest existing folder can't be written."""
+    standing = path.absolute()
+    while not standing.exists():
+        standing = standing.parent
+    if not standing.is_dir() and standing != path.absolute():
+        raise InputError(f"{path}: {option} leads through a file", found=standing)
+    if not os.access(standing, os.W_OK):
+        raise InputError(
+            f"{path}: {option} can't be written",
+            found=f"no permission for {standing}",
+            advice="Choose a place that you may write to.",
+        )
+
+
+def check_device(device: str) -> None:
+    """Refuse what can't be a device's name; whether the machine has it shows later."""
+    if not re.fullmatch(r"cpu|mps|(cuda|xpu)(:[0-9]+)?", device):
+        raise unknown("device", device, ["cpu", "cuda", "cuda:0", "mps", "xpu"], "--device")
+
+
+def check_task(task: str | None) -> None:
+    """Refuse an unknown task; None lets the data decide."""
+    if task is not None and task not in TASKS:
+        raise unknown("task", task, TASKS, "--task")
+
+
+def check_metric(metric: str | None) -> None:
+    """Refuse an unknown score; None takes the task's own. Whether it fits the task shows later."""
+    if metric is None:
+        return
+    from methodic.metrics import METRICS
+
+    if metric not in METRICS:
+        raise unknown("metric", metric, METRICS, "--metric")
+
+
+def columns(values: Sequence[str]) -> tuple[str, ...]:
+    """Column names from a repeatable option that also takes commas."""
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
+
+
+def check_model(path: Path) -> None:
+    """Refuse a path that is neither a run's folder nor a saved model's."""
+    if not path.is_dir():
+        raise _no_file(path) if not path.exists() else _not_a_run(path)
+
+
+def check_run(folder: Path) -> None:
+    """Refuse a folder that holds no run."""
+    if not folder.exists():
+        raise _no_file(folder)
+    if not (folder / "plan.json").is_file():
+        raise _not_a_run(folder)
+
+
+def _not_a_run(path: Path) -> InputError:
+    return InputError(
+        f"{path}: not a run", accepted="the folder that 'methodic run' named at its end"
+    )
+
+
+def check_table(path: Path | None) -> None:
+    """Refuse an output table of an unknown format, or in a place that can't be written."""
+    if path is None:
+        return
+    if path.suffix not in (".csv", ".parquet"):
+        raise InputError(f"{path}: unknown format", accepted="a name ending in .csv or .parquet")
+    check_writable(path, "--out")

@@ -1,0 +1,114 @@
+"""Honest rivals of another kind: a constant, a linear model, gradient boosting.
+
+Shapes: N rows, D numeric columns, Dc categorical columns, C outputs (one per class, or 1 number).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from methodic.baselines.boosting import gradient_boosting, seconds_per_iteration
+from methodic.baselines.job import Array, Job, Predict, Rows, calm
+from methodic.baselines.linear import linear
+from methodic.metrics import Metric
+from methodic.plan import BaselinePlan, Task
+
+__all__ = ["BaselineResult", "Rows", "fit", "plan_baselines"]
+
+_TREES = (10, 1000)  # fewest and most iterations of gradient boosting
+
+
+@dataclass(frozen=True)
+class BaselineResult:
+    """What a baseline measured.
+
+    Args:
+        validation: the metric's name → score, and "loss": log loss, or the mean squared error
+            divided by the variance of the training target. NaN where undefined.
+        predictions: of the test rows, [N, C]: probabilities of all classes, or numbers.
+        seconds: fitting and predicting, tuning included.
+        about: one line: which model, which settings.
+    """
+
+    validation: dict[str, float]
+    predictions: Array
+    seconds: float
+    about: str
+
+
+def plan_baselines(
+    task: Task, rows: int, columns: int, classes: int, seconds: float
+) -> tuple[BaselinePlan, ...]:
+    """The baselines of a run: constant, linear, gradient boosting.
+
+    The iterations of gradient boosting are what fits into ``seconds`` at the speed of a short fit
+    on random numbers of this shape, measured here and now (fully grown trees, so it is rarely
+    slower); between 10 and 1000.
+
+    Args:
+        task: of the data.
+        rows: training rows.
+        columns: numeric and categorical ones together.
+        classes: of the target; ignored for numbers.
+        seconds: for gradient boosting, in one thread.
+    """
+    each = seconds_per_iteration(task, rows, max(columns, 1), classes)
+    fewest, most = _TREES
+    iterations = int(min(max(seconds / each, fewest), most))
+    return (
+        BaselinePlan(kind="constant"),
+        BaselinePlan(kind="linear"),
+        BaselinePlan(kind="gradient_boosting", iterations=iterations),
+    )
+
+
+def fit(
+    plan: BaselinePlan,
+    task: Task,
+    train: Rows,
+    validation: Rows,
+    test: Rows,
+    metric: Metric,
+    classes: int,
+    threads: int = 1,
+) -> BaselineResult:
+    """Fit one baseline, its settings chosen on validation rows; twice the same gives the same.
+
+    Args:
+        plan: which one.
+        task: of the data.
+        train, validation, test: rows; the test targets aren't read.
+        metric: what is tuned for and reported.
+        classes: C; 1 for numbers.
+        threads: at most so many.
+
+    Raises:
+        InputError: the training rows hold fewer than two classes.
+    """
+    job = Job(plan, task, train, validation, metric, 1 if task == "regression" else classes)
+    models = {"constant": _constant, "linear": linear, "gradient_boosting": gradient_boosting}
+    start = time.perf_counter()
+    with calm(threads):
+        predict, about = models[plan.kind](job)
+        on_validation, on_test = predict(validation), predict(test)
+    seconds = time.perf_counter() - start
+    scores = {
+        metric.name: metric.score(validation.target, on_validation),
+        "loss": job.loss(on_validation),
+    }
+    return BaselineResult(scores, on_test, seconds, about)
+
+
+def _constant(job: Job) -> tuple[Predict, str]:
+    """The frequencies of the classes; the mean, or where absolute errors count the median."""
+    if job.task != "regression":
+        answer = np.bincount(job.y, minlength=job.classes) / len(job.y)
+        about = "always the most frequent class"
+    else:
+        middle = np.median if job.metric.name == "mae" else np.mean
+        answer = np.array([float(middle(job.y))])
+        about = f"always the {middle.__name__} of the training rows"
+    return lambda rows: np.tile(answer, (len(rows.target), 1)), about

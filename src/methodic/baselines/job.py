@@ -1,0 +1,111 @@
+"""What every baseline is given: rows, and a job that knows the task, the target and the judge."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from methodic.errors import InputError
+from methodic.metrics import METRICS, Metric
+from methodic.plan import BaselinePlan, Task
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as they were read, before any encoder.
+
+    Args:
+        numeric: float [N, D], NaN where missing; None without such columns.
+        categorical: codes int [N, Dc], each column with its own; a code that isn't among the
+            training rows is unseen.
+        target: classes int [N], or numbers [N] or [N, 1].
+    """
+
+    numeric: Array | None
+    categorical: Array | None
+    target: Array
+
+
+Predict = Callable[[Rows], Array]
+"""Rows → probabilities or numbers [N, C]."""
+
+
+@contextmanager
+def calm(threads: int) -> Iterator[None]:
+    """At most so many threads, and no warnings: the ones that matter are told in ``about``."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(threads), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+class Job:
+    """What is to be fitted, on what, and how it is judged."""
+
+    def __init__(
+        self,
+        plan: BaselinePlan,
+        task: Task,
+        train: Rows,
+        validation: Rows,
+        metric: Metric,
+        classes: int,
+    ) -> None:
+        self.plan, self.task, self.metric, self.classes = plan, task, metric, classes
+        self.train, self.validation = train, validation
+        self.y = train.target.reshape(-1)
+        self.center, self.spread = 0.0, 1.0
+        if task == "regression":
+            self.center = float(self.y.mean())
+            self.spread = float(self.y.std()) or 1.0
+
+    def need_classes(self) -> None:
+        if self.task != "regression" and len(np.unique(self.y)) < 2:
+            raise InputError(
+                "the training rows hold one class only", accepted="at least two classes"
+            )
+
+    def standardised(self, rows: Rows) -> Array:
+        """The target of a regression, on the scale of the training rows."""
+        scaled: Array = (rows.target.reshape(-1) - self.center) / self.spread
+        return scaled
+
+    def numbers(self, standardised: Array) -> Array:
+        """Predictions [N, 1] in the units of the target."""
+        values: Array = standardised.reshape(-1, 1).astype(np.float64) * self.spread + self.center
+        return values
+
+    def probabilities(self, model: Any, x: Any) -> Array:
+        """Probabilities [N, C]; 0 for classes that the training rows don't hold."""
+        found = np.zeros((x.shape[0], self.classes))
+        found[:, model.classes_] = model.predict_proba(x)
+        return found
+
+    def loss(self, prediction: Array) -> float:
+        if self.task != "regression":
+            return METRICS["log_loss"].score(self.validation.target, prediction)
+        return (METRICS["rmse"].score(self.validation.target, prediction) / self.spread) ** 2
+
+
+def matrix(rows: Rows) -> Array:
+    """All columns as float64 [N, D + Dc]; a column of zeros where there are none."""
+    parts = [part for part in (rows.numeric, rows.categorical) if part is not None]
+    if not sum(part.shape[1] for part in parts):
+        parts = [np.zeros((len(rows.target), 1))]
+    return np.concatenate([part.astype(np.float64) for part in parts], axis=1)
+
+
+def kinds(rows: Rows) -> tuple[list[int], list[int]]:
+    """Which columns of `matrix` are numeric, and which are categorical."""
+    categorical = 0 if rows.categorical is None else rows.categorical.shape[1]
+    numeric = matrix(rows).shape[1] - categorical
+    return list(range(numeric)), list(range(numeric, numeric + categorical))

@@ -1,0 +1,243 @@
+"""A trained model on disk: encoders, weights, recipe and card; load it and predict from raw rows.
+
+A bundle is a folder: bundle.json (what the network is, its encoders, its scores),
+weights.safetensors, card.md, and manifest.json with a hash of each. Nothing in it is ever executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from methodic import build
+from methodic.data.batches import Rows
+from methodic.data.encoders import Encoders
+from methodic.engine.evaluation import outputs
+from methodic.engine.parts import Layout
+from methodic.errors import InputError
+from methodic.files import file_hash, make_folder, read_json, write_json, write_text, write_with
+from methodic.metrics import get_metric
+from methodic.models.mlp import Inputs
+from methodic.plan import FORMAT, DataFacts, Value
+from methodic.recipes.types import Recipe
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_FILES = ("bundle.json", "weights.safetensors", "card.md")
+
+
+class Card(Value):
+    """What a trained model is, and how good it was."""
+
+    format: int = FORMAT
+    recipe: Recipe  # resolved, with the numbers that it was trained with
+    data: DataFacts
+    metric: str
+    seed: int
+    validation: float | None
+    test: float | None  # of these weights
+    about: str  # one line: how these weights were chosen
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained network with its encoders.
+
+    Example:
+        >>> bundle = load("runs/digits/model")          # doctest: +SKIP
+        >>> bundle.predict_frame(frame)["prediction"]   # doctest: +SKIP
+    """
+
+    card: Card
+    encoders: Encoders
+    parameters: Mapping[str, Tensor]  # name → [1, …]
+    buffers: Mapping[str, Tensor]
+
+    def outputs(self, frame: pl.DataFrame) -> Tensor:
+        """Network outputs for raw rows: [N, C]."""
+        inputs = self.encoders.encode(self.encoders.prepare(frame))
+        some = next(iter(inputs.values()))
+        # Only the inputs count; rows need a target of the right length to be rows.
+        rows = Rows(inputs, torch.zeros(some.shape[0], dtype=torch.int64))
+        model = build.network(
+            self.card.recipe.model, inputs_of(self.encoders), outputs_of(self.encoders)
+        )
+        layout = Layout(model.parameters())
+        if len(rows) == 0:
+            return torch.empty(0, model.outputs)
+        return outputs(model, layout, layout.flatten(self.parameters), self.buffers, rows, {})[0]
+
+    def predict_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Predictions for raw rows, columns in any order.
+
+        Returns:
+            "prediction", and for classification one column "p_<class>" for each class.
+        """
+        import polars as pl
+
+        predicted = self.encoders.predictions(self.outputs(frame))
+        classes = self.encoders.schema.classes
+        if not classes:
+            return pl.DataFrame({"prediction": predicted[:, 0].numpy()})
+        columns: dict[str, Any] = {"prediction": self.encoders.labels(predicted)}
+        for i, name in enumerate(classes):
+            columns[f"p_{name}"] = predicted[:, i].numpy()
+        return pl.DataFrame(columns)
+
+    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
+        """Column → rows whose category wasn't in the training rows."""
+        return self.encoders.unseen(self.encoders.prepare(frame))
+
+    def evaluate(self, frame: pl.DataFrame, metrics: Sequence[str]) -> dict[str, float]:
+        """Metric → score on raw rows that have their target.
+
+        Raises:
+            InputError: no target column, or a metric that doesn't fit the task.
+        """
+        schema = self.encoders.schema
+        if schema.target not in frame.columns:
+            raise InputError(
+                f"the data have no column '{schema.target}', which holds the truth",
+                found=", ".join(frame.columns),
+            )
+        chosen = [get_metric(name, schema.task) for name in metrics]
+        truth = self.encoders.truth(frame)
+        predicted = self.encoders.predictions(self.outputs(frame)).numpy()
+        return {metric.name: metric.score(truth, predicted) for metric in chosen}
+
+
+def inputs_of(encoders: Encoders) -> Inputs:
+    """What enters a network behind these encoders."""
+    array = 1
+    for size in encoders.array_shape or ():
+        array *= size
+    return Inputs(
+        numeric=encoders.width,
+        categorical=encoders.columns,
+        codes=encoders.cardinality,
+        array=array if encoders.array_shape else 0,
+    )
+
+
+def outputs_of(encoders: Encoders) -> int:
+    """C: classes, or 1 number."""
+    return len(encoders.schema.classes) or 1
+
+
+def save(
+    folder: Path,
+    card: Card,
+    encoders: Encoders,
+    parameters: Mapping[str, Tensor],
+    buffers: Mapping[str, Tensor],
+) -> None:
+    """Write a bundle; the manifest comes last, so that half a bundle is none."""
+    make_folder(folder)
+    state, tensors = encoders.state()
+    weights = {f"encoders/{k}": v for k, v in tensors.items()}
+    weights |= {f"parameters/{k}": v for k, v in parameters.items()}
+    weights |= {f"buffers/{k}": v for k, v in buffers.items()}
+    contiguous = {name: value.contiguous().clone() for name, value in weights.items()}
+    write_with(folder / "weights.safetensors", lambda path: save_file(contiguous, path))
+    document = {"card": card.model_dump(mode="json"), "encoders": state}
+    write_json(folder / "bundle.json", document)
+    write_text(folder / "card.md", _card_text(card))
+    hashes = {name: file_hash(folder / name) for name in _FILES}
+    write_json(folder / "manifest.json", {"format": FORMAT, "files": hashes})
+
+
+def load(path: Path | str) -> Bundle:
+    """Read a bundle from its folder, or from a run's folder.
+
+    Raises:
+        InputError: no bundle there, a damaged or newer one, or files that the manifest belies.
+    """
+    folder = Path(path)
+    if not (folder / "manifest.json").exists() and (folder / "model").is_dir():
+        folder = folder / "model"
+    if not (folder / "manifest.json").exists():
+        raise InputError(
+            f"{path}: no trained model here",
+            accepted="a run's folder, or its folder model/",
+            advice="A run that was interrupted before its verdict has none: methodic resume RUN.",
+        )
+    manifest = read_json(folder / "manifest.json", "manifest")
+    _check(folder, manifest)
+    document = read_json(folder / "bundle.json", "bundle")
+    try:
+        card = Card.model_validate(document["card"])
+        weights = load_file(folder / "weights.safetensors")
+        encoders = Encoders.from_state(document["encoders"], _under(weights, "encoders/"))
+    except (ValidationError, KeyError, TypeError, SafetensorError) as error:
+        raise InputError(f"{folder}: this bundle is damaged", found=error) from None
+    bundle = Bundle(card, encoders, _under(weights, "parameters/"), _under(weights, "buffers/"))
+    _check_shapes(folder, bundle)
+    return bundle
+
+
+def _check(folder: Path, manifest: Any) -> None:
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise InputError(f"{folder / 'manifest.json'}: not a bundle's manifest")
+    if manifest.get("format", 0) > FORMAT:
+        raise InputError(
+            f"{folder}: written by a newer version of Methodic",
+            found=f"format {manifest['format']}",
+            accepted=f"format {FORMAT} or older",
+        )
+    for name in _FILES:
+        file = folder / name
+        if not file.is_file() or file_hash(file) != manifest["files"].get(name):
+            raise InputError(
+                f"{file}: missing or not as it was written",
+                advice="Copy the bundle again, or make it anew with methodic run.",
+            )
+
+
+def _check_shapes(folder: Path, bundle: Bundle) -> None:
+    model = build.network(
+        bundle.card.recipe.model, inputs_of(bundle.encoders), outputs_of(bundle.encoders)
+    )
+    wanted = {k: (1, *spec.shape) for k, spec in model.parameters().items()}
+    found = {k: tuple(v.shape) for k, v in bundle.parameters.items()}
+    if wanted != found:
+        raise InputError(f"{folder}: the weights don't fit the network in bundle.json")
+
+
+def _under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+
+
+def _card_text(card: Card) -> str:
+    metric = get_metric(card.metric, card.data.task)
+
+    def shown(score: float | None) -> str:
+        return "–" if score is None else metric.format(score)
+
+    train, validation, test = card.data.rows
+    return "\n".join(
+        [
+            f"# {card.recipe.name} on {card.data.name}",
+            "",
+            card.about,
+            "",
+            f"- task: {card.data.task}, target `{card.data.target}`",
+            f"- rows: {train} for training, {validation} for validation, {test} for the test",
+            f"- {card.metric} of these weights: {shown(card.test)} on test rows, "
+            f"{shown(card.validation)} on validation rows (which chose the weights)",
+            f"- method: {card.recipe.about}",
+            f"- network: {card.recipe.model.model_dump_json()}",
+            f"- seed: {card.seed}; data fingerprint: {card.data.fingerprint}",
+            "",
+            "Made for rows like those it was trained on; other data may fare worse.",
+            "",
+        ]
+    )

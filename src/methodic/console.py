@@ -1,0 +1,147 @@
+"""What the command line prints, and how it ends: results, notes, errors, exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from methodic.errors import InputError, Interrupted
+
+if TYPE_CHECKING:
+    from methodic.run import Run
+
+DONE, OURS, USAGE, INTERRUPTED = 0, 1, 2, 130
+"""Exit codes: done, our own fault, the user's input, stopped by Ctrl-C."""
+
+
+def show(*parts: object) -> None:
+    """Print text, and tables drawn by rich, to standard output."""
+    from rich.console import Console
+
+    # rich takes 80 columns where there is no terminal, and would cut tables short in a file.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+    console = Console(width=width, highlight=False)
+    for part in parts:
+        console.print(part, markup=False, soft_wrap=isinstance(part, str))
+
+
+def show_json(document: Any) -> None:
+    """Print the one JSON document of `--json`."""
+    print(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def note(text: str) -> None:
+    """Print something beside the result, to standard error."""
+    print(text, file=sys.stderr)
+
+
+def progress(silent: bool) -> Any:
+    """What shows how far a run is."""
+    from methodic.report.terminal import Progress, Quiet
+
+    return Quiet() if silent else Progress()
+
+
+def show_run(run: Run, as_json: bool) -> None:
+    """The result of a run: the ranking, the verdict, and where everything lies."""
+    if as_json:
+        board = run.leaderboard
+        show_json(
+            {
+                "run": str(run.folder),
+                "status": run.state.status,
+                "leaderboard": None if board is None else board.model_dump(mode="json"),
+                "model": str(run.bundle_path),
+                "report": str(run.report_path),
+            }
+        )
+        return
+    from methodic.report.terminal import leaderboard_table
+
+    if run.leaderboard is not None:
+        board = run.leaderboard
+        show(leaderboard_table(board), *board.notes, board.verdict)
+    show(f"run: {run.folder}", f"model: {run.bundle_path}", f"report: {run.report_path}")
+
+
+def tell_unseen(unseen: dict[str, int]) -> None:
+    """Column → rows with a category that the model has never met."""
+    for column, rows in unseen.items():
+        note(f"{column}: {rows} cells hold a category that training never saw")
+
+
+def end(error: BaseException, *, as_json: bool) -> int:
+    """Tell the user why a command ended early.
+
+    Args:
+        error: what was raised.
+        as_json: print {"error": …} to standard output, and nothing else.
+
+    Returns:
+        the exit code.
+    """
+    if os.environ.get("METHODIC_DEBUG"):
+        traceback.print_exception(error)
+    if isinstance(error, InputError):
+        parts = {
+            "problem": error.problem,
+            "found": error.found,
+            "accepted": error.accepted,
+            "advice": error.advice,
+        }
+        return _tell(str(error), parts, as_json, USAGE)
+    if isinstance(error, Interrupted | KeyboardInterrupt):
+        text = str(error) or "Stopped."
+        return _tell(text, {"problem": text}, as_json, INTERRUPTED)
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        return _usage(error, as_json)
+    text = (
+        f"Sorry, this is a fault of Methodic's own: {type(error).__name__}: {error}\n"
+        "  do: Set METHODIC_DEBUG=1 and run it again to see where."
+    )
+    return _tell(text, {"problem": text}, as_json, OURS)
+
+
+def _usage(error: Any, as_json: bool) -> int:
+    """What the option parser refused; its classes live in other places in other versions."""
+    message = str(error.format_message())
+    context = getattr(error, "ctx", None)
+    hint = f"\n  do: See {context.command_path} --help" if context is not None else ""
+    return _tell(message + hint, {"problem": message}, as_json, int(error.exit_code))
+
+
+def _tell(text: str, parts: Mapping[str, str | None], as_json: bool, code: int) -> int:
+    if as_json:
+        show_json({"error": {name: part for name, part in parts.items() if part is not None}})
+    else:
+        note(f"methodic: {text}" if code != INTERRUPTED else text)
+    return code
+
+
+@contextlib.contextmanager
+def resumable(folder: Path | None) -> Iterator[None]:
+    """Turn Ctrl-C into `Interrupted`, which says what was kept and how to go on.
+
+    Args:
+        folder: where the run is kept, if it is known beforehand.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, Interrupted) as stop:
+        # A run that chose its folder itself names it as the message.
+        named = [Path(str(stop))] if str(stop) else []
+        known = [each for each in [*named, folder] if each and (each / "plan.json").is_file()]
+        if known:
+            kept = (
+                f"Stopped. Everything finished so far is in {known[0]}.\n"
+                f"  do: Go on with it: methodic resume {known[0]}"
+            )
+        else:
+            kept = "Stopped before anything was kept."
+        raise Interrupted(kept) from None

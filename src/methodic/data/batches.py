@@ -1,0 +1,99 @@
+"""Rows on the device, and which of them each member sees when.
+
+Shapes: M members, N rows, n training rows, B rows of a batch, T steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from methodic.rng import order
+from methodic.types import Batch
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Encoded rows, resident on one device and shared by all members.
+
+    Args:
+        inputs: name → [N, …].
+        target: classes int64 [N], or numbers float32 [N, C].
+    """
+
+    inputs: Mapping[str, Tensor]
+    target: Tensor
+
+    def __len__(self) -> int:
+        return self.target.shape[0]
+
+    def everything(self, members: int) -> Batch:
+        """All rows for each member, without a copy."""
+        inputs = {k: v.expand(members, *v.shape) for k, v in self.inputs.items()}
+        return Batch(inputs, self.target.expand(members, *self.target.shape))
+
+    def gather(self, index: Tensor, members: int) -> Batch:
+        """The rows ``index`` [M·B], for each member its own."""
+
+        def take(x: Tensor) -> Tensor:
+            return x.index_select(0, index).view(members, -1, *x.shape[1:])
+
+        return Batch({k: take(v) for k, v in self.inputs.items()}, take(self.target))
+
+    def part(self, start: int, stop: int) -> Rows:
+        """Rows start … stop−1."""
+        inputs = {k: v[start:stop] for k, v in self.inputs.items()}
+        return Rows(inputs, self.target[start:stop])
+
+    def to(self, device: torch.device) -> Rows:
+        """The same rows on ``device``."""
+        inputs = {k: v.to(device) for k, v in self.inputs.items()}
+        return Rows(inputs, self.target.to(device))
+
+
+class Order:
+    """Which rows each member sees at each step: epochs of shuffled rows, laid end to end.
+
+    Batch t holds the positions tB … (t+1)B−1 of that endless row of epochs. So every row comes
+    exactly once in each epoch, every batch has B rows, and a batch may begin in one epoch and end
+    in the next. The order is a function of (seed, epoch) alone.
+
+    Args:
+        seeds: one for each member.
+        rows: n.
+        batch: B ≥ 1; a batch as large as the data is all rows in their own order.
+    """
+
+    def __init__(self, seeds: Sequence[int], rows: int, batch: int, stream: str = "order") -> None:
+        self.seeds = tuple(seeds)
+        self.rows = rows
+        self.batch = batch
+        self.stream = stream
+        self._epochs: dict[int, Tensor] = {}
+
+    @property
+    def full(self) -> bool:
+        """Every batch is all rows, in their own order."""
+        return self.batch == self.rows
+
+    def steps(self, first: int, count: int, device: torch.device | None = None) -> Tensor:
+        """Row numbers of the steps first … first+count−1: int64 [T, M·B]."""
+        start, stop = first * self.batch, (first + count) * self.batch
+        pieces = []
+        while start < stop:
+            epoch, offset = divmod(start, self.rows)
+            end = min(self.rows, offset + stop - start)
+            pieces.append(self._epoch(epoch)[:, offset:end])
+            start += end - offset
+        laid = torch.cat(pieces, dim=1).view(len(self.seeds), count, self.batch)
+        return laid.transpose(0, 1).reshape(count, -1).to(device)
+
+    def _epoch(self, epoch: int) -> Tensor:
+        if epoch not in self._epochs:
+            # Steps go forward: what came before the previous epoch isn't needed again.
+            self._epochs = {k: v for k, v in self._epochs.items() if k >= epoch - 1}
+            self._epochs[epoch] = order(self.seeds, epoch, self.rows, self.stream)
+        return self._epochs[epoch]

@@ -1,0 +1,92 @@
+"""Numeric columns, ready for a network: scaled, clipped, missing values filled and shown.
+
+Shapes: Dn numeric columns, K indicators.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    import polars as pl
+
+BUFFERS = ("center", "scale", "fill", "indicator")
+"""The buffers of a `NumericEncoder`, in the order of its arguments."""
+
+_FAR = 1e6  # clipping makes 3 of everything beyond; its square still fits into float32
+_SMALLEST, _LARGEST = 1e-37, 1e37  # scales outside of this are no float32 to divide by
+
+
+class NumericEncoder(torch.nn.Module):
+    """Robust scaling, smooth clipping and missing-value indicators.
+
+    x ↦ z/√(1+(z/3)²) with z = (x − median)/(q75 − q25); where half of the values or more are equal,
+    half of the range takes the place of q75 − q25, and 1 where that is 0, too. Missing values are
+    filled with the median. A column that had missing values in training gets an indicator: 1 where
+    the value is missing, 0 elsewhere.
+
+    Args:
+        center: medians, float32 [Dn].
+        scale: what to divide by, float32 [Dn], above 0.
+        fill: what takes the place of missing values, float32 [Dn].
+        indicator: which columns had missing values in training, bool [Dn].
+
+    Source: RealMLP's preprocessing (Holzmüller, Grinsztajn, Steinwart 2024, arXiv 2407.04491).
+    """
+
+    center: Tensor
+    scale: Tensor
+    fill: Tensor
+    indicator: Tensor
+    indicated: Tensor
+
+    def __init__(self, center: Tensor, scale: Tensor, fill: Tensor, indicator: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("center", center)
+        self.register_buffer("scale", scale)
+        self.register_buffer("fill", fill)
+        self.register_buffer("indicator", indicator)
+        # Indices beside the mask: a mask would make the shape depend on values, which neither
+        # compilation nor export can follow.
+        self.register_buffer("indicated", torch.nonzero(indicator).squeeze(-1), persistent=False)
+
+    @property
+    def width(self) -> int:
+        """Dn + K, the number of columns that `forward` returns."""
+        return self.center.numel() + self.indicated.numel()
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """Encode raw numbers.
+
+        Args:
+            raw: float32 [..., Dn], NaN where missing.
+
+        Returns:
+            float32 [..., Dn + K], finite, the scaled values between −3 and 3.
+        """
+        missing = torch.isnan(raw)
+        z = (torch.where(missing, self.fill, raw) - self.center) / self.scale
+        z = z.clamp(-_FAR, _FAR)
+        third = z / 3.0
+        clipped = z / torch.sqrt(1.0 + third * third)
+        shown = torch.index_select(missing, -1, self.indicated).to(clipped.dtype)
+        return torch.cat([clipped, shown], dim=-1)
+
+
+def fit_numeric(rows: pl.DataFrame) -> NumericEncoder:
+    """Medians and scales in float64, column by column."""
+    center, scale = [], []
+    for column in rows:
+        low, q25, middle, q75, high = (
+            float(column.quantile(q, "linear") or 0.0) for q in (0.0, 0.25, 0.5, 0.75, 1.0)
+        )
+        center.append(middle)
+        choices = (q75 - q25, (high - low) / 2, 1.0)
+        scale.append(next(each for each in choices if _SMALLEST < each < _LARGEST))
+    centers = torch.tensor(center, dtype=torch.float64).clamp(-_LARGEST, _LARGEST).float()
+    indicator = torch.tensor([column.null_count() > 0 for column in rows])
+    scales = torch.tensor(scale, dtype=torch.float64).float()
+    return NumericEncoder(centers, scales, centers.clone(), indicator)

@@ -1,0 +1,157 @@
+"""Decisions after an evaluation: which weights are kept, and whose training ends.
+
+Only evaluations that the plan lists come here, so looking at a run more often changes nothing.
+
+Shapes: M members, T steps since the last evaluation, P parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from methodic.engine.evaluation import Scores
+from methodic.engine.parts import StopRule
+from methodic.engine.step import Seen
+from methodic.plan import CurvePoint, Status
+
+
+@dataclass
+class Fate:
+    """What became of one member."""
+
+    status: Status = "finished"
+    why: str = ""
+    ended: int | None = None  # optimizer step at which its training ended early
+    best_step: int = 0
+    best_score: float = math.nan
+    best_loss: float = math.inf
+    waited: int = 0  # evaluations without a better score
+
+
+class Monitor:
+    """Keeps each member's best weights and its curve, and applies the stop criteria.
+
+    Args:
+        stop: the criteria.
+        greater_is_better: of the metric.
+        width: M.
+    """
+
+    def __init__(self, stop: StopRule, greater_is_better: bool, width: int) -> None:
+        self.stop = stop
+        self.sign = 1.0 if greater_is_better else -1.0
+        self.fates = [Fate() for _ in range(width)]
+        self.curves: list[list[CurvePoint]] = [[] for _ in range(width)]
+        self.flat: Tensor | None = None
+        self.buffers: dict[str, Tensor] = {}
+
+    def look(
+        self,
+        step: int,
+        scores: Scores,
+        window: Sequence[Seen],
+        flat: Tensor,
+        buffers: Mapping[str, Tensor],
+        alive: Tensor,
+    ) -> Tensor:
+        """Take note of an evaluation after optimizer step ``step``; returns who goes on, bool [M].
+
+        Args:
+            step: optimizer steps taken in the whole run.
+            scores: of the evaluated weights.
+            window: what the steps since the last evaluation saw.
+            flat, buffers: the evaluated weights.
+            alive: who was still training after the last step.
+        """
+        losses = _table([seen.loss for seen in window])
+        norms = _table([seen.gradient_norm for seen in window])
+        finite = _table([seen.finite for seen in window])
+        better = [False] * len(self.fates)
+        goes_on = alive.clone()
+        for m, fate in enumerate(self.fates):
+            if fate.ended is not None:
+                continue
+            mean_loss = _finite_mean(losses[:, m])
+            self._note(m, step, mean_loss, scores)
+            better[m] = self._is_better(fate, scores, m)
+            if better[m]:
+                fate.best_step, fate.waited = step, 0
+                fate.best_score, fate.best_loss = float(scores.score[m]), float(scores.loss[m])
+            else:
+                fate.waited += 1
+            if not bool(alive[m]):
+                broken = step - len(window) + 1 + int(np.argmin(finite[:, m]))
+                fate.status, fate.ended = "diverged", broken
+                fate.why = f"not finite at step {broken}"
+            elif (why := self._enough(fate, mean_loss, float(norms[-1, m]))) is not None:
+                fate.status, fate.ended, fate.why = "stopped", step, why
+                goes_on[m] = False
+        self._keep(better, flat, buffers)
+        return goes_on
+
+    def kept(self, flat: Tensor, buffers: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weights to ship: the best ones, or with ``keep_best`` off the last ones."""
+        if self.flat is None or not self.stop.keep_best:
+            return flat, buffers
+        return self.flat, self.buffers
+
+    def _note(self, m: int, step: int, loss: float, scores: Scores) -> None:
+        point = CurvePoint(
+            step=step,
+            train_loss=_or_none(loss),
+            validation_loss=_or_none(float(scores.loss[m])),
+            score=_or_none(float(scores.score[m])),
+        )
+        self.curves[m].append(point)
+
+    def _is_better(self, fate: Fate, scores: Scores, m: int) -> bool:
+        score, loss = self.sign * float(scores.score[m]), float(scores.loss[m])
+        best = self.sign * fate.best_score
+        if math.isnan(score):
+            return False
+        # Equal scores are common with few validation rows; the loss then decides.
+        return math.isnan(best) or score > best or (score == best and loss < fate.best_loss)
+
+    def _enough(self, fate: Fate, loss: float, norm: float) -> str | None:
+        stop = self.stop
+        if stop.loss is not None and loss < stop.loss:
+            return f"training loss below {stop.loss:g}"
+        if stop.gradient_norm is not None and norm < stop.gradient_norm:
+            return f"gradient norm below {stop.gradient_norm:g}"
+        if stop.patience is not None and fate.waited >= stop.patience:
+            return f"{fate.waited} evaluations without a better validation score"
+        return None
+
+    def _keep(self, better: list[bool], flat: Tensor, buffers: Mapping[str, Tensor]) -> None:
+        if self.flat is None:
+            self.flat, self.buffers = flat.clone(), {k: v.clone() for k, v in buffers.items()}
+            return
+        if not any(better):
+            return
+        rows = torch.tensor(better, device=flat.device).nonzero().squeeze(1)
+        self.flat[rows] = flat[rows]
+        for name, value in buffers.items():
+            self.buffers[name][rows] = value[rows]
+
+
+def _table(columns: Sequence[Tensor]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """[M] for each step → float64 [T, M] on the host."""
+    table: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = (
+        torch.stack(list(columns)).double().cpu().numpy()
+    )
+    return table
+
+
+def _finite_mean(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+    kept = values[np.isfinite(values)]
+    return float(kept.mean()) if kept.size else math.nan
+
+
+def _or_none(x: float) -> float | None:
+    return x if math.isfinite(x) else None

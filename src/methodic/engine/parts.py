@@ -1,0 +1,132 @@
+"""What the engine runs: a recipe's parts, built for one cohort, and the state that they move.
+
+Shapes: M members, P parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from methodic.types import (
+    Average,
+    FloatArray,
+    Model,
+    Objective,
+    ParameterSpec,
+    Penalty,
+    Proximal,
+    Rule,
+    Schedule,
+)
+
+
+class Layout:
+    """Where each named parameter lies in the flat parameters [M, P]."""
+
+    def __init__(self, specs: Mapping[str, ParameterSpec]) -> None:
+        self.specs = dict(specs)
+        self.names = tuple(specs)
+        self.shapes = [spec.shape for spec in specs.values()]
+        self.sizes = [torch.Size(shape).numel() for shape in self.shapes]
+        self.total = sum(self.sizes)
+
+    def views(self, flat: Tensor) -> dict[str, Tensor]:
+        """Name → view [M, …] of ``flat`` [M, P]."""
+        pieces = torch.split(flat, self.sizes, dim=1)
+        members = flat.shape[0]
+        return {
+            name: piece.view(members, *shape)
+            for name, piece, shape in zip(self.names, pieces, self.shapes, strict=True)
+        }
+
+    def flatten(self, named: Mapping[str, Tensor]) -> Tensor:
+        """Name → [M, …] to a new [M, P]."""
+        return torch.cat([named[name].reshape(named[name].shape[0], -1) for name in self.names], 1)
+
+    def mask(self, names: Sequence[str], device: torch.device | None = None) -> Tensor:
+        """1 where a parameter is one of ``names``, else 0: float32 [P]."""
+        chosen = set(names)
+        parts = [
+            torch.full((size,), float(name in chosen))
+            for name, size in zip(self.names, self.sizes, strict=True)
+        ]
+        return torch.cat(parts).to(device)
+
+    def decaying(self) -> tuple[str, ...]:
+        """Names of the weights that decay and are penalized."""
+        return tuple(name for name, spec in self.specs.items() if spec.decays)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Objectives, which parameters they train, and how."""
+
+    objectives: tuple[tuple[Objective, str], ...]  # with the path of its weight
+    penalties: tuple[Penalty, ...]
+    trains: tuple[str, ...]  # names of parameters; all of them in the usual case
+    mask: Tensor | None  # [P], 1 for what it trains; None for all
+    rule: Rule
+    rule_numbers: Mapping[str, FloatArray]  # [M] by field name, lr left out
+    lr: FloatArray  # [M]
+    schedule: Schedule
+    schedule_numbers: Mapping[str, FloatArray]
+    decay_mask: Tensor | None  # [P], 1 for what decays; None for all
+    clip_norm: Tensor | None  # [M]
+    clip_value: Tensor | None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Turns that alternate step by step over the same rows."""
+
+    name: str
+    steps: int
+    batch: int
+    turns: tuple[Turn, ...]
+    proximal: tuple[Proximal, ...]
+    average: Average | None
+
+
+@dataclass(frozen=True)
+class StopRule:
+    """When a member's training ends early; looked at after the plan's evaluations only."""
+
+    loss: float | None = None
+    gradient_norm: float | None = None
+    patience: int | None = None
+    keep_best: bool = True
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Members of one shape, ready to train."""
+
+    model: Model
+    layout: Layout
+    seeds: tuple[int, ...]
+    stages: tuple[Stage, ...]
+    numbers: Mapping[str, Tensor]  # path → [M]
+    stop: StopRule
+    device: torch.device
+
+    @property
+    def width(self) -> int:
+        """M."""
+        return len(self.seeds)
+
+
+@dataclass
+class State:
+    """All that changes in training. A step makes a new one and never writes into an old one."""
+
+    flat: Tensor  # [M, P]
+    buffers: dict[str, Tensor]
+    rules: list[dict[str, Tensor]]  # of the stage's turns
+    average: dict[str, Tensor]
+    alive: Tensor  # bool [M]: still training
+    batches_seen: int = 0  # in this stage; its own clock, see rule 5 of the design
+    steps_taken: int = 0

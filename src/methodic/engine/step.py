@@ -1,0 +1,127 @@
+"""The step, written once: from random numbers to averaged weights, in this order and no other.
+
+random numbers → batch → gradient → clip → update rule at its schedule → proximal step → averages →
+keep what is finite. Observers look at what the step returns; nothing can write into it.
+
+Shapes: M members, P parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from methodic.engine.gradient import Gradient, plain
+from methodic.engine.parts import Cohort, Stage, State, Turn
+from methodic.optimizers.clipping import clip_by_norm, clip_by_value, global_norm
+from methodic.types import Batch
+
+
+@dataclass(slots=True)
+class Seen:
+    """What observers get to see of a step; detached, [M] each."""
+
+    loss: Tensor
+    terms: dict[str, Tensor]
+    gradient_norm: Tensor
+    finite: Tensor
+
+
+def step(
+    cohort: Cohort,
+    stage: Stage,
+    which: int,
+    state: State,
+    batch: Batch,
+    noise: Mapping[str, Tensor],
+    c: Mapping[str, Tensor],
+) -> tuple[State, Seen]:
+    """One optimizer step of every member that is still training.
+
+    Args:
+        cohort: the parts.
+        stage, which: the stage, and which of its turns this is.
+        state: before the step; it isn't written to.
+        batch, noise: this step's rows and random numbers.
+        c: the rule's coefficients at this step, [M, 1] each, and "lr".
+
+    Returns:
+        The state after the step, and what it saw.
+    """
+    turn = stage.turns[which]
+    gradient = plain(
+        turn, cohort.model, cohort.layout, state.flat, state.buffers, cohort.numbers, noise, batch
+    )
+    norm = global_norm(gradient.flat)
+    update, rule_state = turn.rule.update(
+        _clipped(turn, gradient.flat, norm), state.flat, state.rules[which], c
+    )
+    if turn.mask is not None:
+        update = update * turn.mask
+    flat = state.flat + update
+    for proximal in stage.proximal:
+        views = cohort.layout.views(flat)
+        flat = cohort.layout.flatten(views | proximal(views, cohort.numbers, c["lr"].reshape(-1)))
+    average = state.average
+    steps = state.steps_taken + 1
+    if stage.average is not None:
+        average = stage.average.update(flat, state.average, cohort.numbers, steps)
+    finite = _finite(gradient, norm, flat)
+    rules = [rule_state if i == which else old for i, old in enumerate(state.rules)]
+    after = replace(
+        state,
+        flat=flat,
+        buffers={**state.buffers, **gradient.buffers},
+        rules=rules,
+        average=average,
+        batches_seen=state.batches_seen + 1,
+        steps_taken=steps,
+    )
+    return _kept(state, after, finite), Seen(gradient.loss, gradient.terms, norm, finite)
+
+
+def _clipped(turn: Turn, flat: Tensor, norm: Tensor) -> Tensor:
+    if turn.clip_value is not None:
+        flat = clip_by_value(flat, turn.clip_value)
+        norm = global_norm(flat)
+    if turn.clip_norm is not None:
+        flat = clip_by_norm(flat, turn.clip_norm, norm)
+    return flat
+
+
+def _finite(gradient: Gradient, norm: Tensor, flat: Tensor) -> Tensor:
+    """Which members are finite in all that they would keep: bool [M].
+
+    Sums stand for all their elements: a sum that overflows is as good as an overflow. The norm
+    bounds what a rule's moments can hold.
+    """
+    total = gradient.loss + norm + flat.sum(1)
+    for buffer in gradient.buffers.values():
+        if buffer.is_floating_point():
+            total = total + buffer.flatten(1).sum(1)
+    return torch.isfinite(total)
+
+
+def _kept(before: State, after: State, finite: Tensor) -> State:
+    """``after`` for members that train and stay finite, ``before`` for all others."""
+    moving = before.alive & finite
+    if moving.device.type == "cpu" and bool(moving.all()):
+        return after  # the usual case; elsewhere asking would make the host wait
+
+    def choose(new: Tensor, old: Tensor) -> Tensor:
+        return torch.where(moving.view(-1, *[1] * (new.ndim - 1)), new, old)
+
+    def chosen(new: Mapping[str, Tensor], old: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: choose(value, old[name]) for name, value in new.items()}
+
+    return replace(
+        after,
+        flat=choose(after.flat, before.flat),
+        buffers=chosen(after.buffers, before.buffers),
+        rules=[chosen(new, old) for new, old in zip(after.rules, before.rules, strict=True)],
+        average=chosen(after.average, before.average),
+        alive=moving,
+    )

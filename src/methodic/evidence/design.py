@@ -1,0 +1,194 @@
+"""What is compared, and who goes on: grids, seeds, the ranking of the screening, the finalists."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from methodic.errors import InputError
+from methodic.metrics import Metric
+from methodic.plan import ConfirmPlan, MemberRecord, Phase, UnitRecord
+from methodic.recipes.numbers import ranges, replace
+from methodic.recipes.ranges import Choice, LogUniform, Range
+from methodic.recipes.types import Recipe
+
+LARGEST_GRID = 64
+"""At most so many settings of one recipe."""
+
+_PHASES: tuple[Phase, ...] = ("screen", "confirm", "train")
+_SEEDS_APART = 1_000_000
+
+
+def grid(recipe: Recipe, points: int) -> tuple[dict[str, float], ...]:
+    """A recipe's ranges as a list of settings: the product of their grids.
+
+    Where the product would exceed `LARGEST_GRID`, the longest grids lose points one at a time,
+    those of learning rates last, since the result depends on them most.
+
+    Args:
+        recipe: may hold any number of ranges, also none (which gives one empty setting).
+        points: numbers per range, at least 1.
+
+    Returns:
+        Settings as path → number, the last path varying fastest.
+
+    Example:
+        >>> adam = Recipe.model_validate(
+        ...     {"name": "adam", "stages": [{"optimizer": {"kind": "adam",
+        ...      "lr": {"log_uniform": [0.001, 0.1]}}}]})
+        >>> [setting["stages.0.turns.0.optimizer.lr"] for setting in grid(adam, 3)]
+        [0.001, 0.01, 0.1]
+    """
+    if points < 1:
+        raise ValueError(f"a grid needs at least 1 point, found {points}")
+    found = ranges(recipe)
+    axes = {path: _axis(each, points) for path, each in found.items()}
+    asked = dict.fromkeys(found, points)
+    while math.prod(map(len, axes.values())) > LARGEST_GRID:
+        path = max(axes, key=lambda p: (len(axes[p]), not p.endswith(".lr")))
+        asked[path] = len(axes[path]) - 1
+        axes[path] = _axis(found[path], asked[path])
+    return tuple(dict(zip(axes, numbers, strict=True)) for numbers in product(*axes.values()))
+
+
+def _axis(each: Range, points: int) -> list[float]:
+    """Different numbers inside the range; grids are rounded, so their ends may lie outside."""
+    numbers = each.grid(points)
+    if not isinstance(each, Choice):
+        low, high = each.log_uniform if isinstance(each, LogUniform) else each.uniform
+        numbers = [min(max(x, low), high) for x in numbers]
+    return list(dict.fromkeys(numbers))
+
+
+def concrete(recipe: Recipe, setting: Mapping[str, float]) -> Recipe:
+    """The recipe with the numbers of ``setting`` in place of its ranges.
+
+    Raises:
+        InputError: a path that the recipe doesn't have, a number that it refuses, or a range that
+            the setting leaves open.
+    """
+    result = replace(recipe, setting)
+    if left := ranges(result):
+        raise InputError(
+            f"recipe {recipe.name} still has ranges",
+            found=", ".join(left),
+            accepted="a number for each",
+        )
+    return result
+
+
+def seeds(seed: int, phase: Phase, n: int) -> tuple[int, ...]:
+    """The first ``n`` seeds of a phase; different phases and different ``seed`` share none.
+
+    Args:
+        seed: of the whole run, at least 0.
+        phase: what the seeds are for.
+        n: how many; more seeds begin with the same ones.
+
+    Example:
+        >>> seeds(0, "screen", 3), seeds(0, "confirm", 3)
+        ((0, 3, 6), (1, 4, 7))
+    """
+    kinds = len(_PHASES)
+    if seed < 0 or not 0 <= n <= _SEEDS_APART // kinds:
+        raise ValueError(f"seeds({seed}, {phase}, {n}) is out of range")
+    first = seed * _SEEDS_APART + _PHASES.index(phase)
+    return tuple(first + kinds * i for i in range(n))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a recipe did in the screening, at its best setting.
+
+    Args:
+        recipe: its name.
+        setting: index into `Contender.settings`.
+        scores: validation scores of the members that trained to the end, by seed.
+        mean: of the scores; NaN without any.
+        loss: mean validation loss of the same members; infinite where one is missing.
+        diverged: members of this setting that diverged or have no finite score.
+        members: members of this setting.
+        seconds: mean time of training one of them.
+    """
+
+    recipe: str
+    setting: int
+    scores: tuple[float, ...]
+    mean: float
+    loss: float
+    diverged: int
+    members: int
+    seconds: float
+
+
+def standings(records: Sequence[UnitRecord], metric: Metric) -> list[Standing]:
+    """Each recipe at its best setting, best recipe first.
+
+    Settings, and then recipes, are ordered by: smaller share of diverged members, better mean
+    validation score, lower mean validation loss; at last the lower index of a setting, or the name
+    of a recipe. A diverged member counts as the worst possible score: no mean makes up for it.
+
+    Args:
+        records: of the screening.
+        metric: what the scores are.
+    """
+    found: dict[str, dict[int, list[MemberRecord]]] = {}
+    for record in records:
+        for each in record.members:
+            member = each.member
+            found.setdefault(member.recipe, {}).setdefault(member.setting, []).append(each)
+
+    def rank(standing: Standing) -> tuple[float, ...]:
+        sign = -1 if metric.greater_is_better else 1
+        mean = math.inf if math.isnan(standing.mean) else sign * standing.mean
+        share = standing.diverged / standing.members
+        return (share, mean, standing.loss, standing.setting)
+
+    best = [
+        min((_standing(name, i, members, metric) for i, members in settings.items()), key=rank)
+        for name, settings in found.items()
+    ]
+    # The order of the records must not matter: they come as the workers finish.
+    return sorted(best, key=lambda standing: (rank(standing)[:3], standing.recipe))
+
+
+def _standing(recipe: str, setting: int, members: list[MemberRecord], metric: Metric) -> Standing:
+    ordered = sorted(members, key=lambda each: each.member.seed)
+    good = [
+        each
+        for each in ordered
+        if each.status != "diverged" and math.isfinite(_number(each, metric.name))
+    ]
+    scores = tuple(_number(each, metric.name) for each in good)
+    losses = [_number(each, "loss") for each in good]
+    return Standing(
+        recipe=recipe,
+        setting=setting,
+        scores=scores,
+        mean=math.fsum(scores) / len(scores) if scores else math.nan,
+        loss=math.fsum(losses) / len(losses)
+        if losses and all(map(math.isfinite, losses))
+        else math.inf,
+        diverged=len(members) - len(scores),
+        members=len(members),
+        seconds=math.fsum(each.seconds for each in members) / len(members),
+    )
+
+
+def _number(record: MemberRecord, name: str) -> float:
+    value = record.validation.get(name)
+    return math.inf if value is None else value
+
+
+def finalists(standings: Sequence[Standing], confirm: ConfirmPlan) -> tuple[tuple[str, int], ...]:
+    """Who is confirmed on fresh seeds, as (recipe, setting), best first.
+
+    The winner and the runners-up, up to ``confirm.finalists``; and the simplest method at its best
+    setting, even if that makes one more. A recipe without one finished member is left out.
+    """
+    able = [standing for standing in standings if standing.scores]
+    chosen = able[: confirm.finalists]
+    chosen += [each for each in able[confirm.finalists :] if each.recipe == confirm.simplest]
+    return tuple((each.recipe, each.setting) for each in chosen)

@@ -1,0 +1,100 @@
+"""Predictions on disk, one Parquet file for all members of a method.
+
+Columns: ``member`` and ``row`` (from 0), then ``output_0``, ``output_1``, … : a probability per
+class as float32, or one predicted number as float64. Rows are ordered by member, then row.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from methodic.errors import InputError
+from methodic.files import write_with
+
+Array = npt.NDArray[Any]
+
+
+def write(path: Path, predictions: Array) -> None:
+    """Store predictions [M, N, C], whole or not at all.
+
+    Args:
+        path: the file.
+        predictions: C = 1 for numbers, kept as float64; C ≥ 2 for probabilities, kept as float32.
+            M, N and C are at least 1.
+
+    Raises:
+        InputError: the file can't be written.
+    """
+    import polars as pl
+
+    if predictions.ndim != 3 or 0 in predictions.shape:
+        raise ValueError(f"predictions must be [M, N, C], none of them 0: {predictions.shape}")
+    members, rows, outputs = predictions.shape
+    kept = predictions.astype(_kind(outputs))
+    frame = pl.DataFrame(
+        {
+            "member": np.repeat(np.arange(members, dtype=np.int32), rows),
+            "row": np.tile(np.arange(rows, dtype=np.int64), members),
+            **{f"output_{c}": kept[:, :, c].reshape(-1) for c in range(outputs)},
+        }
+    )
+    write_with(path, lambda temporary: frame.write_parquet(temporary))
+
+
+def read(path: Path) -> Array:
+    """The predictions [M, N, C] that `write` stored, to the bit.
+
+    Raises:
+        InputError: the file is missing, damaged, or not one of predictions.
+    """
+    import polars as pl
+
+    try:
+        frame = pl.read_parquet(io.BytesIO(path.read_bytes()))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file of predictions") from None
+    except OSError as error:
+        raise InputError(
+            f"{path}: the predictions can't be read", found=error.strerror or error
+        ) from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise _damaged(path, str(error).splitlines()[0] if str(error) else "no Parquet") from None
+    outputs = frame.width - 2
+    columns = ["member", "row", *(f"output_{c}" for c in range(outputs))]
+    if outputs < 1 or frame.columns != columns:
+        raise _damaged(path, f"the columns {', '.join(frame.columns)}")
+    numbers = pl.Float64 if outputs == 1 else pl.Float32
+    if frame.dtypes != [pl.Int32, pl.Int64, *[numbers] * outputs]:
+        raise _damaged(path, f"columns of type {', '.join(map(str, frame.dtypes))}")
+    if sum(frame.null_count().row(0)):
+        raise _damaged(path, "missing values")
+    member, row = frame["member"].to_numpy(), frame["row"].to_numpy()
+    members = int(member[-1]) + 1 if len(member) else 0
+    rows = len(member) // members if members > 0 else 0
+    if (
+        not rows
+        or members * rows != len(member)
+        or not np.array_equal(member, np.repeat(np.arange(members), rows))
+        or not np.array_equal(row, np.tile(np.arange(rows), members))
+    ):
+        raise _damaged(path, "rows that are missing or out of order")
+    flat = np.stack([frame[name].to_numpy() for name in columns[2:]], axis=-1)
+    return flat.reshape(members, rows, outputs)
+
+
+def _kind(outputs: int) -> type[np.floating[Any]]:
+    return np.float64 if outputs == 1 else np.float32
+
+
+def _damaged(path: Path, found: str) -> InputError:
+    return InputError(
+        f"{path}: this file of predictions is damaged",
+        found=found,
+        accepted="columns member, row, output_0, …, as a run writes them",
+        advice="Restore the file from a copy, or start a new run.",
+    )

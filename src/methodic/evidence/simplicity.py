@@ -1,0 +1,61 @@
+"""Which of several methods has the fewest moving parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from methodic.plan import Plan
+from methodic.recipes.types import Recipe, Turn
+
+if TYPE_CHECKING:
+    from methodic.evidence.leaderboard import Row
+
+_RULES: Mapping[str, int] = {"sgd": 0, "rmsprop": 1, "adam": 2, "adamw": 3}
+"""Running averages that a rule keeps, plus decoupled decay; a rule not listed counts most."""
+
+
+def simplest(rows: Sequence[Row], plan: Plan) -> Row:
+    """The simplest of ``rows``; the first of equally simple ones.
+
+    In this order: the constant prediction (where it is as good as anything, nothing was learnt);
+    the method that the plan names as the simplest; the linear baseline; the other methods, by
+    `parts`; gradient boosting.
+    """
+    recipes = {each.recipe.name: each.recipe for each in plan.contenders}
+
+    def rank(row: Row) -> tuple[int, int]:
+        if row.kind == "baseline":
+            return ({"constant": 0, "linear": 2}.get(row.name, 4), 0)
+        if plan.confirm and row.name == plan.confirm.simplest:
+            return (1, 0)
+        return (3, parts(recipes[row.name]))
+
+    return min(rows, key=rank)
+
+
+def parts(recipe: Recipe) -> int:
+    """The number of moving parts: what has to be chosen beyond plain gradient descent.
+
+    Every stage, turn and objective counts 1, so does every regularizer, clipping by norm or by
+    value, momentum, a schedule that isn't constant, and a warm-up; an optimizer as in `_RULES`.
+    """
+    count = len(recipe.stages)
+    for stage in recipe.stages:
+        count += len(stage.regularizers) + sum(map(_of_turn, stage.turns))
+    return count
+
+
+def _of_turn(turn: Turn) -> int:
+    rule = turn.optimizer
+    momentum: object = getattr(rule, "momentum", 0)
+    switches = (
+        momentum != 0,
+        turn.schedule.kind != "constant",
+        turn.schedule.warmup != 0,
+        turn.clip.norm != 0,
+        turn.clip.value != 0,
+    )
+    return (
+        1 + len(turn.objectives) + _RULES.get(rule.kind, max(_RULES.values()) + 1) + sum(switches)
+    )

@@ -1,0 +1,202 @@
+"""Means, intervals and tests over seeds, and the letters that say who can't be told apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from methodic.plan import Value
+
+Vector = npt.NDArray[np.float64]
+
+ALPHA = 0.05
+"""Two rows differ where the adjusted p is at most this."""
+
+
+class Interval(Value):
+    """A mean over ``n`` seeds and its two-sided 95% Student-t interval (None below two seeds)."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+def t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
+    """Mean and two-sided Student-t interval.
+
+    mean ± t(n − 1) · s / √n, where s is the standard deviation with n − 1 in its denominator.
+
+    Args:
+        values: at least one finite number.
+        level: probability of covering, in (0, 1).
+
+    Raises:
+        ValueError: no values, or values that aren't finite.
+
+    Example:
+        >>> t_interval([1.0, 2.0, 3.0]).mean
+        2.0
+    """
+    x = _finite(values)
+    mean, error = _mean_and_error(x)
+    if error is None:
+        return Interval(mean=mean, low=None, high=None, n=1)
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(len(x) - 1, (1 + level) / 2)) * error
+    return Interval(mean=mean, low=mean - half, high=mean + half, n=len(x))
+
+
+def paired(a: Sequence[float], b: Sequence[float]) -> tuple[Interval, float]:
+    """Interval of the differences a − b and the two-sided p of the paired t-test.
+
+    Args:
+        a, b: finite scores of two methods, paired by seed.
+
+    Returns:
+        The interval, and p; see `one_sample` for what p is without spread or with one pair.
+
+    Raises:
+        ValueError: different lengths, no values, or values that aren't finite.
+    """
+    if len(a) != len(b):
+        raise ValueError(f"pairs need equal lengths, found {len(a)} and {len(b)}")
+    first, second = _finite(a), _finite(b)
+    return _test(first - second, float(np.abs([first, second]).max()))
+
+
+def one_sample(a: Sequence[float], constant: float) -> tuple[Interval, float]:
+    """Interval of a − constant and the two-sided p of the one-sample t-test.
+
+    A single value can't be tested: p = 1. Where the differences have no spread, the t statistic
+    is 0/0 or x/0: p = 1 if they are all zero; if they all equal the same other number, p is that
+    of the exact sign test, 2^(1 − n). Scores that are fractions of few rows do coincide by chance,
+    so a p of 0 would claim more than n seeds can show.
+
+    Raises:
+        ValueError: no values, or values that aren't finite.
+    """
+    x = _finite(a)
+    if not math.isfinite(constant):
+        raise ValueError(f"the constant must be finite, found {constant}")
+    return _test(x - constant, max(float(np.abs(x).max()), abs(constant)))
+
+
+def _test(differences: Vector, size: float) -> tuple[Interval, float]:
+    """The t-test of differences between numbers of magnitude ``size``."""
+    n = len(differences)
+    rounding = 1e-12 * size  # spread below it is the rounding of equal differences
+    if np.ptp(differences) <= rounding:
+        mean = float(differences.mean())
+        if abs(mean) <= rounding:
+            mean = 0.0
+        ends = mean if n > 1 else None
+        p = 1.0 if mean == 0.0 else 2.0 ** (1 - n)
+        return Interval(mean=mean, low=ends, high=ends, n=n), p
+    from scipy.special import stdtr
+
+    interval = t_interval(differences.tolist())
+    mean, error = _mean_and_error(differences)
+    assert error is not None
+    return interval, float(2 * stdtr(n - 1, -abs(mean) / error))
+
+
+def _finite(values: Sequence[float]) -> Vector:
+    x = np.array(values, dtype=np.float64).reshape(-1)
+    if not len(x) or not np.isfinite(x).all():
+        raise ValueError(f"at least one value, all finite, is needed; found {list(values)}")
+    return x
+
+
+def _mean_and_error(x: Vector) -> tuple[float, float | None]:
+    """Mean, and its standard error (None for one value)."""
+    mean = float(x.mean())
+    return mean, None if len(x) == 1 else float(x.std(ddof=1)) / math.sqrt(len(x))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values adjusted by Holm's step-down method, in the order given.
+
+    The i-th smallest of m is multiplied by m − i + 1; then none may be smaller than the one before
+    it, nor larger than 1. Controls the family-wise error whatever the dependence.
+
+    Source: Holm, "A simple sequentially rejective multiple test procedure", 1979.
+
+    Example:
+        >>> holm([0.04, 0.01])
+        [0.04, 0.02]
+    """
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, i in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[i]))
+        adjusted[i] = largest
+    return adjusted
+
+
+def letters(
+    names_best_first: Sequence[str], significant_pairs: Iterable[tuple[str, str]]
+) -> dict[str, tuple[str, ...]]:
+    """Letters such that two names share one exactly if their difference is not significant.
+
+    Insert and absorb: start with one group of all; each significant pair splits every group that
+    holds both into one without the first and one without the second; a group inside another is
+    dropped. At the end, a group whose pairs all lie in other groups is dropped too. The letters
+    follow the best name in each group.
+
+    Source: Piepho, "An algorithm for a letter-based representation of all-pairwise comparisons",
+    Journal of Computational and Graphical Statistics 13, 2004.
+
+    Example:
+        >>> letters(["x", "y", "z"], [("x", "z")])
+        {'x': ('a',), 'y': ('a', 'b'), 'z': ('b',)}
+    """
+    place = {name: i for i, name in enumerate(names_best_first)}
+    groups = [frozenset(place.values())] if place else []
+    for first, second in significant_pairs:
+        i, j = place[first], place[second]
+        if i == j:
+            raise ValueError(f"'{first}' can't differ from itself")
+        split = [part for g in groups for part in ((g - {i}, g - {j}) if {i, j} <= g else (g,))]
+        groups = _maximal(split)
+    groups = sorted(_needed(groups), key=sorted)
+    return {
+        name: tuple(_letter(k) for k, group in enumerate(groups) if i in group)
+        for name, i in place.items()
+    }
+
+
+def _maximal(groups: Iterable[frozenset[int]]) -> list[frozenset[int]]:
+    """The groups that lie in no other one, each once."""
+    different = list(dict.fromkeys(groups))
+    return [g for g in different if not any(g < other for other in different)]
+
+
+def _needed(groups: list[frozenset[int]]) -> list[frozenset[int]]:
+    """Without the groups that the others make superfluous, tried from the worst to the best."""
+
+    def links(group: frozenset[int]) -> set[tuple[int, ...]]:
+        members = sorted(group)
+        return {(i,) for i in members} | set(combinations(members, 2))
+
+    kept = list(groups)
+    for group in sorted(groups, key=sorted, reverse=True):
+        others = [g for g in kept if g != group]
+        if links(group) <= set().union(*map(links, others)):
+            kept = others
+    return kept
+
+
+def _letter(k: int) -> str:
+    """a … z, aa, ab, …"""
+    text = ""
+    k += 1
+    while k:
+        k, rest = divmod(k - 1, 26)
+        text = chr(ord("a") + rest) + text
+    return text

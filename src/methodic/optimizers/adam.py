@@ -1,0 +1,128 @@
+"""Adaptive moments: Adam, and AdamW with decoupled weight decay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from methodic.optimizers.coefficients import FloatArray, power, spread
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam; ``weight_decay`` is added to the gradient.
+
+    g ← g + weight_decay · w;
+    m ← beta1 · m + (1 − beta1) · g;  s ← beta2 · s + (1 − beta2) · g²;
+    w ← w − lr · m̂ / (√ŝ + epsilon)  with  m̂ = m / (1 − beta1ᵗ),  ŝ = s / (1 − beta2ᵗ).
+
+    Both bias corrections depend on the step t alone, so they are folded into two coefficients.
+
+    Args:
+        decay: add ``weight_decay`` ≥ 0 times the parameter to the gradient.
+
+    State: ``mean`` (m) and ``mean_square`` (s), without bias correction.
+
+    Source: Kingma and Ba 2015.
+    """
+
+    decay: bool = False
+    elementwise = True
+
+    def initial(self, parameter: Tensor) -> dict[str, Tensor]:
+        """Zeros."""
+        return {"mean": torch.zeros_like(parameter), "mean_square": torch.zeros_like(parameter)}
+
+    def coefficients(
+        self, step: FloatArray, numbers: Mapping[str, FloatArray]
+    ) -> dict[str, FloatArray]:
+        """``scale`` and ``epsilon`` with the bias corrections in them; the decays of the means."""
+        columns = _moments(step, numbers)
+        if self.decay:
+            columns["weight_decay"] = numbers["weight_decay"]
+        return spread(step, columns)
+
+    def update(
+        self,
+        gradient: Tensor,
+        parameter: Tensor,
+        state: Mapping[str, Tensor],
+        c: Mapping[str, Tensor],
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """What to add to the parameter, and the next state."""
+        if self.decay:
+            gradient = torch.addcmul(gradient, parameter, c["weight_decay"])
+        return _adapt(gradient, state, c)
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """Adam, with weight decay beside the gradient instead of in it.
+
+    w ← w − lr · m̂ / (√ŝ + epsilon) − lr · weight_decay · w,  m̂ and ŝ as in Adam.
+
+    Args:
+        decay: shrink the parameters; the number ``weight_decay`` is ≥ 0.
+
+    State: ``mean`` and ``mean_square``, without bias correction.
+
+    Source: Loshchilov and Hutter 2019.
+    """
+
+    decay: bool = True
+    elementwise = True
+
+    def initial(self, parameter: Tensor) -> dict[str, Tensor]:
+        """Zeros."""
+        return {"mean": torch.zeros_like(parameter), "mean_square": torch.zeros_like(parameter)}
+
+    def coefficients(
+        self, step: FloatArray, numbers: Mapping[str, FloatArray]
+    ) -> dict[str, FloatArray]:
+        """As for Adam, but ``weight_decay`` holds lr · weight_decay."""
+        columns = _moments(step, numbers)
+        if self.decay:
+            columns["weight_decay"] = numbers["lr"] * numbers["weight_decay"]
+        return spread(step, columns)
+
+    def update(
+        self,
+        gradient: Tensor,
+        parameter: Tensor,
+        state: Mapping[str, Tensor],
+        c: Mapping[str, Tensor],
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """What to add to the parameter, and the next state."""
+        change, following = _adapt(gradient, state, c)
+        if self.decay:
+            change.addcmul_(parameter, c["weight_decay"], value=-1)
+        return change, following
+
+
+def _moments(step: FloatArray, numbers: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """lr · m̂ / (√ŝ + epsilon), written for m and s: scale · m / (√s + corrected epsilon)."""
+    beta1, beta2 = numbers["beta1"], numbers["beta2"]
+    correction1 = 1.0 - power(beta1, step)
+    correction2 = np.sqrt(1.0 - power(beta2, step))
+    return {
+        "scale": -numbers["lr"] * correction2 / correction1,
+        "epsilon": numbers["epsilon"] * correction2,
+        "beta1": beta1,
+        "fresh1": 1.0 - beta1,
+        "beta2": beta2,
+        "fresh2": 1.0 - beta2,
+    }
+
+
+def _adapt(
+    gradient: Tensor, state: Mapping[str, Tensor], c: Mapping[str, Tensor]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The nine kernels that both rules share."""
+    mean = (state["mean"] * c["beta1"]).addcmul_(gradient, c["fresh1"])
+    mean_square = (state["mean_square"] * c["beta2"]).addcmul_(gradient * gradient, c["fresh2"])
+    change = (mean / mean_square.sqrt().add_(c["epsilon"])).mul_(c["scale"])
+    return change, {"mean": mean, "mean_square": mean_square}

@@ -1,0 +1,74 @@
+"""The options that several commands share, each with its one line of help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    str, typer.Argument(metavar="DATA", help="A CSV or Parquet file, or a built-in name (digits).")
+]
+Model = Annotated[
+    Path, typer.Argument(metavar="RUN|BUNDLE", help="The folder of a run, or a saved model.")
+]
+Folder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+Target = Annotated[
+    str | None, typer.Option(help="The column to predict.", show_default="the obvious one")
+]
+Task = Annotated[
+    str | None,
+    typer.Option(help="binary, multiclass or regression.", show_default="read off the target"),
+]
+Drop = Annotated[
+    list[str] | None, typer.Option(metavar="COLUMN", help="Columns to ignore; repeatable.")
+]
+Split = Annotated[Path | None, typer.Option(metavar="FILE", help="Your own test rows.")]
+Budget = Annotated[str, typer.Option(help="Time to the verdict: 90, 60s, 2m, 1h.")]
+Recipes = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,…", help="Methods to compare.", show_default="the whole library"),
+]
+RecipeFiles = Annotated[
+    list[str] | None, typer.Option("--recipe", metavar="FILE", help="Your own one; repeatable.")
+]
+Metric = Annotated[
+    str | None, typer.Option(help="The score to rank by.", show_default="by the task")
+]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Where all random numbers start.")]
+Seeds = Annotated[
+    int | None,
+    typer.Option(min=2, help="Models per finalist.", show_default="as many as fit, at least 10"),
+]
+Out = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Where it goes.", show_default="runs/…")
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or xpu.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads per worker.", show_default="1")]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=0, help="Worker processes; 0: this one.", show_default="one per core"),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document, nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")]
+
+OneRecipe = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="The method.")]
+Steps = Annotated[int | None, typer.Option(min=1, help="Optimizer steps, instead of a budget.")]
+TrainBudget = Annotated[
+    str | None,
+    typer.Option("--budget", help="Time to train: 90, 60s, 2m, 1h.", show_default="60s"),
+]
+LibraryName = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="A method of the library.", show_default=False)
+]
+Table = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="A .csv or .parquet file.", show_default="printed"
+    ),
+]
+Page = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FILE", help="Where to.", show_default="RUN/report.html"),
+]

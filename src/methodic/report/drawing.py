@@ -1,0 +1,129 @@
+"""What the figures share: the look of a method, axes, short numbers.
+
+Colours are middle tones that read on white and on black; text and grid are coloured by the page.
+Names from outside are escaped here, since plotly reads some HTML in labels.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from methodic.metrics import METRICS
+
+COLOURS = (
+    "#3d85c6",
+    "#e07b39",
+    "#2f9e77",
+    "#c2559d",
+    "#8072d6",
+    "#b58a1b",
+    "#1aa0b5",
+    "#9c6b4f",
+)
+_DASHES = ("solid", "dash", "dot", "dashdot")
+_SYMBOLS = ("circle", "square", "diamond", "triangle-up")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure for the page. ``caption`` says in words what the picture shows."""
+
+    key: str
+    title: str
+    caption: str
+    data: list[dict[str, Any]]
+    layout: dict[str, Any]
+
+    def document(self) -> dict[str, Any]:
+        """What plotly draws."""
+        return {"data": self.data, "layout": self.layout}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one method is drawn, in every figure alike."""
+
+    colour: str
+    dash: str
+    symbol: str
+
+
+def styles(methods: Iterable[str]) -> dict[str, Style]:
+    """A colour for each method; past eight, line and marker change too."""
+    n = len(COLOURS)
+    return {
+        method: Style(COLOURS[i % n], _DASHES[i // n % 4], _SYMBOLS[i // n % 4])
+        for i, method in enumerate(methods)
+    }
+
+
+def window(scores: Iterable[float], greater_is_better: bool) -> tuple[float, float, bool]:
+    """The part of an axis worth showing: from the best score to the worst that isn't an outlier.
+
+    It reaches from the best score at most twice as far as to the worst quarter of them.
+
+    Returns:
+        (low, high, whether some scores lie beyond).
+    """
+    sign = 1.0 if greater_is_better else -1.0
+    values = sign * np.asarray([x for x in scores if math.isfinite(x)])
+    top, worst = float(values.max()), float(values.min())
+    quarter = float(np.quantile(values, 0.25))
+    edge = max(worst, top - 2 * (top - quarter)) if quarter < top else worst
+    margin = 0.06 * (top - edge) or 0.02 * abs(top) or 0.01
+    low, high = sorted((sign * (top + margin), sign * (edge - margin)))
+    return low, high, worst < edge - margin
+
+
+def layout(height: int, x: str, y: str = "") -> dict[str, Any]:
+    """The canvas: ``height`` in pixels, the titles of both axes."""
+    clear = "rgba(0,0,0,0)"
+
+    def heading(words: str) -> dict[str, Any]:
+        return {"text": words, "font": {"size": 13}, "standoff": 12}
+
+    axis = {"automargin": True, "zeroline": False, "ticks": "", "tickfont": {"size": 12}}
+    return {
+        "height": height,
+        "autosize": True,
+        "margin": {"l": 8, "r": 14, "t": 8, "b": 8},
+        "paper_bgcolor": clear,
+        "plot_bgcolor": clear,
+        "font": {"family": "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif", "size": 13},
+        "hovermode": "closest",
+        "hoverlabel": {"font": {"color": "#ffffff"}, "namelength": -1},
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        "xaxis": axis | {"title": heading(x)},
+        "yaxis": axis | {"title": heading(y)},
+    }
+
+
+def score_axis(metric: str, low: float, high: float) -> dict[str, Any]:
+    axis: dict[str, Any] = {"range": [digits(low), digits(high)]}
+    if METRICS[metric].percent:
+        axis["tickformat"] = ".0%" if high - low > 0.05 else ".1%" if high - low > 0.005 else ".2%"
+    return axis
+
+
+def hover_format(metric: str) -> str:
+    return ".1%" if METRICS[metric].percent else ".4~g"
+
+
+def label(name: str) -> str:
+    """A name that leaves room for the picture on a phone."""
+    return html.escape(name if len(name) <= 22 else name[:20] + "…")
+
+
+def short(values: Iterable[float | None]) -> list[float | None]:
+    return [None if x is None or not math.isfinite(x) else digits(x) for x in values]
+
+
+def digits(x: float) -> float:
+    return float(f"{x:.5g}")

@@ -1,0 +1,164 @@
+"""A run's folder, read and checked: the plan, how far it came, what was measured."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from methodic.errors import InputError
+from methodic.evidence.design import standings
+from methodic.evidence.leaderboard import Leaderboard
+from methodic.files import read_json
+from methodic.metrics import get_metric
+from methodic.plan import (
+    FORMAT,
+    BaselineRecord,
+    CurvePoint,
+    MemberRecord,
+    Plan,
+    RunState,
+    UnitRecord,
+    Value,
+)
+
+_V = TypeVar("_V", bound=Value)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Everything a report reads. ``leaderboard`` is None until the run has reached a verdict."""
+
+    plan: Plan
+    state: RunState
+    leaderboard: Leaderboard | None
+    screened: tuple[UnitRecord, ...]
+    confirmed: tuple[UnitRecord, ...]
+    baselines: tuple[BaselineRecord, ...]
+    trained: tuple[UnitRecord, ...] = ()  # of a run that trained one method only
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One setting of one method, over the seeds that screened it."""
+
+    method: str
+    setting: int
+    numbers: dict[str, float]
+    scores: tuple[float, ...]  # validation, of the members that neither diverged nor are infinite
+    diverged: int
+
+    @property
+    def mean(self) -> float | None:
+        """The mean score; None when no member kept a finite one."""
+        return sum(self.scores) / len(self.scores) if self.scores else None
+
+
+def load(folder: Path) -> Folder:
+    """Read RUN/.
+
+    A folder without run.json belongs to a run that was stopped before its first unit of work; its
+    state is "interrupted" after 0 seconds. A missing leaderboard or missing records are no error.
+
+    Args:
+        folder: the run's folder, which holds plan.json.
+
+    Raises:
+        InputError: not a run's folder; a damaged file; a file of a newer format.
+    """
+    if not (folder / "plan.json").is_file():
+        raise InputError(
+            f"{folder}: this is not the folder of a run",
+            found="no plan.json in it" if folder.is_dir() else "no such folder",
+            accepted="the folder that `methodic run` named at its end",
+        )
+    plan = _read(folder / "plan.json", "plan", Plan)
+    get_metric(plan.metric, plan.data.task)
+    state = RunState(status="interrupted")
+    if (folder / "run.json").exists():
+        state = _read(folder / "run.json", "run state", RunState)
+    leaderboard = None
+    if (folder / "leaderboard.json").exists():
+        leaderboard = _read(folder / "leaderboard.json", "leaderboard", Leaderboard)
+    paths = sorted((folder / "records").glob("*.json"))
+    baselines = [path for path in paths if path.name.startswith("baseline-")]
+    units = [_read(path, "record", UnitRecord) for path in paths if path not in baselines]
+    return Folder(
+        plan=plan,
+        state=state,
+        leaderboard=leaderboard,
+        screened=tuple(unit for unit in units if unit.unit.phase == "screen"),
+        confirmed=tuple(unit for unit in units if unit.unit.phase == "confirm"),
+        trained=tuple(unit for unit in units if unit.unit.phase == "train"),
+        baselines=tuple(_read(path, "record", BaselineRecord) for path in baselines),
+    )
+
+
+def members(
+    records: Iterable[UnitRecord],
+) -> list[tuple[MemberRecord, tuple[CurvePoint, ...]]]:
+    """Each member's record with its curve, in the order of the records."""
+    return [pair for unit in records for pair in zip(unit.members, unit.curves, strict=True)]
+
+
+def tried(folder: Folder) -> list[Tried]:
+    """What the screening measured, by method and setting, in the plan's order."""
+    found: dict[tuple[str, int], list[MemberRecord]] = defaultdict(list)
+    for record, _ in members(folder.screened):
+        found[record.member.recipe, record.member.setting].append(record)
+    result = []
+    for contender in folder.plan.contenders:
+        for setting, numbers in enumerate(contender.settings or ({},)):
+            records = found.get((contender.recipe.name, setting), [])
+            if records:
+                result.append(_tried(contender.recipe.name, setting, numbers, records, folder))
+    return result
+
+
+def _tried(
+    method: str, setting: int, numbers: dict[str, float], records: list[MemberRecord], run: Folder
+) -> Tried:
+    sound = [record for record in records if record.status != "diverged"]
+    scores = [record.validation.get(run.plan.metric) for record in sound]
+    return Tried(
+        method=method,
+        setting=setting,
+        numbers=numbers,
+        scores=tuple(x for x in scores if x is not None and math.isfinite(x)),
+        diverged=len(records) - len(sound),
+    )
+
+
+def best(folder: Folder) -> dict[str, Tried]:
+    """The setting of each method that the screening chooses, best method first."""
+    metric = get_metric(folder.plan.metric, folder.plan.data.task)
+    known = {(each.method, each.setting): each for each in tried(folder)}
+    chosen = [(each.recipe, each.setting) for each in standings(folder.screened, metric)]
+    return {pair[0]: known[pair] for pair in chosen if pair in known}
+
+
+def _read(path: Path, what: str, kind: type[_V]) -> _V:
+    document: Any = read_json(path, what)
+    version = document.get("format") if isinstance(document, dict) else None
+    if isinstance(version, int) and version > FORMAT:
+        raise InputError(
+            f"{path}: this {what} was written by a newer version of Methodic",
+            found=f"format {version}",
+            accepted=f"format {FORMAT} or older",
+            advice="Update Methodic: pip install --upgrade methodic",
+        )
+    try:
+        return kind.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise InputError(
+            f"{path}: this {what} is damaged",
+            found=f"{field}: {first['msg']}",
+            advice="Restore the file from a copy, or start a new run.",
+        ) from None

@@ -1,0 +1,283 @@
+"""Running a frozen plan: screening, confirmation, verdict; and going on where a run was stopped.
+
+What is finished lies in records/; a unit that has its record is never done again, so a run goes on
+after Ctrl-C, a kill or a power cut with the same results.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from methodic.engine.workers import Pool
+from methodic.errors import Interrupted
+from methodic.evidence import design, predictions
+from methodic.evidence.leaderboard import Leaderboard, assemble
+from methodic.files import make_folder, read_json, write_text
+from methodic.metrics import Metric, get_metric
+from methodic.plan import (
+    Amendment,
+    BaselineRecord,
+    Phase,
+    Plan,
+    RunState,
+    Unit,
+    UnitRecord,
+)
+from methodic.run import tasks
+from methodic.run.bundling import ship
+from methodic.run.planning import TAIL, TAIL_SECONDS, confirm_units
+from methodic.run.preparation import Prepared
+
+
+class Progress(Protocol):
+    """What a run tells about itself while it runs."""
+
+    def start(self, total_units: int, budget: float | None) -> None: ...
+    def phase(self, name: str) -> None: ...
+    def update(
+        self, done_units: int, rate: float, leader: str | None, remaining: float | None
+    ) -> None: ...
+    def say(self, text: str) -> None: ...
+
+
+class Execution:
+    """One execution of a plan in a run's folder.
+
+    Args:
+        folder: the run's; work/ holds the prepared data.
+        plan: frozen.
+        prepared: the data.
+        pool: started workers.
+        progress: told what happens.
+        started: `time.monotonic()` at which the budget began to run.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        prepared: Prepared,
+        pool: Pool,
+        progress: Progress,
+        started: float,
+    ) -> None:
+        self.folder = folder
+        self.plan = plan
+        self.prepared = prepared
+        self.pool = pool
+        self.progress = progress
+        self.started = started
+        self.state = _read_state(folder)
+        self.plan_json = plan.model_dump_json()
+        self.done = 0
+        self.member_steps = 0
+        self.leader: str | None = None
+        self._folder = folder / "records"
+        self._read: dict[str, UnitRecord] = {}
+
+    def run(self) -> Leaderboard:
+        """Do whatever of the plan isn't done yet, up to the verdict.
+
+        Raises:
+            Interrupted: Ctrl-C; what is finished is kept.
+        """
+        self._save_state(status="running")
+        make_folder(self._folder)
+        try:
+            return self._phases()
+        except (KeyboardInterrupt, Interrupted):
+            self._save_state(status="interrupted")
+            self._write_leaderboard()
+            raise Interrupted(str(self.folder)) from None
+
+    def _phases(self) -> Leaderboard:
+        plan = self.plan
+        most = len(plan.screen) + len(plan.train)
+        if plan.confirm is not None:
+            names = min(len(plan.contenders), plan.confirm.finalists + 1)
+            most += len(confirm_units(plan, [(c.recipe.name, 0) for c in plan.contenders[:names]]))
+        self.progress.start(most, plan.budget)
+        rivals = [
+            self.pool.submit(
+                tasks.fit_baseline, self.folder, self.plan_json, baseline.model_dump_json()
+            )
+            for baseline in plan.baselines
+            if not tasks.record_path(self.folder, f"baseline-{baseline.kind}").exists()
+        ]
+        if plan.train:
+            self.progress.phase("training")
+            self._units("train", plan.train)
+        else:
+            self.progress.phase("screening")
+            self._units("screen", plan.screen)
+            self._confirm()
+        for rival in rivals:
+            rival.result()
+        self.progress.phase("verdict")
+        board = self._write_leaderboard()
+        ship(self.folder, plan, self.prepared, board, self._tested())
+        self._save_state(status="finished", winner=board.winner)
+        shutil.rmtree(self.folder / tasks.WORK, ignore_errors=True)
+        return board
+
+    def _confirm(self) -> None:
+        assert self.plan.confirm is not None
+        if not self.state.finalists:
+            standings = design.standings(self.records("screen"), self._metric())
+            chosen = design.finalists(standings, self.plan.confirm)
+            self._save_state(finalists=tuple(f"{name}@{setting}" for name, setting in chosen))
+        pairs = [(name, int(at)) for name, at in (f.rsplit("@", 1) for f in self.state.finalists)]
+        self.progress.phase("confirmation")
+        self._units("confirm", confirm_units(self.plan, pairs))
+
+    def _units(self, phase: Phase, units: Sequence[Unit]) -> None:
+        """Do all units of a phase, block by block; later blocks only if time is left for them."""
+        dropped = {b for a in self.state.amendments if a.phase == phase for b in a.blocks}
+        waiting: set[Future[str]] = set()
+        spent: list[float] = []
+        for block in sorted({unit.block for unit in units}):
+            todo = [unit for unit in units if unit.block == block]
+            if block in dropped:
+                continue
+            if self._finished(todo):
+                self._advance(len(todo), 0)
+                continue
+            waiting, seconds = self._wait(waiting, max(self.pool.workers - 1, 0))
+            spent += seconds
+            if block > 0 and not self._fits(len(waiting), todo, spent):
+                rest = tuple(sorted({unit.block for unit in units if unit.block >= block}))
+                self._drop(phase, rest)
+                break
+            for unit in todo:
+                if not tasks.record_path(self.folder, unit.id).exists():
+                    waiting.add(
+                        self.pool.submit(
+                            tasks.train_unit, self.folder, self.plan_json, unit.model_dump_json()
+                        )
+                    )
+        self._wait(waiting, 0)
+
+    def _wait(self, waiting: set[Future[str]], until: int) -> tuple[set[Future[str]], list[float]]:
+        """Wait until at most ``until`` units are under way; seconds of those that finished."""
+        seconds = []
+        while len(waiting) > until:
+            finished, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in finished:
+                record = self._record(tasks.record_path(self.folder, future.result()))
+                seconds.append(record.seconds)
+                self._advance(1, sum(m.steps_taken for m in record.members))
+            if finished and self.plan.screen:
+                self._lead()
+            self._tell()
+        return waiting, seconds
+
+    def _fits(self, under_way: int, units: Sequence[Unit], spent: Sequence[float]) -> bool:
+        if self.plan.budget is None or not spent:
+            return True
+        workers = max(self.pool.workers, 1)
+        mean = sum(spent) / len(spent)
+        needed = mean * (len(units) + under_way) / workers
+        tail = max(TAIL * self.plan.budget, TAIL_SECONDS)
+        return self._elapsed() + needed + tail <= self.plan.budget
+
+    def _drop(self, phase: Phase, blocks: tuple[int, ...]) -> None:
+        reason = (
+            f"{phase}: blocks of seeds {', '.join(map(str, blocks))} dropped for every method, "
+            "since the machine turned out slower than measured"
+        )
+        amendment = Amendment(phase=phase, blocks=blocks, reason=reason)
+        self._save_state(amendments=(*self.state.amendments, amendment))
+        self.progress.say(reason)
+
+    def _finished(self, units: Sequence[Unit]) -> bool:
+        return all(tasks.record_path(self.folder, unit.id).exists() for unit in units)
+
+    def _lead(self) -> None:
+        standings = design.standings(self.records("screen"), self._metric())
+        if standings:
+            self.leader = standings[0].recipe
+
+    def _advance(self, units: int, member_steps: int) -> None:
+        self.done += units
+        self.member_steps += member_steps
+
+    def _tell(self) -> None:
+        elapsed = self._elapsed()
+        left = None if self.plan.budget is None else max(0.0, self.plan.budget - elapsed)
+        self.progress.update(self.done, self.member_steps / max(elapsed, 1e-9), self.leader, left)
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self.started
+
+    def _metric(self) -> Metric:
+        return get_metric(self.plan.metric, self.plan.data.task)
+
+    def _save_state(self, **changes: object) -> None:
+        self.state = self.state.model_copy(update={**changes, "seconds": self._elapsed()})
+        write_text(self.folder / "run.json", self.state.model_dump_json(indent=1))
+
+    def records(self, phase: Phase) -> list[UnitRecord]:
+        """Records of a phase's finished units, in the order of their ids."""
+        return [self._record(path) for path in sorted(self._folder.glob(f"{phase}-*.json"))]
+
+    def _tested(self) -> list[UnitRecord]:
+        return self.records("confirm") + self.records("train")
+
+    def _record(self, path: Path) -> UnitRecord:
+        # A record never changes once it is there.
+        if path.name not in self._read:
+            self._read[path.name] = UnitRecord.model_validate(read_json(path, "record"))
+        return self._read[path.name]
+
+    def _write_leaderboard(self) -> Leaderboard:
+        board = assemble(
+            self.plan,
+            self.state,
+            self.records("screen"),
+            self._tested(),
+            self.baselines(),
+            self.test_scores(),
+        )
+        write_text(self.folder / "leaderboard.json", board.model_dump_json(indent=1))
+        return board
+
+    def baselines(self) -> list[BaselineRecord]:
+        """Records of fitted baselines."""
+        return [
+            BaselineRecord.model_validate(read_json(path, "record"))
+            for path in sorted(self._folder.glob("baseline-*.json"))
+        ]
+
+    def test_scores(self) -> dict[str, list[tuple[int, float]]]:
+        """Finalist or baseline → (seed, score on test rows); predictions were made once."""
+        metric = self._metric()
+        truth = self.prepared.truth["test"]
+        scores: dict[str, list[tuple[int, float]]] = {}
+
+        def score(path: Path) -> list[float]:
+            return [metric.score(truth, each) for each in predictions.read(path)]
+
+        for record in self._tested():
+            values = score(tasks.predictions_path(self.folder, record.unit.id))
+            for member, value in zip(record.members, values, strict=True):
+                broken = member.status == "diverged"
+                pair = (member.member.seed, float(np.nan) if broken else value)
+                scores.setdefault(member.member.recipe, []).append(pair)
+        for baseline in self.baselines():
+            path = tasks.predictions_path(self.folder, f"baseline-{baseline.kind}")
+            scores[baseline.kind] = [(-1, score(path)[0])]
+        return scores
+
+
+def _read_state(folder: Path) -> RunState:
+    path = folder / "run.json"
+    if not path.exists():
+        return RunState(status="running")
+    return RunState.model_validate(read_json(path, "run state"))

@@ -1,0 +1,411 @@
+"""From a budget in seconds to a frozen plan: what will run, measured before it is fixed.
+
+Every method gets equal measured seconds for each of its cohorts. Full-batch steps cost more than
+mini-batch steps, so equal seconds mean different numbers of steps, and the plan says how many.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from methodic import build
+from methodic.baselines import plan_baselines
+from methodic.data.dataset import DataSet
+from methodic.engine.workers import Pool
+from methodic.errors import InputError
+from methodic.evidence import design
+from methodic.plan import (
+    BaselinePlan,
+    ConfirmPlan,
+    Contender,
+    DataFacts,
+    Machine,
+    Member,
+    Plan,
+    Unit,
+)
+from methodic.recipes.numbers import replace
+from methodic.recipes.types import SGD, Recipe
+from methodic.run.preparation import Prepared
+from methodic.run.tasks import measure
+
+SCREEN_SEEDS = 3
+CONFIRM_SEEDS = 10
+MOST_SEEDS = 20
+BLOCK = 5  # seeds of confirmation that train in one cohort, and are dropped together
+EVALUATIONS = 20
+EPOCHS = 200  # more don't help a table; a budget isn't used up for its own sake
+LEAST_CAP = 2000  # steps, so that a tiny data set still gets enough of them
+TAIL = 0.05  # share of the budget for predictions, report and bundle
+TAIL_SECONDS = 3.0
+BASELINE_SHARE = 0.08
+SLACK = 0.85  # share of the remaining time that is planned; both cores are never busy throughout
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asked for."""
+
+    recipes: tuple[Recipe, ...]
+    metric: str
+    budget: float
+    seed: int = 0
+    seeds: int | None = None
+    workers: int | None = None
+    threads: int | None = None
+    device: str = "cpu"
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """How large a comparison is: settings a method, finalists besides the simplest method."""
+
+    points: int
+    finalists: int
+
+
+_SHAPES = (_Shape(5, 3), _Shape(3, 2))
+
+
+@dataclass(frozen=True)
+class _Speed:
+    step: float  # seconds of one step of one cohort
+    evaluation: float
+
+
+def facts(data: DataSet, prepared: Prepared, seed: int) -> DataFacts:
+    """What a plan records about the data."""
+    return DataFacts(
+        name=data.name,
+        source=data.source,
+        fingerprint=data.fingerprint,
+        task=data.schema.task,
+        target=data.schema.target,
+        classes=data.schema.classes,
+        rows=prepared.counts,
+        numeric=prepared.encoders.width,
+        categorical=prepared.encoders.columns,
+        split_seed=seed,
+    )
+
+
+def machine(wishes: Wishes) -> Machine:
+    """One worker per core with one thread each, unless the user says otherwise."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return Machine(
+        device=wishes.device,
+        capability=torch.backends.cpu.get_cpu_capability(),
+        torch=torch.__version__,
+        workers=wishes.workers if wishes.workers is not None else (cores or 1),
+        threads=wishes.threads or 1,
+    )
+
+
+def make(
+    data: DataSet, prepared: Prepared, work: Path, pool: Pool, wishes: Wishes, elapsed: float
+) -> Plan:
+    """Measure, then fix what will run.
+
+    Args:
+        data, prepared: the data, and the same encoded; saved in ``work`` for the workers.
+        work: folder of the prepared data.
+        pool: started workers.
+        wishes: what the user asked for.
+        elapsed: seconds of the budget that are gone by now.
+
+    Raises:
+        InputError: the budget is too small for these data.
+    """
+    task, rows = data.schema.task, prepared.counts[0]
+    recipes = [build.resolve(recipe, task, rows) for recipe in wishes.recipes]
+    batches = [[build.batch_rows(stage, rows) for stage in r.stages] for r in recipes]
+    grids = [design.grid(recipe, _SHAPES[0].points) for recipe in recipes]
+    speeds, gone = _measured(pool, work, recipes, grids, wishes.metric)
+    elapsed += gone
+    rivals = plan_baselines(
+        task,
+        rows,
+        prepared.encoders.width + prepared.encoders.columns,
+        prepared.outputs,
+        wishes.budget * BASELINE_SHARE,
+    )
+    chosen_machine = machine(wishes)
+    workers = max(chosen_machine.workers, 1)
+    tail = max(TAIL * wishes.budget, TAIL_SECONDS)
+    core_seconds = (wishes.budget - elapsed - tail) * workers * SLACK
+    core_seconds -= wishes.budget * BASELINE_SHARE
+    cap = _cap(batches, speeds, rows)
+    for shape in _SHAPES:
+        finalists = min(len(recipes), shape.finalists + 1)
+        blocks = math.ceil((wishes.seeds or CONFIRM_SEEDS) / BLOCK)
+        units = len(recipes) * SCREEN_SEEDS + finalists * blocks
+        share = min(core_seconds / units, cap)
+        steps = [
+            _steps(recipe, batch, speed, share, rows)
+            for recipe, batch, speed in zip(recipes, batches, speeds, strict=True)
+        ]
+        short = _too_short(recipes, batches, steps, rows)
+        if not short:
+            break
+    if short:
+        raise _too_small(wishes, data, short, core_seconds, units, workers)
+    spare = core_seconds - units * share
+    seeds = wishes.seeds or CONFIRM_SEEDS + BLOCK * min(
+        int(spare / (finalists * share)), (MOST_SEEDS - CONFIRM_SEEDS) // BLOCK
+    )
+    contenders = tuple(
+        Contender(
+            recipe=recipe,
+            settings=design.grid(recipe, shape.points),
+            batch=tuple(batch),
+            steps=tuple(count),
+            milliseconds=round(speed.step * 1000, 4),
+        )
+        for recipe, batch, count, speed in zip(recipes, batches, steps, speeds, strict=True)
+    )
+    return Plan(
+        command=wishes.command,
+        data=facts(data, prepared, wishes.seed),
+        metric=wishes.metric,
+        budget=wishes.budget,
+        machine=chosen_machine,
+        contenders=contenders,
+        baselines=rivals,
+        screen=_screen_units(contenders, wishes.seed),
+        confirm=ConfirmPlan(
+            finalists=shape.finalists,
+            simplest=_simplest(recipes),
+            seeds=design.seeds(wishes.seed, "confirm", seeds),
+            block=BLOCK,
+        ),
+        notes=_notes(share, cap, shape, seeds, data),
+    )
+
+
+def make_single(
+    data: DataSet, prepared: Prepared, work: Path, wishes: Wishes, steps: int | None
+) -> Plan:
+    """The plan of `methodic train`: one method, one member, the middle of each range."""
+    rows = prepared.counts[0]
+    recipe = build.resolve(wishes.recipes[0], data.schema.task, rows)
+    batch = [build.batch_rows(stage, rows) for stage in recipe.stages]
+    settings = design.grid(recipe, 1)
+    middle = replace(recipe, settings[0]).model_dump_json()
+    speed = _Speed(*measure(work, [middle], wishes.metric))
+    if steps is None:
+        count = _steps(recipe, batch, speed, wishes.budget * SLACK, rows)
+        most = max(LEAST_CAP, math.ceil(EPOCHS * rows / batch[-1]))
+        count = [
+            min(each, max(1, round(most * s.share)))
+            for each, s in zip(count, recipe.stages, strict=True)
+        ]
+    else:
+        count = [max(1, round(steps * stage.share)) for stage in recipe.stages]
+    contender = Contender(
+        recipe=recipe,
+        settings=settings,
+        batch=tuple(batch),
+        steps=tuple(count),
+        milliseconds=round(speed.step * 1000, 4),
+    )
+    unit = Unit(
+        id=f"train-{recipe.name}",
+        phase="train",
+        block=0,
+        members=(Member(recipe=recipe.name, setting=0, seed=wishes.seed),),
+        steps=tuple(count),
+        evaluate=_evaluations(sum(count)),
+        predict_test=True,
+    )
+    notes = tuple(
+        f"{path} = {value:g}: the middle of the recipe's range"
+        for path, value in settings[0].items()
+    )
+    return Plan(
+        command=wishes.command,
+        data=facts(data, prepared, wishes.seed),
+        metric=wishes.metric,
+        budget=None if steps is not None else wishes.budget,
+        machine=machine(wishes).model_copy(update={"workers": 0}),
+        contenders=(contender,),
+        baselines=(BaselinePlan(kind="constant"),),
+        screen=(),
+        confirm=None,
+        train=(unit,),
+        notes=notes,
+    )
+
+
+def confirm_units(
+    plan: Plan, finalists: Sequence[tuple[str, int]], blocks: int | None = None
+) -> list[Unit]:
+    """The units that confirm ``finalists`` (recipe, index of its setting), block after block."""
+    assert plan.confirm is not None
+    by_name = {contender.recipe.name: contender for contender in plan.contenders}
+    seeds, size = plan.confirm.seeds, plan.confirm.block
+    units = []
+    for block, start in enumerate(range(0, len(seeds), size)):
+        if blocks is not None and block >= blocks:
+            break
+        for name, setting in finalists:
+            units.append(
+                Unit(
+                    id=f"confirm-{block:03d}-{name}",
+                    phase="confirm",
+                    block=block,
+                    members=tuple(
+                        Member(recipe=name, setting=setting, seed=seed)
+                        for seed in seeds[start : start + size]
+                    ),
+                    steps=by_name[name].steps,
+                    evaluate=_evaluations(sum(by_name[name].steps)),
+                    predict_test=True,
+                )
+            )
+    return units
+
+
+def _measured(
+    pool: Pool,
+    work: Path,
+    recipes: Sequence[Recipe],
+    grids: Sequence[Sequence[dict[str, float]]],
+    metric: str,
+) -> tuple[list[_Speed], float]:
+    import time
+
+    start = time.monotonic()
+    futures = [
+        pool.submit(measure, work, [replace(r, s).model_dump_json() for s in grid], metric)
+        for r, grid in zip(recipes, grids, strict=True)
+    ]
+    speeds = [_Speed(*future.result()) for future in futures]
+    return speeds, time.monotonic() - start
+
+
+def _cap(batches: Sequence[Sequence[int]], speeds: Sequence[_Speed], rows: int) -> float:
+    """Seconds a cohort may take: what the slowest mini-batch method needs for `EPOCHS` epochs."""
+    times = [
+        max(LEAST_CAP, EPOCHS * rows / batch[-1]) * speed.step + EVALUATIONS * speed.evaluation
+        for batch, speed in zip(batches, speeds, strict=True)
+        if batch[-1] < rows
+    ]
+    return max(times, default=LEAST_CAP * max(speed.step for speed in speeds))
+
+
+def _steps(
+    recipe: Recipe, batch: Sequence[int], speed: _Speed, share: float, rows: int
+) -> list[int]:
+    """Optimizer steps, by stage, that fit into ``share`` seconds; less where the recipe says so."""
+    seconds = max(share - EVALUATIONS * speed.evaluation, share / 2)
+    total = seconds / speed.step
+    if recipe.stop.steps is not None:
+        total = min(total, recipe.stop.steps)
+    if recipe.stop.epochs is not None:
+        total = min(total, recipe.stop.epochs * rows / batch[-1])
+    return [max(1, math.floor(total * stage.share)) for stage in recipe.stages]
+
+
+def _too_short(
+    recipes: Sequence[Recipe],
+    batches: Sequence[Sequence[int]],
+    steps: Sequence[Sequence[int]],
+    rows: int,
+) -> list[tuple[str, float]]:
+    """Methods that would get less than an epoch or 100 steps, with the share that they get."""
+    short = []
+    for recipe, batch, count in zip(recipes, batches, steps, strict=True):
+        if recipe.stop.steps is not None or recipe.stop.epochs is not None:
+            continue
+        needed = min(100.0, max(rows / batch[-1], 20))
+        if sum(count) < needed:
+            short.append((recipe.name, sum(count) / needed))
+    return short
+
+
+def _too_small(
+    wishes: Wishes,
+    data: DataSet,
+    short: list[tuple[str, float]],
+    core_seconds: float,
+    units: int,
+    workers: int,
+) -> InputError:
+    name, got = min(short, key=lambda pair: pair[1])
+    lacking = max(core_seconds, 1.0) * (1 / max(got, 0.02) - 1) / workers / SLACK
+    enough = math.ceil((wishes.budget + lacking) * 1.1 / 10) * 10
+    return InputError(
+        f"a budget of {wishes.budget:g}s is too small to compare {len(wishes.recipes)} methods on "
+        f"'{data.name}' ({units} cohorts; {name} would get less than an epoch or 100 steps)",
+        advice=f"Try --budget {enough}s, or fewer methods (--recipes A,B).",
+    )
+
+
+def _screen_units(contenders: Sequence[Contender], seed: int) -> tuple[Unit, ...]:
+    return tuple(
+        Unit(
+            id=f"screen-{block:03d}-{contender.recipe.name}",
+            phase="screen",
+            block=block,
+            members=tuple(
+                Member(recipe=contender.recipe.name, setting=setting, seed=member_seed)
+                for setting in range(len(contender.settings))
+            ),
+            steps=contender.steps,
+            evaluate=_evaluations(sum(contender.steps)),
+        )
+        for block, member_seed in enumerate(design.seeds(seed, "screen", SCREEN_SEEDS))
+        for contender in contenders
+    )
+
+
+def _evaluations(total: int) -> tuple[int, ...]:
+    """Evenly spread optimizer steps, the last one included."""
+    return tuple(sorted({math.ceil(total * i / EVALUATIONS) for i in range(1, EVALUATIONS + 1)}))
+
+
+def _simplest(recipes: Sequence[Recipe]) -> str:
+    """The method with the fewest non-default parts; ties go to the one listed first."""
+
+    def parts(recipe: Recipe) -> int:
+        count = 2 * len(recipe.stages)
+        for stage in recipe.stages:
+            count += len(stage.regularizers) + 2 * len(stage.turns)
+            count += stage.batch == "full"  # rarely a method that anyone would use as it is
+            for turn in stage.turns:
+                match turn.optimizer:
+                    case SGD(momentum=0.0):
+                        pass
+                    case SGD():
+                        count += 1
+                    case _:
+                        count += 2
+                count += turn.schedule.kind != "constant"
+        return count
+
+    return min(recipes, key=parts).name
+
+
+def _notes(share: float, cap: float, shape: _Shape, seeds: int, data: DataSet) -> tuple[str, ...]:
+    notes = [
+        f"Equal budgets: every cohort gets {share:.3g} s of one worker, whatever its method.",
+        f"Screening: at most {shape.points} settings × {SCREEN_SEEDS} seeds of each method, "
+        "validation rows only.",
+        f"Confirmation: the best {shape.finalists} methods and the simplest one on {seeds} fresh "
+        "seeds; intervals are about training again on this split.",
+    ]
+    if share >= cap:
+        notes.append(
+            f"The budget allows more than {EPOCHS} epochs (or {LEAST_CAP} steps); training ends "
+            "there."
+        )
+    if seeds < CONFIRM_SEEDS:
+        notes.append(f"Only {seeds} seeds were asked for; a claim should rest on at least 10.")
+    return (*notes, *data.notes)

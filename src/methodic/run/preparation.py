@@ -1,0 +1,136 @@
+"""Data made ready for training: split, encoded, resident; and kept where workers can read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from methodic.baselines import Rows as BaselineRows
+from methodic.data.batches import Rows
+from methodic.data.dataset import DataSet
+from methodic.data.encoders import Encoders
+from methodic.data.splits import split
+from methodic.engine.evaluation import Judge
+from methodic.files import read_json, write_json, write_with
+from methodic.metrics import get_metric
+from methodic.models.mlp import Inputs
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Encoded rows of the three parts, with what decodes predictions.
+
+    Args:
+        encoders: fitted on the training rows.
+        rows: part → encoded rows.
+        raw: part → host-side inputs before the numeric encoder, for the baselines.
+        truth: part → classes int64 [N], or numbers in the target's units float64 [N].
+    """
+
+    encoders: Encoders
+    rows: dict[str, Rows]
+    raw: dict[str, dict[str, Tensor]]
+    truth: dict[str, npt.NDArray[Any]]
+
+    @property
+    def inputs(self) -> Inputs:
+        """What enters a network."""
+        return Inputs(
+            numeric=self.encoders.width,
+            categorical=self.encoders.columns,
+            codes=self.encoders.cardinality,
+            array=int(np.prod(self.encoders.array_shape)) if self.encoders.array_shape else 0,
+        )
+
+    @property
+    def outputs(self) -> int:
+        """C: classes, or 1 number."""
+        return len(self.encoders.schema.classes) or 1
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Training, validation and test rows."""
+        train, validation, test = (len(self.rows[part]) for part in PARTS)
+        return train, validation, test
+
+    def judge(self, metric: str, device: torch.device) -> Judge:
+        """Scores members on the validation rows."""
+        return Judge(
+            self.rows["validation"].to(device),
+            get_metric(metric, self.encoders.schema.task),
+            self.encoders.predictions,
+            self.truth["validation"],
+        )
+
+    def baseline_rows(self, part: str) -> BaselineRows:
+        """Rows as the baselines take them."""
+        raw = {name: value.flatten(1).numpy() for name, value in self.raw[part].items()}
+        numeric = [raw[name] for name in ("numeric", "array") if name in raw]
+        return BaselineRows(
+            numeric=np.concatenate(numeric, axis=1) if numeric else None,
+            categorical=raw.get("categorical"),
+            target=self.truth[part],
+        )
+
+
+def prepare(data: DataSet, split_seed: int) -> Prepared:
+    """Split and encode ``data``; encoders see training rows only."""
+    cut = split(data, split_seed)
+    frames = {
+        "train": data.frame[cut.train],
+        "validation": data.frame[cut.validation],
+        "test": (data.frame if data.test is None else data.test)[cut.test],
+    }
+    encoders = Encoders.fit(frames["train"], data.schema)
+    rows, raw, truth = {}, {}, {}
+    for part, frame in frames.items():
+        raw[part] = encoders.inputs(frame)
+        target = encoders.target(frame)
+        rows[part] = Rows(encoders.encode(frame), target)
+        truth[part] = encoders.truth(frame)
+    return Prepared(encoders, rows, raw, truth)
+
+
+def save(prepared: Prepared, folder: Path) -> None:
+    """Write what workers need into ``folder``."""
+    state, tensors = prepared.encoders.state()
+    flat = {f"encoders/{name}": value for name, value in tensors.items()}
+    for part in PARTS:
+        for name, value in prepared.rows[part].inputs.items():
+            flat[f"{part}/inputs/{name}"] = value
+        for name, value in prepared.raw[part].items():
+            flat[f"{part}/raw/{name}"] = value
+        flat[f"{part}/target"] = prepared.rows[part].target
+        flat[f"{part}/truth"] = torch.from_numpy(np.ascontiguousarray(prepared.truth[part]))
+    contiguous = {name: value.contiguous().clone() for name, value in flat.items()}
+    write_with(folder / "rows.safetensors", lambda path: save_file(contiguous, path))
+    write_json(folder / "encoders.json", state)
+
+
+@lru_cache(maxsize=1)
+def load(folder: Path) -> Prepared:
+    """Read what `save` wrote; a worker does so once."""
+    flat = load_file(folder / "rows.safetensors")
+
+    def under(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in flat.items() if k.startswith(prefix)}
+
+    encoders = Encoders.from_state(
+        read_json(folder / "encoders.json", "encoder file"), under("encoders/")
+    )
+    return Prepared(
+        encoders,
+        {part: Rows(under(f"{part}/inputs/"), flat[f"{part}/target"]) for part in PARTS},
+        {part: under(f"{part}/raw/") for part in PARTS},
+        {part: flat[f"{part}/truth"].numpy() for part in PARTS},
+    )

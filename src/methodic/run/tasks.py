@@ -1,0 +1,199 @@
+"""Tasks that a worker does: measure a step, train a cohort, fit a baseline.
+
+Each is a function of a run's folder and plain values, and leaves its results in files; whichever
+worker does it, the files are the same (clock columns excepted).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from methodic import baselines, build
+from methodic.baselines import BaselineResult
+from methodic.data.batches import Rows
+from methodic.engine import loop
+from methodic.engine.evaluation import outputs
+from methodic.engine.parts import Cohort
+from methodic.evidence import predictions
+from methodic.files import write_text, write_with
+from methodic.metrics import get_metric
+from methodic.plan import (
+    BaselinePlan,
+    BaselineRecord,
+    Contender,
+    MemberRecord,
+    Plan,
+    Unit,
+    UnitRecord,
+)
+from methodic.recipes.numbers import replace, walk
+from methodic.recipes.types import Recipe
+from methodic.run.preparation import Prepared, load
+
+WORK = "work"  # RUN/work: what only a running run needs
+
+
+def record_path(folder: Path, name: str) -> Path:
+    """Where a unit's or baseline's record lies."""
+    return folder / "records" / f"{name}.json"
+
+
+def predictions_path(folder: Path, unit: str) -> Path:
+    """Where a confirmed unit's predictions of the test rows lie."""
+    return folder / "records" / f"{unit}.predictions.parquet"
+
+
+def weights_path(folder: Path, unit: str) -> Path:
+    """Where a confirmed unit's kept weights lie until the best are bundled."""
+    return folder / WORK / f"{unit}.safetensors"
+
+
+def cohort_of(
+    prepared: Prepared, recipes: Sequence[Recipe], seeds: Sequence[int], steps: Sequence[int]
+) -> Cohort:
+    """A cohort on prepared data."""
+    return build.cohort(
+        recipes,
+        seeds,
+        steps=steps,
+        inputs=prepared.inputs,
+        outputs=prepared.outputs,
+        rows=len(prepared.rows["train"]),
+        class_counts=prepared.encoders.class_counts,
+    )
+
+
+def concrete(contender: Contender, setting: int) -> Recipe:
+    """A contender's recipe with one of its settings put in."""
+    return replace(contender.recipe, contender.settings[setting])
+
+
+def measure(work: Path, recipes: Sequence[str], metric: str) -> tuple[float, float]:
+    """Seconds of one step and of one evaluation of a cohort of ``recipes`` (as JSON), seeds 0, 1 …
+
+    The best of several short stretches: what disturbs a measurement only makes it longer.
+    """
+    prepared = load(work)
+    parsed = [Recipe.model_validate_json(each) for each in recipes]
+    cohort = cohort_of(prepared, parsed, range(len(parsed)), [10**6 for _ in parsed[0].stages])
+    rows: Rows = prepared.rows["train"]
+    judge = prepared.judge(metric, cohort.device)
+    stage = cohort.stages[0]
+    state = loop.begin(stage, loop.initial_state(cohort))
+    state = loop.advance(cohort, stage, state, rows, 3, lambda _: None)
+    best, spent = float("inf"), 0.0
+    count = 5
+    while spent < 0.25:
+        start = time.perf_counter()
+        state = loop.advance(cohort, stage, state, rows, count, lambda _: None)
+        seconds = time.perf_counter() - start
+        spent += seconds
+        best = min(best, seconds / count)
+        if seconds < 0.03:
+            count *= 2
+    start = time.perf_counter()
+    judge(
+        outputs(cohort.model, cohort.layout, state.flat, state.buffers, judge.rows, cohort.numbers)
+    )
+    return best, time.perf_counter() - start
+
+
+def train_unit(folder: Path, plan_json: str, unit_json: str) -> str:
+    """Train one cohort and write its record, its test predictions and its weights.
+
+    Returns:
+        The unit's id.
+    """
+    plan = Plan.model_validate_json(plan_json)
+    unit = Unit.model_validate_json(unit_json)
+    start = time.perf_counter()
+    prepared = load(folder / WORK)
+    by_name = {contender.recipe.name: contender for contender in plan.contenders}
+    recipes = [concrete(by_name[m.recipe], m.setting) for m in unit.members]
+    cohort = cohort_of(prepared, recipes, [m.seed for m in unit.members], unit.steps)
+    judge = prepared.judge(plan.metric, cohort.device)
+    trained = loop.train(cohort, prepared.rows["train"], judge, unit.evaluate)
+    if unit.predict_test:
+        _predict(folder, prepared, cohort, trained, unit)
+    seconds = time.perf_counter() - start
+    members = tuple(
+        MemberRecord(
+            member=member,
+            numbers={path: value for path, value in walk(recipe) if isinstance(value, float)},
+            status=fate.status,
+            why=fate.why,
+            steps_taken=fate.ended if fate.ended is not None else trained.steps_taken,
+            batches_seen=fate.ended if fate.ended is not None else trained.batches_seen,
+            best_step=fate.best_step,
+            validation={
+                plan.metric: _finite(fate.best_score),
+                "loss": _finite(fate.best_loss),
+            },
+            seconds=seconds / cohort.width,
+        )
+        for member, recipe, fate in zip(unit.members, recipes, trained.fates, strict=True)
+    )
+    record = UnitRecord(
+        unit=unit,
+        members=members,
+        curves=tuple(tuple(curve) for curve in trained.curves),
+        seconds=seconds,
+        threads=torch.get_num_threads(),
+    )
+    write_text(record_path(folder, unit.id), record.model_dump_json(indent=1))
+    return unit.id
+
+
+def _predict(
+    folder: Path, prepared: Prepared, cohort: Cohort, trained: loop.Trained, unit: Unit
+) -> None:
+    out = outputs(
+        cohort.model,
+        cohort.layout,
+        trained.flat,
+        trained.buffers,
+        prepared.rows["test"],
+        cohort.numbers,
+    )
+    predicted = prepared.encoders.predictions(out).numpy()
+    predictions.write(predictions_path(folder, unit.id), predicted)
+    tensors = {f"parameters/{k}": v for k, v in cohort.layout.views(trained.flat).items()}
+    tensors |= {f"buffers/{k}": v for k, v in trained.buffers.items()}
+    contiguous = {name: value.contiguous().clone() for name, value in tensors.items()}
+    write_with(weights_path(folder, unit.id), lambda path: save_file(contiguous, path))
+
+
+def fit_baseline(folder: Path, plan_json: str, baseline_json: str) -> str:
+    """Fit one baseline and write its record and its test predictions."""
+    plan = Plan.model_validate_json(plan_json)
+    chosen = BaselinePlan.model_validate_json(baseline_json)
+    prepared = load(folder / WORK)
+    metric = get_metric(plan.metric, plan.data.task)
+    result: BaselineResult = baselines.fit(
+        chosen,
+        plan.data.task,
+        prepared.baseline_rows("train"),
+        prepared.baseline_rows("validation"),
+        prepared.baseline_rows("test"),
+        metric,
+        prepared.outputs,
+    )
+    name = f"baseline-{chosen.kind}"
+    predictions.write(predictions_path(folder, name), result.predictions[None])
+    record = BaselineRecord(
+        kind=chosen.kind,
+        about=result.about,
+        validation={k: _finite(v) for k, v in result.validation.items()},
+        seconds=result.seconds,
+    )
+    write_text(record_path(folder, name), record.model_dump_json(indent=1))
+    return name
+
+
+def _finite(x: float) -> float | None:
+    return x if abs(x) < float("inf") else None  # also None for NaN, which compares false

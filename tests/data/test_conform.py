@@ -1,0 +1,95 @@
+"""Later tables in the schema's form."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from methodic.data.conform import class_codes, conform, conform_target
+from methodic.data.schema import Column, Schema
+from methodic.errors import InputError
+
+SCHEMA = Schema(
+    columns=(
+        Column(name="a", kind="numeric"),
+        Column(name="b", kind="categorical"),
+        Column(name="c", kind="array", shape=(2,)),
+    ),
+    target="y",
+    task="multiclass",
+    classes=("7", "8", "10"),
+)
+ARRAYS = pl.Series("c", [[1.0, 2.0], [3.0, 4.0]], dtype=pl.Array(pl.Float32, 2))
+GOOD = pl.DataFrame({"a": [1.5, None], "b": ["x", None], "c": ARRAYS})
+
+
+def test_order_extras_and_types_do_not_matter() -> None:
+    messy = GOOD.select(
+        pl.lit(3).alias("extra"), "c", pl.Series("b", [" x ", "?"]), pl.Series("a", ["1.5", "NA"])
+    )
+    assert conform(messy, SCHEMA).equals(GOOD)
+
+
+def test_categories_from_numbers_and_truth_values() -> None:
+    frame = GOOD.with_columns(pl.Series("b", [1.0, None]))
+    assert conform(frame, SCHEMA)["b"].to_list() == ["1", None]
+
+
+def test_the_target_comes_last_and_untouched() -> None:
+    frame = GOOD.with_columns(pl.Series("y", ["?", "odd"])).select("y", "a", "b", "c")
+    ready = conform(frame, SCHEMA)
+    assert ready.columns == ["a", "b", "c", "y"]
+    assert ready["y"].to_list() == ["?", "odd"]
+
+
+def arrays(cells: list, width: int = 2) -> pl.Series:
+    return pl.Series("c", cells, dtype=pl.Array(pl.Float32, width))
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        (pl.Series("a", ["1", "two"]), ["file.csv", "'a'", "row 2", "'two'", "3.5"]),
+        (pl.Series("a", [1.0, float("-inf")]), ["file.csv", "'a'", "row 2", "-inf", "--drop"]),
+        (pl.Series("a", ["inf", "1"]), ["'a'", "infinite", "row 1"]),
+        (pl.Series("a", [[1], [2]]), ["'a'", "List", "numbers"]),
+        (pl.Series("b", [[1], [2]]), ["'b'", "List", "texts"]),
+        (pl.Series("c", [1, 2]), ["'c'", "shape (2,)"]),
+        (arrays([[1, 2, 3], [1, 2, 3]], 3), ["'c'", "shape (2,)"]),
+        (arrays([[1, 2], None]), ["'c'", "row 2"]),
+        (arrays([[1, 2], [3, None]]), ["'c'", "row 2"]),
+        (arrays([[float("inf"), 2], [3, 4]]), ["'c'", "row 1", "finite"]),
+    ],
+)
+def test_bad_cells(change: pl.Series, parts: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        conform(GOOD.with_columns(change), SCHEMA, "file.csv")
+    assert all(part in str(caught.value) for part in parts), caught.value
+
+
+def test_missing_columns_are_all_named() -> None:
+    with pytest.raises(InputError, match=r"f\.csv: 2 columns are missing") as caught:
+        conform(GOOD.select("b"), SCHEMA, "f.csv")
+    assert "'a', 'c'" in str(caught.value)
+
+
+@pytest.mark.parametrize("cells", [[10, 7], [10.0, 7.0], ["10", "07"], ["10.0", " 7"]])
+def test_number_classes_however_written(cells: list) -> None:
+    names = conform_target(pl.Series("y", cells), SCHEMA)
+    assert names.to_list() == ["10", "7"]
+    assert class_codes(names, SCHEMA).to_list() == [2, 0]
+
+
+def test_unknown_class() -> None:
+    with pytest.raises(InputError, match="row 2") as caught:
+        conform_target(pl.Series("y", [7, 9, None]), SCHEMA, "test.csv")
+    assert all(part in str(caught.value) for part in ("test.csv", "'y'", "'9'", "'7', '8', '10'"))
+
+
+def test_missing_targets_stay_missing() -> None:
+    names = conform_target(pl.Series("y", [7, None]), SCHEMA)
+    assert class_codes(names, SCHEMA).to_list() == [0, None]
+
+
+def test_no_rows() -> None:
+    assert conform(GOOD.head(0), SCHEMA).shape == (0, 3)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from reference import rules as literal
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from methodic.regularizers.averaging import EMA
+
+DECAYS = (0.5, 0.9, 0.999)
+
+
+def numbers(decays=DECAYS):
+    return {"r.decay": torch.tensor(decays, dtype=torch.float64)}
+
+
+def walk(steps, members=3, size=5):
+    generator = torch.Generator().manual_seed(0)
+    moves = torch.randn(steps + 1, members, size, generator=generator, dtype=torch.float64)
+    return moves.cumsum(0)
+
+
+def averages(weights, decays=DECAYS, first=1):
+    ema, out = EMA("r"), []
+    state = ema.initial(weights[0])
+    for step, flat in enumerate(weights[1:], start=first):
+        state = ema.update(flat, state, numbers(decays), step)
+        out.append(ema.evaluation_weights(flat, state))
+    return out
+
+
+def test_every_step_equals_the_literal_version():
+    weights = walk(40)
+    for m, decay in enumerate(DECAYS):
+        average = weights[0, m].tolist()
+        for step, ours in enumerate(averages(weights), start=1):
+            average = literal.ema(average, weights[step, m].tolist(), decay, step)
+            np.testing.assert_allclose(ours[m].numpy(), average, rtol=1e-12, atol=1e-12)
+
+
+def torch_average(weights, decay):
+    model = torch.nn.Linear(weights.shape[-1], 1, bias=False, dtype=torch.float64)
+    model.weight.data.copy_(weights[0])
+    averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
+    averaged.update_parameters(model)  # torch takes over the first weights as they are
+    for each in weights[1:]:
+        model.weight.data.copy_(each)
+        averaged.update_parameters(model)
+    return averaged.module.weight.detach()[0]
+
+
+def test_after_its_warm_up_it_equals_torch_and_rejects_mutants():
+    weights = walk(30, members=1)
+    theirs = torch_average(weights[:, 0], 0.9)
+
+    def close(ours):
+        return torch.allclose(ours, theirs, rtol=0, atol=1e-10)
+
+    assert close(averages(weights, (0.9,), first=10**6)[-1][0])
+    assert not close(averages(weights, (0.9,))[-1][0]), "the warm-up"
+    assert not close(averages(weights, (0.1,), first=10**6)[-1][0]), "decay and 1 − decay"
+    assert not close(averages(weights, (0.89,), first=10**6)[-1][0]), "another decay"
+    assert not close(weights[-1, 0]), "no average"
+
+
+def test_the_warm_up_ends_as_documented():
+    """A decay of 0.9 rules from about step 9/(1 − 0.9) − 10 = 80 on."""
+    one, zero = torch.ones(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
+
+    def share(step):
+        return float(EMA("r").update(one, {"ema": zero}, numbers((0.9,)), step)["ema"])
+
+    assert share(1) == pytest.approx(9 / 11)
+    assert share(79) > 0.1 + 1e-6
+    assert share(80) == pytest.approx(0.1, abs=1e-12)
+    assert share(5000) == pytest.approx(0.1, abs=1e-12)

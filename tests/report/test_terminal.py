@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pytest
+from report.runs import make_leaderboard, make_plan
+from rich.console import Console
+
+from methodic.report import terminal
+
+
+def shown(renderable: object, width: int = 80) -> str:
+    console = Console(record=True, width=width, file=io.StringIO())
+    console.print(renderable)
+    return console.export_text()
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "rmse"])
+def test_the_ranking_reads_in_80_columns(metric: str) -> None:
+    board = make_leaderboard(metric)
+    text = shown(terminal.leaderboard_table(board, 80))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert len(lines) == 2 + len(board.rows)  # nothing is folded
+    first = "97.2% ± 0.2%" if metric == "accuracy" else "0.2560 ± 0.0024"
+    assert all(word in lines[2] for word in ("1", "adamw-cosine", first, "a", "0.42 s", "best"))
+    assert "1 diverged" in text
+    assert "n = 10" in lines[0]
+
+
+def test_wide_terminals_get_every_number() -> None:
+    text = shown(terminal.leaderboard_table(make_leaderboard(), 120), 120)
+    assert "97.4% ± 0.6%" in text
+    assert "lr 0.004" in text
+
+
+def test_seeds_stand_in_the_rows_where_they_differ() -> None:
+    board = make_leaderboard()
+    first = board.rows[0]
+    assert first.test is not None
+    fewer = first.model_copy(update={"test": first.test.model_copy(update={"n": 8})})
+    board = board.model_copy(update={"rows": (fewer, *board.rows[1:])})
+    text = shown(terminal.leaderboard_table(board, 80))
+    assert "97.2% ± 0.2% (8)" in text
+    assert "96.9% ± 0.2% (10)" in text
+
+
+def test_names_are_no_markup() -> None:
+    board = make_leaderboard()
+    odd = board.rows[0].model_copy(update={"name": "[red]x[/red]"})
+    board = board.model_copy(update={"rows": (odd,)})
+    assert "[red]x[/red]" in shown(terminal.leaderboard_table(board, 120), 120)
+    assert "[b]y" in shown(terminal.facts_table([("target", "[b]y")]))
+
+
+def test_the_plan_reads_in_80_columns() -> None:
+    text = shown(terminal.plan_table(make_plan()))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "5 × 3" in text
+    assert "1.7 s" in text  # 1,200 steps of 1.4 ms
+    assert "about 5.0 s for the screening" in text
+    assert "gradient boosting, linear, constant" in text
+
+
+def test_the_plan_of_a_single_training() -> None:
+    plan = make_plan(methods=("adam",))
+    plan = plan.model_copy(update={"train": plan.screen, "screen": (), "confirm": None})
+    text = shown(terminal.plan_table(plan))
+    assert "adam" in text
+    assert "confirmation" not in text
+
+
+def test_the_library_reads_in_80_columns() -> None:
+    text = shown(terminal.recipes_table([each.recipe for each in make_plan().contenders]))
+    assert "gradient-descent" in text
+    assert "Always a good" in text
+
+
+def _tell(progress: terminal.Quiet) -> None:
+    progress.phase("planning")
+    progress.start(130, 60.0)
+    progress.phase("screening")
+    progress.update(31, 12345.0, "adamw-cosine", 42.2)
+    progress.update(32, 12.0, None, None)
+    progress.say("a [note]")
+
+
+def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    with terminal.Quiet() as progress:
+        _tell(progress)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with terminal.Progress() as progress:
+        _tell(progress)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == ["planning …", "screening …", "a [note]"]
+
+
+def test_progress_on_a_terminal_shows_one_line_and_cleans_up() -> None:
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80)
+    with terminal.Progress(console) as progress:
+        _tell(progress)
+        progress.update(31, 12345.0, "adamw-cosine", 42.2)
+        assert progress._bar is not None
+        progress._bar.refresh()
+    text = screen.getvalue()
+    assert all(word in text for word in ("31/130", "12.3k steps/s", "adamw-cosine leads", "left"))
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # the cursor is back
+
+
+def test_progress_ends_when_the_run_fails() -> None:
+    screen = io.StringIO()
+    with (
+        pytest.raises(KeyboardInterrupt),
+        terminal.Progress(Console(file=screen, force_terminal=True)) as progress,
+    ):
+        progress.phase("screening")
+        raise KeyboardInterrupt
+    assert screen.getvalue().endswith("\x1b[2K") or "\x1b[?25h" in screen.getvalue()
+
+
+def test_nothing_heavy_is_imported() -> None:
+    script = (
+        "import sys, methodic.report.terminal, methodic.report.page\n"
+        "heavy = {'torch', 'sklearn', 'scipy', 'polars', 'plotly', 'rich'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
