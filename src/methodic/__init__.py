@@ -5,9 +5,7 @@ Names are imported when they are first used, so that `import methodic` costs nex
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from methodic.estimators import MethodicClassifier, MethodicRegressor
     from methodic.recipes.catalogue import get as recipe
     from methodic.recipes.types import Recipe
-    from methodic.run import Run, load_run, make_plan, resume, run, train
+    from methodic.runs import Run, load_run, make_plan, resume, run, train
 
 __version__ = "0.1.0"
 
@@ -49,8 +47,8 @@ def _home(name: str) -> tuple[str, str] | None:
     match name:
         case "load" | "DataSet":
             return "methodic.data.dataset", name
-        case "make_plan" | "train" | "resume" | "load_run" | "Run":
-            return "methodic.run", name
+        case "run" | "make_plan" | "train" | "resume" | "load_run" | "Run":
+            return "methodic.runs", name
         case "Recipe":
             return "methodic.recipes.types", name
         case "recipe":
@@ -79,19 +77,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return list(__all__)
-
-
-class _Package(ModuleType):
-    """`methodic.run` is the function. Importing the module of that name would put itself there."""
-
-    @property
-    def run(self) -> Any:
-        """Compare training methods; see `methodic.run.run`."""
-        return import_module("methodic.run").run
-
-    @run.setter
-    def run(self, module: ModuleType) -> None:
-        """Python's import sets the module here, once; it stays in sys.modules."""
-
-
-sys.modules[__name__].__class__ = _Package

@@ -61,7 +61,7 @@ def run_command(
     seconds = parse_budget(budget)
     arguments.check_out(out)
     dataset, chosen = _inputs(data, target, task, drop, split, metric, device, recipes, recipe)
-    from methodic.run import run
+    from methodic.runs import run
 
     with console.resumable(out):
         finished = run(
@@ -106,7 +106,7 @@ def plan_command(
     seconds = parse_budget(budget)
     arguments.check_out(out)
     dataset, chosen = _inputs(data, target, task, drop, split, metric, device, recipes, recipe)
-    from methodic.run import make_plan
+    from methodic.runs import make_plan
 
     plan = make_plan(
         dataset,
@@ -155,7 +155,7 @@ def train_command(
     arguments.check_out(out)
     dataset, chosen = _inputs(data, target, task, drop, split, metric, device, None, [recipe])
     (method,) = chosen or ()
-    from methodic.run import train
+    from methodic.runs import train
 
     with console.resumable(out):
         finished = train(
@@ -230,7 +230,7 @@ def evaluate_command(
 def resume_command(folder: o.Folder, json: o.Json = False, quiet: o.Quiet = False) -> None:
     """Go on with a run that was stopped; the plan stays the same."""
     arguments.check_run(folder)
-    from methodic.run import resume
+    from methodic.runs import resume
 
     with console.resumable(folder):
         finished = resume(folder, console.progress(json or quiet))

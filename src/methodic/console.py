@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from methodic.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
-    from methodic.run import Run
+    from methodic.runs import Run
 
 DONE, OURS, USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done, our own fault, the user's input, stopped by Ctrl-C."""

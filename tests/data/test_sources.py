@@ -40,6 +40,7 @@ def write(folder: Path, name: str, content: bytes) -> Path:
         ("f.csv", b",b\n0,x\n1,y\n", {"unnamed_1": [0, 1], "b": ["x", "y"]}),
         ("f.csv", b"0,1\n3,4\n", {"0": [3], "1": [4]}),
         ("f.csv", b"a\n1\n2\n", {"a": [1, 2]}),
+        ("f.csv", b"\na\n1\n\n2\n\n\n", {"a": [1, None, 2]}),
         ("f.csv", b"a,b\n1,99999999999999999999\n", {"a": [1], "b": [1e20]}),
     ],
 )

@@ -63,7 +63,7 @@ def test_the_methods_are_what_their_names_say() -> None:
 def test_methods_differ_in_what_they_train() -> None:
     keys = set()
     for recipe in catalogue.all_recipes():
-        concrete = numbers.replace(recipe, {path: 0.01 for path in numbers.ranges(recipe)})
+        concrete = numbers.replace(recipe, dict.fromkeys(numbers.ranges(recipe), 0.01))
         keys.add(numbers.split(concrete)[0])
     assert len(keys) == len(catalogue.names())
 

@@ -104,7 +104,7 @@ def test_a_range_can_not_be_split_and_says_where_it_stands() -> None:
 @given(st.data())
 def test_replacing_numbers_by_numbers_keeps_the_skeleton(recipes: Any, data: st.DataObject) -> None:
     drawn = data.draw(recipes)
-    fixed = {path: 0.5 for path in numbers.ranges(drawn)}
+    fixed = dict.fromkeys(numbers.ranges(drawn), 0.5)
     concrete = numbers.replace(drawn, fixed)
     assert numbers.ranges(concrete) == {}
     key, taken = numbers.split(concrete)

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from report.runs import make_leaderboard
+from report.runs import METHODS, make_leaderboard
 
 from methodic.plan import CurvePoint
 from methodic.report import figures
-from methodic.report.drawing import styles, window
+from methodic.report.drawing import Figure, styles, window
 from methodic.report.folder import Tried, load, members, tried
 
 LR = "stages.0.turns.0.optimizer.lr"
@@ -63,8 +64,7 @@ def test_intervals_are_drawn_to_scale() -> None:
 
 def _points(n: int, score: float = 0.5) -> tuple[CurvePoint, ...]:
     return tuple(
-        CurvePoint(step=i, train_loss=1.0, validation_loss=1.0, score=score)
-        for i in range(1, n + 1)
+        CurvePoint(step=i + 1, train_loss=1.0, validation_loss=1.0, score=score) for i in range(n)
     )
 
 
@@ -103,9 +103,7 @@ def test_curves_have_a_line_per_seed_and_a_mean(make_run: Any) -> None:
 
 def test_the_response_marks_what_diverged(make_run: Any) -> None:
     folder = load(make_run(until="screen"))
-    figure = figures.response(
-        tried(folder), "accuracy", True, styles(c.recipe.name for c in folder.plan.contenders)
-    )
+    figure = figures.response(tried(folder), "accuracy", True, styles(METHODS))
     assert figure is not None
     assert figure.layout["xaxis"]["type"] == "log"
     crosses = [trace for trace in figure.data if trace["marker"].get("symbol") == "x-thin"]
@@ -122,6 +120,13 @@ def test_without_a_learning_rate_there_is_no_response() -> None:
     assert figures.response([lost], "accuracy", True, look) is None
     single = figures.response([Tried("a", 0, {LR: 0.1}, (0.9,), 0)], "accuracy", True, look)
     assert single is not None
+
+
+def test_no_text_in_a_figure_ends_its_script() -> None:
+    title = "</script><script>alert(1)</script>"
+    figure = Figure("a", title, "", [{"name": title}], {"title": {"text": title}})
+    assert "<" not in figure.json()
+    assert json.loads(figure.json())["data"] == [{"name": title}]
 
 
 def test_many_methods_look_different() -> None:

@@ -57,9 +57,7 @@ def _set(key: str, value: object) -> Change:
     return lambda document: document.update({key: value})
 
 
-@pytest.mark.parametrize(
-    "file", ["plan.json", "run.json", "records/screen-000-gradient-descent.json"]
-)
+@pytest.mark.parametrize("file", ["plan.json", "run.json", "records/screen-001-sgd.json"])
 @pytest.mark.parametrize(
     ("change", "words"),
     [(_set("format", 2), "newer version"), (_set("surprise", 1), "damaged")],

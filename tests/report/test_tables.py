@@ -32,8 +32,16 @@ def test_intervals_show_the_digits_that_the_half_width_allows(
 
 @pytest.mark.parametrize(
     ("x", "shown"),
-    [(0, "0.00 s"), (0.001, "< 0.01 s"), (0.42, "0.42 s"), (0.996, "1.0 s"), (59.96, "60 s")]
-    + [(119.7, "2 min 00 s"), (130, "2 min 10 s"), (4000, "1 h 06 min")],
+    [
+        (0, "0.00 s"),
+        (0.001, "< 0.01 s"),
+        (0.42, "0.42 s"),
+        (0.996, "1.0 s"),
+        (59.96, "60 s"),
+        (119.7, "2 min 00 s"),
+        (130, "2 min 10 s"),
+        (4000, "1 h 06 min"),
+    ],
 )
 def test_seconds(x: float, shown: str) -> None:
     assert tables.seconds(x) == shown

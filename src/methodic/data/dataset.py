@@ -92,7 +92,9 @@ class DataSet:
 
         target = self.frame[self.schema.target]
         if self.schema.task == "regression":
-            low, middle, high = (float(target.quantile(q) or 0.0) for q in (0.0, 0.5, 1.0))
+            low, middle, high = (
+                float(target.quantile(q, "linear") or 0.0) for q in (0.0, 0.5, 1.0)
+            )
             return f"{low:g} to {high:g}, median {middle:g}"
         counted = target.alias("class").value_counts()
         counts = dict(counted.select(pl.col("class"), pl.col("count")).iter_rows())

@@ -38,8 +38,9 @@ def read(path: str | Path, *, text: Collection[str] = ()) -> pl.DataFrame:
     """Read a table.
 
     CSV: UTF-8, the first line names the columns, separated by comma, semicolon, tab or bar (found
-    out from the file), quoted by double quotes. Empty lines don't count. Cells among `MISSING` are
-    missing; columns of nothing but numbers become numbers.
+    out from the file), quoted by double quotes. Empty lines don't count; between the rows of a
+    single column they are missing values. Cells among `MISSING` are missing; columns of nothing but
+    numbers become numbers.
 
     Args:
         path: a .csv, .tsv, .txt, .parquet or .pq file.
@@ -150,6 +151,8 @@ def _csv(path: Path, content: bytes) -> pl.DataFrame:
     content = content.removeprefix(b"\xef\xbb\xbf")
     separator = _checked(path, content)
     names = _header(path, content, separator)
+    if len(names) == 1:
+        content = content.strip(b"\r\n") + b"\n"
     try:
         table = arrow_csv.read_csv(
             pa.py_buffer(content),
@@ -157,7 +160,9 @@ def _csv(path: Path, content: bytes) -> pl.DataFrame:
             read_options=arrow_csv.ReadOptions(
                 use_threads=False, block_size=min(len(content) + 1, _BLOCK)
             ),
-            parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=separator, newlines_in_values=True, ignore_empty_lines=len(names) > 1
+            ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(_raw_names(content, separator), pa.string())
             ),

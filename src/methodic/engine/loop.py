@@ -82,6 +82,7 @@ def train(
     done = batches = 0
     for stage in cohort.stages:
         state = begin(stage, state)
+        monitor.restart()
         window: list[Seen] = []
         for stop in _stretches(done, stage.steps, evaluate):
             count = stop - done - state.steps_taken

@@ -51,6 +51,14 @@ class Monitor:
         self.flat: Tensor | None = None
         self.buffers: dict[str, Tensor] = {}
 
+    def restart(self) -> None:
+        """A stage begins: what is kept must come from it, not from the pretraining before it."""
+        self.flat, self.buffers = None, {}
+        for fate in self.fates:
+            if fate.ended is None:
+                fate.best_step, fate.waited = 0, 0
+                fate.best_score, fate.best_loss = math.nan, math.inf
+
     def look(
         self,
         step: int,

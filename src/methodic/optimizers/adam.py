@@ -106,8 +106,9 @@ class AdamW:
 def _moments(step: FloatArray, numbers: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """lr · m̂ / (√ŝ + epsilon), written for m and s: scale · m / (√s + corrected epsilon)."""
     beta1, beta2 = numbers["beta1"], numbers["beta2"]
-    correction1 = 1.0 - power(beta1, step)
-    correction2 = np.sqrt(1.0 - power(beta2, step))
+    both = np.stack(np.broadcast_arrays(np.atleast_2d(beta1), np.atleast_2d(beta2)))
+    correction1, correction2 = 1.0 - power(both, step)
+    correction2 = np.sqrt(correction2)
     return {
         "scale": -numbers["lr"] * correction2 / correction1,
         "epsilon": numbers["epsilon"] * correction2,

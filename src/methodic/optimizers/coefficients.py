@@ -25,14 +25,13 @@ def power(base: FloatArray, exponent: FloatArray) -> FloatArray:
     Returns:
         The power, in the common shape; the relative error is about exponent · 10⁻¹⁶.
     """
-    base, exponent = np.broadcast_arrays(base, exponent)
     left = exponent.astype(np.int64)
-    square = base.astype(np.float64)
-    result = np.ones_like(square)
-    while left.any():
-        result = np.where(left & 1, result * square, result)
+    square = base
+    result = np.ones(np.broadcast_shapes(base.shape, exponent.shape))
+    for _ in range(int(left.max(initial=0)).bit_length()):
+        result *= np.where(left & 1, square, 1.0)  # a factor of 1 changes no bit
         square = square * square
-        left = left >> 1
+        left >>= 1
     return result
 
 

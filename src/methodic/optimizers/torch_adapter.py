@@ -13,7 +13,7 @@ from torch.optim.optimizer import Optimizer, ParamsT
 
 from methodic.errors import InputError, unknown
 from methodic.optimizers import adam, descent, rms
-from methodic.types import Rule
+from methodic.types import Rule, Table
 
 _BELOW_ONE = frozenset({"momentum", "alpha", "beta1", "beta2"})
 _SWITCHES = frozenset({"nesterov", "centered"})
@@ -99,36 +99,36 @@ class TorchOptimizer(Optimizer):
     def _step_group(self, group: Mapping[str, Any]) -> None:
         rule = self._group_rule(group)
         slots = rule.initial(torch.empty(1, 1)).keys()
-        tables: dict[int, dict[str, float]] = {}
+        known: dict[tuple[int, torch.dtype, torch.device], dict[str, Tensor]] = {}
         for parameter in group["params"]:
             if parameter.grad is None:
                 continue
             _check_tensors(parameter, parameter.grad)
             state = self.state[parameter]
             step = state.get("step", 0) + 1
-            if step not in tables:
-                tables[step] = self._coefficients(rule, group, step)
+            key = step, parameter.dtype, parameter.device
+            if key not in known:
+                known[key] = _as_tensors(self._coefficients(rule, group, step), parameter)
             # Schedulers may switch a number on during training, and its slot with it.
             if not slots <= state.keys():
                 fresh = rule.initial(parameter.detach().unsqueeze(0))
                 state.update({k: v.squeeze(0) for k, v in fresh.items() if k not in state})
             # One member: an axis in front, coefficients that broadcast to everything.
             change, following = rule.update(
-                parameter.grad.detach().unsqueeze(0),
-                parameter.detach().unsqueeze(0),
+                parameter.grad.unsqueeze(0),
+                parameter.unsqueeze(0),
                 {name: state[name].unsqueeze(0) for name in slots},
-                {k: parameter.new_full((1,), v) for k, v in tables[step].items()},
+                known[key],
             )
             parameter.add_(change.squeeze(0))
             state.update({name: value.squeeze(0) for name, value in following.items()})
             state["step"] = step
 
-    def _coefficients(self, rule: Rule, group: Mapping[str, Any], step: int) -> dict[str, float]:
+    def _coefficients(self, rule: Rule, group: Mapping[str, Any], step: int) -> Table:
         numbers = {
             name: np.array([float(group[name])]) for name in self._options if name not in _SWITCHES
         }
-        table = rule.coefficients(np.array([[float(step)]]), numbers)
-        return {name: float(column[0, 0]) for name, column in table.items()}
+        return rule.coefficients(np.array([[float(step)]]), numbers)
 
 
 class SGD(TorchOptimizer):
@@ -304,6 +304,12 @@ def _check_number(name: str, value: float | Tensor) -> None:
         fits, accepted = number >= 0, "number ≥ 0"
     if not (fits and math.isfinite(number)):
         raise InputError(f"'{name}' is out of its range", found=value, accepted=accepted)
+
+
+def _as_tensors(table: Table, like: Tensor) -> dict[str, Tensor]:
+    """Every coefficient as a tensor [1], by one copy."""
+    columns = like.new_tensor(np.stack([column[0] for column in table.values()]))
+    return dict(zip(table, columns.unbind(), strict=True))
 
 
 def _check_tensors(parameter: Tensor, gradient: Tensor) -> None:

@@ -7,6 +7,7 @@ Names from outside are escaped here, since plotly reads some HTML in labels.
 from __future__ import annotations
 
 import html
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -40,9 +41,11 @@ class Figure:
     data: list[dict[str, Any]]
     layout: dict[str, Any]
 
-    def document(self) -> dict[str, Any]:
-        """What plotly draws."""
-        return {"data": self.data, "layout": self.layout}
+    def json(self) -> str:
+        """What plotly draws; without "<", so that no text in it can end a script element."""
+        document = {"data": self.data, "layout": self.layout}
+        text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+        return text
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 from pathlib import Path
 
 from methodic import files
@@ -246,7 +245,7 @@ def _document(title: str, body: str, drawn: list[Figure]) -> str:
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:"
     )
     data = "\n".join(
-        f'<script type="application/json" id="{each.key}-data">{_json(each)}</script>'
+        f'<script type="application/json" id="{each.key}-data">{each.json()}</script>'
         for each in drawn
     )
     inline = "\n".join(f"<script>{script}</script>" for script in scripts)
@@ -269,12 +268,6 @@ def _document(title: str, body: str, drawn: list[Figure]) -> str:
 </body>
 </html>
 """
-
-
-def _json(figure: Figure) -> str:
-    """Compact, and without "<", so that no text in it can end the script element."""
-    document = json.dumps(figure.document(), separators=(",", ":"), allow_nan=False)
-    return document.replace("<", "\\u003c")
 
 
 def _plotly() -> str:

@@ -44,7 +44,7 @@ def leaderboard_table(leaderboard: Leaderboard, width: int | None = None) -> Tab
     table.add_column("method", overflow="fold", min_width=10)
     seeds = {row.test.n for row in leaderboard.rows if row.test and row.kind == "method"}
     shared = f"n = {next(iter(seeds))}" if len(seeds) == 1 else "n"
-    table.add_column(f"{tables.title(metric)}, test ({shared})", justify="right")
+    table.add_column(f"{tables.title(metric)}, test\n({shared})", justify="right")
     table.add_column("validation" if wide else "valid.", justify="right")
     table.add_column("groups")
     if wide:

@@ -30,10 +30,10 @@ from methodic.plan import (
     Unit,
     UnitRecord,
 )
-from methodic.run import tasks
-from methodic.run.bundling import ship
-from methodic.run.planning import TAIL, TAIL_SECONDS, confirm_units
-from methodic.run.preparation import Prepared
+from methodic.runs import tasks
+from methodic.runs.bundling import ship
+from methodic.runs.planning import TAIL, TAIL_SECONDS, confirm_units
+from methodic.runs.preparation import Prepared
 
 
 class Progress(Protocol):
@@ -121,6 +121,7 @@ class Execution:
         for rival in rivals:
             rival.result()
         self.progress.phase("verdict")
+        self.state = self.state.model_copy(update={"status": "finished"})
         board = self._write_leaderboard()
         ship(self.folder, plan, self.prepared, board, self._tested())
         self._save_state(status="finished", winner=board.winner)

@@ -33,7 +33,7 @@ from methodic.plan import (
 )
 from methodic.recipes.numbers import replace, walk
 from methodic.recipes.types import Recipe
-from methodic.run.preparation import Prepared, load
+from methodic.runs.preparation import Prepared, load
 
 WORK = "work"  # RUN/work: what only a running run needs
 

@@ -32,8 +32,8 @@ from methodic.plan import (
 )
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import SGD, Recipe
-from methodic.run.preparation import Prepared
-from methodic.run.tasks import measure
+from methodic.runs.preparation import Prepared
+from methodic.runs.tasks import measure
 
 SCREEN_SEEDS = 3
 CONFIRM_SEEDS = 10

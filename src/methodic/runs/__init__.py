@@ -21,9 +21,9 @@ from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
 from methodic.report import page
 from methodic.report.terminal import Quiet
-from methodic.run import planning, preparation, tasks
-from methodic.run.execution import Execution
-from methodic.run.planning import Wishes
+from methodic.runs import planning, preparation, tasks
+from methodic.runs.execution import Execution
+from methodic.runs.planning import Wishes
 
 if TYPE_CHECKING:
     import polars as pl

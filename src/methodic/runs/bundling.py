@@ -13,8 +13,8 @@ from methodic.evidence import predictions
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.metrics import get_metric
 from methodic.plan import MemberRecord, Plan, UnitRecord
-from methodic.run.preparation import Prepared
-from methodic.run.tasks import concrete, predictions_path, weights_path
+from methodic.runs.preparation import Prepared
+from methodic.runs.tasks import concrete, predictions_path, weights_path
 
 
 def ship(

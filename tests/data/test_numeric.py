@@ -1,0 +1,85 @@
+"""The numeric encoder against its formula."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from methodic.data.numeric import NumericEncoder, fit_numeric
+
+NAN = float("nan")
+
+
+def by_hand(x: float, center: float, scale: float) -> float:
+    z = (x - center) / scale
+    return z / math.sqrt(1 + (z / 3) ** 2)
+
+
+def test_the_formula() -> None:
+    cells = [1.0, 2.0, 4.0, 8.0, 100.0]
+    encoder = fit_numeric(pl.DataFrame({"a": cells}))
+    got = encoder(torch.tensor(cells)[:, None])[:, 0]
+    expected = [by_hand(x, 4.0, 8.0 - 2.0) for x in cells]
+    assert got.tolist() == pytest.approx(expected, rel=1e-6)
+    # The comparison is sharp enough to tell standardising and hard clipping apart.
+    standardised = [by_hand(x, float(np.mean(cells)), float(np.std(cells))) for x in cells]
+    assert got.tolist() != pytest.approx(standardised, rel=1e-2)
+    hard = [min(3.0, (x - 4.0) / 6.0) for x in cells]
+    assert got.tolist() != pytest.approx(hard, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("cells", "scale"),
+    [
+        ([0.0, 1.0, 2.0, 3.0, 4.0], 2.0),
+        ([0.0] * 9 + [10.0], 5.0),
+        ([7.0] * 5, 1.0),
+        ([None] * 5, 1.0),
+        ([0.0, 1e-40, 2e-40], 1.0),
+        ([-1e300, 0.0, 1e300], 1.0),
+    ],
+)
+def test_scales(cells: list, scale: float) -> None:
+    encoder = fit_numeric(pl.DataFrame({"a": cells}, schema={"a": pl.Float64}))
+    assert encoder.scale.item() == scale
+    assert torch.isfinite(encoder(torch.tensor([[0.0], [1e38], [-1e38]]))).all()
+
+
+def test_missing_values_get_the_median_and_an_indicator() -> None:
+    rows = pl.DataFrame({"a": [1.0, 2.0, 3.0], "b": [1.0, None, 5.0], "c": [0.0, 1.0, None]})
+    encoder = fit_numeric(rows)
+    assert encoder.indicator.tolist() == [False, True, True]
+    assert encoder.width == 5
+    got = encoder(torch.tensor([[NAN, NAN, 1.0], [2.0, 3.0, NAN]]))
+    assert got[0].tolist() == pytest.approx([0.0, 0.0, by_hand(1, 0.5, 0.5), 1.0, 0.0])
+    assert got[1].tolist() == [0.0, 0.0, 0.0, 0.0, 1.0]
+
+
+def test_infinities_and_leading_axes() -> None:
+    encoder = fit_numeric(pl.DataFrame({"a": [1.0, 2.0, 3.0]}))
+    got = encoder(torch.tensor([[[math.inf], [-math.inf]]]))
+    assert got.shape == (1, 2, 1)
+    assert got.flatten().tolist() == pytest.approx([3.0, -3.0])
+
+
+def test_rows_are_encoded_by_themselves() -> None:
+    raw = torch.randn(301, 7, generator=torch.Generator().manual_seed(0))
+    raw[::5, 2] = NAN
+    encoder = fit_numeric(pl.DataFrame(raw.numpy()).fill_nan(None))
+    whole = encoder(raw)
+    pieces = torch.cat([encoder(raw[:1]), encoder(raw[1:64]), encoder(raw[64:])])
+    assert torch.equal(whole, pieces)
+
+
+def test_it_travels_with_the_network() -> None:
+    encoder = fit_numeric(pl.DataFrame({"a": [1.0, None, 3.0]}))
+    raw = torch.tensor([[NAN], [2.5]])
+    exported = torch.export.export(encoder, (raw,)).module()
+    assert torch.equal(exported(raw), encoder(raw))
+    names = ("center", "scale", "fill", "indicator")
+    again = NumericEncoder(*(encoder.state_dict()[name] for name in names))
+    assert torch.equal(again(raw), encoder(raw))

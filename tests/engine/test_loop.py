@@ -1,0 +1,227 @@
+"""Stages, evaluations, early stopping, and what must not change a run."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from methodic import build
+from methodic.data.batches import Rows
+from methodic.engine import loop
+from methodic.engine.evaluation import Judge, outputs
+from methodic.models.mlp import Inputs
+from methodic.recipes.types import Recipe
+from tests.engine.conftest import MakeCohort
+
+FOUR = (10, 20, 30, 40)
+
+
+def test_training_learns(make_cohort: MakeCohort, rows: Rows, judge: Judge) -> None:
+    trained = loop.train(make_cohort([0.3], steps=[300]), rows, judge, [100, 200, 300])
+    curve = trained.curves[0]
+    assert [point.step for point in curve] == [100, 200, 300]
+    assert curve[-1].score is not None
+    assert curve[-1].score > 0.93
+    assert curve[-1].train_loss < curve[0].train_loss  # type: ignore[operator]
+    assert trained.fates[0].status == "finished"
+    assert trained.steps_taken == trained.batches_seen == 300
+
+
+def test_the_kept_weights_are_those_with_the_kept_score(
+    make_cohort: MakeCohort, rows: Rows, judge: Judge
+) -> None:
+    cohort = make_cohort([0.5, 0.02], steps=[200])
+    trained = loop.train(cohort, rows, judge, list(range(10, 201, 10)))
+    out = outputs(
+        cohort.model, cohort.layout, trained.flat, trained.buffers, judge.rows, cohort.numbers
+    )
+    again = judge(out)
+    for m, fate in enumerate(trained.fates):
+        scores = {point.step: point.score for point in trained.curves[m]}
+        assert fate.best_score == max(scores.values())  # type: ignore[type-var]
+        assert fate.best_score == scores[fate.best_step] == again.score[m]
+
+
+def test_keep_last(make_cohort: MakeCohort, rows: Rows, judge: Judge) -> None:
+    best = loop.train(make_cohort([2.0], steps=[60]), rows, judge, range(3, 61, 3))
+    last = loop.train(make_cohort([2.0], steps=[60], stop={"keep": "last"}), rows, judge, [60])
+    free = make_cohort([2.0], steps=[60])
+    state = loop.begin(free.stages[0], loop.initial_state(free))
+    state = loop.advance(free, free.stages[0], state, rows, 60, lambda _: None)
+    assert torch.equal(last.flat, state.flat)
+    assert best.fates[0].best_step < 60
+    assert not torch.equal(best.flat, last.flat)
+
+
+def test_looking_more_often_changes_no_weight(
+    make_cohort: MakeCohort, rows: Rows, judge: Judge
+) -> None:
+    def last(evaluate: list[int]) -> torch.Tensor:
+        cohort = make_cohort(
+            [0.1, 0.2],
+            stop={"keep": "last"},
+            model={"kind": "mlp", "width": 8, "depth": 1, "dropout": 0.2, "normalization": "batch"},
+            optimizer={"kind": "adam", "lr": 0.01},
+            schedule={"kind": "cosine", "warmup": 0.1},
+        )
+        return loop.train(cohort, rows, judge, evaluate).flat
+
+    assert torch.equal(last([40]), last(list(range(1, 41))))
+
+
+def test_advancing_in_pieces_is_advancing_at_once(make_cohort: MakeCohort, rows: Rows) -> None:
+    cohort = make_cohort([0.1], model={"kind": "mlp", "width": 8, "depth": 1, "dropout": 0.2})
+    stage = cohort.stages[0]
+    start = loop.begin(stage, loop.initial_state(cohort))
+    whole = loop.advance(cohort, stage, start, rows, 40, lambda _: None)
+    state = start
+    for count in (1, 2, 30, 7):
+        state = loop.advance(cohort, stage, state, rows, count, lambda _: None)
+    assert torch.equal(whole.flat, state.flat)
+    assert state.steps_taken == 40
+
+
+def test_a_step_does_not_write_into_the_state_before(make_cohort: MakeCohort, rows: Rows) -> None:
+    cohort = make_cohort(
+        [0.1],
+        model={"kind": "mlp", "width": 8, "depth": 1, "normalization": "batch"},
+        optimizer={"kind": "adam", "lr": 0.01},
+        regularizers=[{"kind": "ema"}],
+    )
+    stage = cohort.stages[0]
+    start = loop.begin(stage, loop.initial_state(cohort))
+    copies = [start.flat.clone(), *(b.clone() for b in start.buffers.values())]
+    copies += [v.clone() for v in (*start.rules[0].values(), *start.average.values())]
+    loop.advance(cohort, stage, start, rows, 3, lambda _: None)
+    now = [start.flat, *start.buffers.values(), *start.rules[0].values(), *start.average.values()]
+    assert all(torch.equal(a, b) for a, b in zip(copies, now, strict=True))
+
+
+def test_patience(make_cohort: MakeCohort, rows: Rows, judge: Judge) -> None:
+    cohort = make_cohort([1e-12, 0.1], steps=[200], stop={"patience": 3})
+    trained = loop.train(cohort, rows, judge, range(10, 201, 10))
+    still, _ = trained.fates
+    assert still.status == "stopped"
+    assert "3 evaluations" in still.why
+    assert still.ended is not None
+    assert still.ended < 200
+    assert len(trained.curves[0]) < len(trained.curves[1]) <= 20
+
+
+def test_loss_threshold_and_gradient_norm(
+    make_cohort: MakeCohort, rows: Rows, judge: Judge
+) -> None:
+    by_loss = loop.train(
+        make_cohort([0.5], steps=[400], stop={"loss": 0.3}), rows, judge, range(20, 401, 20)
+    )
+    assert by_loss.fates[0].status == "stopped"
+    assert "loss below 0.3" in by_loss.fates[0].why
+    assert by_loss.steps_taken < 400
+    by_norm = loop.train(
+        make_cohort([0.5], steps=[400], stop={"gradient_norm": 100.0}), rows, judge, [20, 40]
+    )
+    assert by_norm.fates[0].ended == 20
+    assert "gradient norm" in by_norm.fates[0].why
+
+
+def test_divergence_is_dated_and_keeps_finite_weights(
+    make_cohort: MakeCohort, rows: Rows, judge: Judge
+) -> None:
+    cohort = make_cohort([1e30, 0.1], steps=[40])
+    trained = loop.train(cohort, rows, judge, FOUR)
+    wild, calm = trained.fates
+    assert wild.status == "diverged"
+    assert wild.ended is not None
+    assert wild.ended <= 10
+    assert f"step {wild.ended}" in wild.why
+    assert calm.status == "finished"
+    assert torch.isfinite(trained.flat).all()
+
+
+def test_all_diverged_ends_the_run(make_cohort: MakeCohort, rows: Rows, judge: Judge) -> None:
+    trained = loop.train(make_cohort([1e30], steps=[4000]), rows, judge, [10, 4000])
+    assert trained.steps_taken < 1000
+    assert trained.fates[0].status == "diverged"
+
+
+def test_two_stages(make_cohort: MakeCohort, rows: Rows, judge: Judge) -> None:
+    entropy = [{"kind": "cross_entropy"}]
+    stages = [
+        {"name": "head", "share": 0.5, "batch": 16, "parameters": ["head"], "objectives": entropy},
+        {"name": "all", "share": 0.5, "batch": 32, "objectives": entropy},
+    ]
+    cohort = make_cohort([0.0], steps=[20, 20], stages=stages)
+    start = loop.initial_state(cohort)
+    first = cohort.stages[0]
+    halfway = loop.advance(cohort, first, loop.begin(first, start), rows, 20, lambda _: None)
+    before, after = cohort.layout.views(start.flat), cohort.layout.views(halfway.flat)
+    assert torch.equal(before["hidden.0.weight"], after["hidden.0.weight"])
+    assert not torch.equal(before["head.weight"], after["head.weight"])
+    trained = loop.train(cohort, rows, judge, [20, 40])
+    assert trained.steps_taken == 40
+    moved = cohort.layout.views(trained.flat)
+    assert not torch.equal(before["hidden.0.weight"], moved["hidden.0.weight"])
+
+
+def test_turns_alternate() -> None:
+    turns = [loop._turn_steps(taken, which, 2) for which in (0, 1) for taken in (0, 1, 2, 3, 40)]
+    assert turns == [0, 1, 1, 2, 20, 0, 0, 1, 1, 20]
+
+
+def test_averaged_weights_are_evaluated_with_their_own_batch_norm_statistics(
+    make_cohort: MakeCohort, rows: Rows, judge: Judge
+) -> None:
+    norm = {"kind": "mlp", "width": 8, "depth": 1, "normalization": "batch"}
+    cohort = make_cohort([0.1], model=norm, regularizers=[{"kind": "ema", "decay": 0.9}])
+    trained = loop.train(cohort, rows, judge, [40])
+    hidden = rows.inputs["numeric"] @ cohort.layout.views(trained.flat)["hidden.0.weight"][0]
+    torch.testing.assert_close(trained.buffers["hidden.0.norm.mean"][0], hidden.mean(0))
+    torch.testing.assert_close(trained.buffers["hidden.0.norm.variance"][0], hidden.var(0))
+
+
+def test_a_module_of_the_users_own_trains_and_repeats(rows: Rows, judge: Judge) -> None:
+    recipe = Recipe.model_validate(
+        {
+            "name": "a",
+            "model": {"kind": "linear"},
+            "stages": [
+                {
+                    "batch": 16,
+                    "objectives": [{"kind": "cross_entropy"}],
+                    "optimizer": {"kind": "adam", "lr": 0.01},
+                }
+            ],
+        }
+    )
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 2)
+    )
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+
+    def once() -> loop.Trained:
+        cohort = build.cohort(
+            [recipe], [5], steps=[100], inputs=Inputs(numeric=4), outputs=2, rows=90, module=module
+        )
+        return loop.train(cohort, rows, judge, [50, 100])
+
+    first = once()
+    torch.rand(3)  # torch's generator elsewhere has no say
+    second = once()
+    assert torch.equal(first.flat, second.flat)
+    assert first.fates[0].best_score > 0.85
+    assert first.buffers["1.num_batches_tracked"].item() > 0
+    assert all(torch.equal(before[k], v) for k, v in module.state_dict().items())
+
+
+@pytest.mark.parametrize("taken", [0, 7])
+def test_the_generator_of_torch_is_left_alone(
+    taken: int, make_cohort: MakeCohort, rows: Rows
+) -> None:
+    torch.manual_seed(taken)
+    before = torch.get_rng_state()
+    cohort = make_cohort([0.1], model={"kind": "mlp", "width": 8, "depth": 1, "dropout": 0.5})
+    state = loop.begin(cohort.stages[0], loop.initial_state(cohort))
+    loop.advance(cohort, cohort.stages[0], state, rows, 3, lambda _: None)
+    assert torch.equal(before, torch.get_rng_state())

@@ -1,0 +1,172 @@
+import math
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from methodic.errors import InputError
+from methodic.evidence.design import LARGEST_GRID, concrete, finalists, grid, seeds, standings
+from methodic.metrics import METRICS
+from methodic.plan import ConfirmPlan
+from methodic.recipes.types import Recipe
+
+ACCURACY, RMSE = METRICS["accuracy"], METRICS["rmse"]
+OPTIMIZER = "stages.0.turns.0.optimizer"
+
+
+def with_optimizer(**optimizer) -> Recipe:
+    return Recipe.model_validate({"name": "a", "stages": [{"optimizer": optimizer}]})
+
+
+def test_the_grid_is_the_product_of_all_ranges():
+    recipe = Recipe.model_validate(
+        {
+            "name": "a",
+            "model": {"kind": "mlp", "dropout": {"choice": [0.0, 0.5]}},
+            "stages": [
+                {
+                    "optimizer": {"kind": "adam", "lr": {"log_uniform": [0.001, 0.1]}},
+                    "objectives": [
+                        {"kind": "cross_entropy", "label_smoothing": {"uniform": [0.0, 0.2]}}
+                    ],
+                    "regularizers": [{"kind": "l2"}, {"kind": "l1", "weight": {"choice": [0.1]}}],
+                }
+            ],
+        }
+    )
+    found = grid(recipe, 3)
+    paths = (
+        "model.dropout",
+        "stages.0.turns.0.objectives.0.label_smoothing",
+        "stages.0.turns.0.optimizer.lr",
+        "stages.0.regularizers.1.weight",
+    )
+    values = product([0.0, 0.5], [0.0, 0.1, 0.2], [0.001, 0.01, 0.1], [0.1])
+    assert [tuple(s[p] for p in paths) for s in found] == list(values)
+    assert all(set(setting) == set(paths) for setting in found)
+    for setting in found:
+        assert concrete(recipe, setting).model.dropout == setting["model.dropout"]
+
+
+def test_a_recipe_without_ranges_has_one_setting():
+    recipe = with_optimizer(kind="sgd", lr=0.1)
+    assert grid(recipe, 3) == ({},)
+    assert concrete(recipe, {}) == recipe
+    with pytest.raises(ValueError, match="at least 1"):
+        grid(recipe, 0)
+
+
+def test_large_grids_are_cut_and_learning_rates_last():
+    recipe = with_optimizer(
+        kind="adam",
+        lr={"log_uniform": [0.001, 0.1]},
+        beta1={"uniform": [0.5, 0.9]},
+        beta2={"uniform": [0.9, 0.99]},
+    )
+    found = grid(recipe, 6)
+    count = {path: len({s[path] for s in found}) for path in found[0]}
+    assert math.prod(count.values()) == len(found) <= LARGEST_GRID
+    assert count[f"{OPTIMIZER}.lr"] == max(count.values()) == 4
+
+
+def test_rounded_ends_stay_inside_and_are_not_repeated():
+    recipe = with_optimizer(kind="sgd", momentum={"uniform": [0.99999, 0.999999]})
+    (setting,) = grid(recipe, 1)
+    assert 0.99999 <= setting[f"{OPTIMIZER}.momentum"] <= 0.999999
+    assert len(grid(with_optimizer(kind="sgd", lr={"choice": [0.1, 0.1]}), 3)) == 1
+
+
+def test_concrete_explains_what_does_not_fit():
+    recipe = with_optimizer(kind="sgd", lr={"log_uniform": [0.01, 1.0]})
+    with pytest.raises(InputError, match="still has ranges"):
+        concrete(recipe, {})
+    with pytest.raises(InputError):
+        concrete(recipe, {f"{OPTIMIZER}.lr": -1.0})
+    with pytest.raises(InputError):
+        concrete(recipe, {f"{OPTIMIZER}.rl": 0.1})
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(0, 5), st.integers(0, 5), st.integers(1, 200), st.integers(1, 200))
+def test_seeds_are_fresh(a, b, n, m):
+    phases = ("screen", "confirm", "train")
+    sets = {(run, phase): seeds(run, phase, n) for run in {a, b} for phase in phases}
+    assert len(set().union(*sets.values())) == n * len(sets)
+    longer, shorter = seeds(a, "screen", max(n, m)), seeds(a, "screen", min(n, m))
+    assert longer[: len(shorter)] == shorter
+
+
+def test_seeds_out_of_range():
+    for bad in ((-1, "screen", 3), (0, "screen", -1), (0, "screen", 10**6)):
+        with pytest.raises(ValueError, match="out of range"):
+            seeds(*bad)
+
+
+def test_standings_choose_the_best_setting_and_sort_recipes(make_record):
+    records = [
+        make_record("screen", "a", [0.7, 0.9], setting=0),
+        make_record("screen", "a", [0.85, 0.85], setting=1),
+        make_record("screen", "b", [0.9, 0.92], setting=0),
+        make_record("screen", "b", [0.1, 0.2], setting=1),
+    ]
+    found = standings(records, ACCURACY)
+    assert [(s.recipe, s.setting) for s in found] == [("b", 0), ("a", 1)]
+    assert found[0].scores == (0.9, 0.92)
+    assert found[0].mean == pytest.approx(0.91)
+    assert (found[0].members, found[0].diverged, found[0].seconds) == (2, 0, 1.0)
+    assert standings(records[::-1], ACCURACY) == found
+    # Where small is good, all turns round.
+    assert [(s.recipe, s.setting) for s in standings(records, RMSE)] == [("b", 1), ("a", 0)]
+
+
+def test_ties_are_broken_by_loss_and_then_by_index(make_record):
+    tie = [
+        make_record("screen", "a", [0.5, 0.5], setting=0, losses=[2.0, 2.0]),
+        make_record("screen", "a", [0.4, 0.6], setting=1, losses=[1.0, 1.5]),
+        make_record("screen", "a", [0.5, 0.5], setting=2, losses=[1.5, 1.0]),
+        make_record("screen", "a", [0.5, 0.5], setting=3, losses=[0.1, None]),
+    ]
+    (found,) = standings(tie[::-1], ACCURACY)
+    assert (found.setting, found.loss) == (1, 1.25)
+
+
+def test_a_diverged_member_outweighs_any_mean(make_record):
+    records = [
+        make_record("screen", "a", [0.99, None, 0.99], setting=0),
+        make_record("screen", "a", [0.1, 0.1, 0.1], setting=1),
+        make_record("screen", "b", [0.95, None], setting=0),
+        make_record("screen", "c", [None, None], setting=0),
+    ]
+    found = standings(records, ACCURACY)
+    assert [(s.recipe, s.setting, s.diverged) for s in found] == [
+        ("a", 1, 0),
+        ("b", 0, 1),
+        ("c", 0, 2),
+    ]
+    assert math.isnan(found[2].mean)
+    assert found[2].scores == ()
+
+
+def test_a_diverged_member_counts_even_with_a_finite_score(make_record):
+    record = make_record("screen", "a", [0.9, 0.8])
+    frozen = record.members[0].model_copy(update={"status": "diverged"})
+    record = record.model_copy(update={"members": (frozen, record.members[1])})
+    (found,) = standings([record], ACCURACY)
+    assert (found.scores, found.diverged) == ((0.8,), 1)
+
+
+def plan(finalists: int, simplest: str) -> ConfirmPlan:
+    return ConfirmPlan(finalists=finalists, simplest=simplest, seeds=(1,), block=1)
+
+
+def test_finalists(make_record):
+    records = [
+        make_record("screen", name, [score], setting=i)
+        for i, (name, score) in enumerate([("a", 0.9), ("b", 0.8), ("c", 0.7), ("d", None)])
+    ]
+    found = standings(records, ACCURACY)
+    assert finalists(found, plan(2, "a")) == (("a", 0), ("b", 1))
+    assert finalists(found, plan(2, "c")) == (("a", 0), ("b", 1), ("c", 2))
+    assert finalists(found, plan(9, "d")) == (("a", 0), ("b", 1), ("c", 2))
+    assert finalists(found[3:], plan(2, "d")) == ()

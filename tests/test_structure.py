@@ -1,0 +1,209 @@
+"""The rules of the house that a machine can check: floors, torch-free modules, names, sizes."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import methodic
+
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src" / "methodic"
+FILES = sorted(SOURCE.rglob("*.py"))
+MODULES = {
+    ".".join(("methodic", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(
+        ".__init__"
+    ): path
+    for path in FILES
+}
+
+# From bottom to top. A module imports from floors below its own, and inside its own package.
+# Rooms that share a floor don't know each other, but for those in one string.
+FLOORS = [
+    ["errors"],
+    ["files", "durations"],
+    ["types rng"],
+    ["recipes"],
+    ["plan"],
+    ["metrics"],
+    ["evidence"],
+    ["data"],
+    ["objectives", "regularizers", "models", "optimizers", "schedules"],
+    ["engine"],
+    ["build"],
+    ["bundle"],
+    ["baselines"],
+    ["diagnosis"],
+    ["search"],
+    ["report"],
+    ["run"],
+    ["estimators"],
+    ["cli console arguments options"],
+]
+LEVEL = {
+    name: level for level, rooms in enumerate(FLOORS) for names in rooms for name in names.split()
+}
+TOGETHER = {name: names for rooms in FLOORS for names in rooms for name in names.split()}
+
+TORCH_FREE = (
+    "arguments",
+    "cli",
+    "console",
+    "data.builtin",
+    "data.dataset",
+    "data.schema",
+    "data.sources",
+    "data.splits",
+    "durations",
+    "errors",
+    "evidence",
+    "files",
+    "metrics",
+    "options",
+    "plan",
+    "recipes",
+    "report",
+    "schedules",
+)
+
+# Modules without a test file of their own, and why.
+UNMIRRORED = {
+    "methodic": "tests/test_package.py",
+    "methodic.options": "declarations only; tests/test_cli.py uses each of them",
+    "methodic.types": "protocols and plain containers; tests/contract/ holds their implementations",
+}
+
+
+def _imports(path: Path, module: str) -> Iterator[tuple[int, str]]:
+    """Line and name of each methodic module that a file imports, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}, line {node.lineno}: a relative import"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield node.lineno, inner if inner in MODULES else str(node.module)
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1]
+
+
+def test_every_module_stands_on_a_floor() -> None:
+    rooms = {_room(module) for module in MODULES if module != "methodic"}
+    assert rooms <= set(LEVEL), f"without a floor: {sorted(rooms - set(LEVEL))}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "methodic"])
+def test_imports_go_down(module: str) -> None:
+    own = _room(module)
+    wrong = []
+    for line, target in _imports(MODULES[module], module):
+        if target.split(".")[0] != "methodic" or target == "methodic":
+            continue
+        other = _room(target)
+        if other == own or TOGETHER[other] == TOGETHER[own] or LEVEL[other] < LEVEL[own]:
+            continue
+        wrong.append(f"line {line}: {target}")
+    assert not wrong, f"{module} imports from its own floor or above: {'; '.join(wrong)}"
+
+
+def test_the_floors_can_be_violated() -> None:
+    assert LEVEL["engine"] > LEVEL["models"] > LEVEL["data"]
+    found = [name for _, name in _imports(SOURCE / "cli.py", "methodic.cli")]
+    assert "methodic.run" in found, "imports inside functions count"
+    assert "methodic.console" in found, "modules imported from a package count as themselves"
+
+
+def _python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_torch_free_modules() -> None:
+    names = [
+        module
+        for module in MODULES
+        if module != "methodic"
+        and any((module + ".").startswith(f"methodic.{free}.") for free in TORCH_FREE)
+    ]
+    assert len(names) > 15
+    guilty = _python(
+        "import importlib, sys\n"
+        f"for name in {names!r}:\n"
+        "    importlib.import_module(name)\n"
+        "    if 'torch' in sys.modules:\n"
+        "        print(name)\n"
+        "        break\n"
+    )
+    assert not guilty, f"{guilty} imports torch"
+
+
+def test_import_methodic_loads_next_to_nothing() -> None:
+    loaded = _python("import sys, methodic\nprint(*sys.modules)").split()
+    allowed = {"methodic"}
+    assert {name for name in loaded if name.startswith("methodic")} == allowed
+    for heavy in ("torch", "numpy", "pydantic", "yaml", "polars", "sklearn", "scipy", "typer"):
+        assert heavy not in loaded
+
+
+@pytest.mark.parametrize("name", methodic.__all__)
+def test_exported_names_exist(name: str) -> None:
+    home = methodic._home(name)
+    if home is not None and importlib.util.find_spec(home[0]) is None:
+        pytest.skip(f"{home[0]} isn't built yet")
+    assert getattr(methodic, name) is not None
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_size_and_names(module: str) -> None:
+    path = MODULES[module]
+    assert path.name != "utils.py"
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400, "look for the second idea"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_public_constructors_name_their_arguments(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            for method in node.body:
+                if isinstance(method, ast.FunctionDef) and method.name == "__init__":
+                    assert method.args.kwarg is None, f"{node.name} takes **kwargs"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_untrusted_can_run(module: str) -> None:
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec"}, f"line {node.lineno}"
+        if isinstance(node, ast.Import):
+            assert not {"pickle", "marshal", "shelve"} & {alias.name for alias in node.names}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in UNMIRRORED])
+def test_each_module_has_its_test_file(module: str) -> None:
+    path = MODULES[module].relative_to(SOURCE)
+    if path.name == "__init__.py":
+        body = ast.parse(MODULES[module].read_text(encoding="utf-8")).body
+        if not any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in body):
+            return
+        path = path.parent.with_suffix(".py")
+    mirror = TESTS / path.parent / f"test_{path.stem}.py"
+    assert mirror.exists(), f"missing: {mirror.relative_to(TESTS.parent)}"
+
+
+def test_exceptions_are_still_needed() -> None:
+    for module in UNMIRRORED:
+        assert module in MODULES, f"{module} is gone"
