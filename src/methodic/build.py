@@ -128,8 +128,9 @@ def cohort(
         for path, values in host.items()
         if ".optimizer." not in path and ".schedule." not in path
     }
-    for path in [p for p in numbers if p.endswith(".weight") and bool((host[p] == 1).all())]:
-        del numbers[path]  # times 1 changes nothing
+    for path in [p for p in numbers if ".objectives." in p and bool((host[p] == 1).all())]:
+        if path.endswith(".weight"):
+            del numbers[path]  # an objective times 1 is that objective: one kernel saved
     stages = tuple(
         _stage(spec, f"stages.{i}", steps[i], host, layout, rows, class_counts, device)
         for i, spec in enumerate(first.stages)
@@ -186,6 +187,8 @@ def _stage(
     class_counts: Tensor | None,
     device: torch.device,
 ) -> Stage:
+    trained = {name for turn in spec.turns for name in _trained(turn.parameters, layout)}
+    shrinking = tuple(name for name in layout.decaying() if name in trained)
     penalties: list[Penalty] = []
     proximal: list[Proximal] = []
     average: Average | None = None
@@ -195,11 +198,11 @@ def _stage(
             case recipe.L1() | recipe.L2() | recipe.ProximalL1() if regularizer.weight == 0:
                 pass
             case recipe.L1():
-                penalties.append(L1(at, layout.decaying()))
+                penalties.append(L1(at, shrinking))
             case recipe.L2():
-                penalties.append(L2(at, layout.decaying()))
+                penalties.append(L2(at, shrinking))
             case recipe.ProximalL1():
-                proximal.append(ProximalL1(at, layout.decaying()))
+                proximal.append(ProximalL1(at, shrinking))
             case recipe.EMA():
                 if average is not None:
                     raise InputError(f"{path}: a stage has one average of weights", found="two")

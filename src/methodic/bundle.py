@@ -20,6 +20,7 @@ from torch import Tensor
 from methodic import build
 from methodic.data.batches import Rows
 from methodic.data.encoders import Encoders
+from methodic.data.frames import as_frame
 from methodic.engine.evaluation import outputs
 from methodic.engine.parts import Layout
 from methodic.errors import InputError
@@ -76,15 +77,15 @@ class Bundle:
             return torch.empty(0, model.outputs)
         return outputs(model, layout, layout.flatten(self.parameters), self.buffers, rows, {})[0]
 
-    def predict_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Predictions for raw rows, columns in any order.
+    def predict_frame(self, source: Any) -> pl.DataFrame:
+        """Predictions for raw rows (a frame or an array), columns in any order.
 
         Returns:
             "prediction", and for classification one column "p_<class>" for each class.
         """
         import polars as pl
 
-        predicted = self.encoders.predictions(self.outputs(frame))
+        predicted = self.encoders.predictions(self.outputs(as_frame(source)))
         classes = self.encoders.schema.classes
         if not classes:
             return pl.DataFrame({"prediction": predicted[:, 0].numpy()})

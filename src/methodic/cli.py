@@ -61,9 +61,10 @@ def run_command(
     seconds = parse_budget(budget)
     arguments.check_out(out)
     dataset, chosen = _inputs(data, target, task, drop, split, metric, device, recipes, recipe)
+    console.show_data(dataset, silent=json or quiet)
     from methodic.runs import run
 
-    with console.resumable(out):
+    with console.running(out, silent=json or quiet) as progress:
         finished = run(
             dataset,
             budget=seconds,
@@ -75,7 +76,7 @@ def run_command(
             threads=threads,
             workers=workers,
             out=out,
-            progress=console.progress(json or quiet),
+            progress=progress,
             command=_command(),
             started=started,
         )
@@ -123,10 +124,9 @@ def plan_command(
     if json:
         console.show_json(plan.model_dump(mode="json"))
         return
-    from methodic.report.terminal import facts_table, plan_table
+    from methodic.report.terminal import plan_table
 
-    if not quiet:
-        console.show(facts_table(dataset.describe()), *dataset.notes)
+    console.show_data(dataset, silent=quiet)
     console.show(plan_table(plan), *plan.notes)
 
 
@@ -155,10 +155,11 @@ def train_command(
     arguments.check_out(out)
     dataset, chosen = _inputs(data, target, task, drop, split, metric, device, None, [recipe])
     (method,) = chosen or ()
-    from methodic.runs import train
+    console.show_data(dataset, silent=json or quiet)
+    from methodic.runs import train_method
 
-    with console.resumable(out):
-        finished = train(
+    with console.running(out, silent=json or quiet) as progress:
+        finished = train_method(
             dataset,
             method,
             steps=steps,
@@ -168,7 +169,7 @@ def train_command(
             device=device,
             threads=threads,
             out=out,
-            progress=console.progress(json or quiet),
+            progress=progress,
             command=_command(),
         )
     console.show_run(finished, json)
@@ -232,8 +233,8 @@ def resume_command(folder: o.Folder, json: o.Json = False, quiet: o.Quiet = Fals
     arguments.check_run(folder)
     from methodic.runs import resume
 
-    with console.resumable(folder):
-        finished = resume(folder, console.progress(json or quiet))
+    with console.running(folder, silent=json or quiet) as progress:
+        finished = resume(folder, progress)
     console.show_run(finished, json)
 
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from methodic.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
+    from methodic.data.dataset import DataSet
+    from methodic.report.terminal import Quiet
     from methodic.runs import Run
 
 DONE, OURS, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -41,11 +43,39 @@ def note(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def progress(silent: bool) -> Any:
-    """What shows how far a run is."""
+@contextlib.contextmanager
+def running(folder: Path | None, *, silent: bool) -> Iterator[Quiet]:
+    """Show how far a run is; turn Ctrl-C into `Interrupted`, which says how to go on.
+
+    Args:
+        folder: where the run is kept, if that is known beforehand.
+        silent: show nothing.
+    """
     from methodic.report.terminal import Progress, Quiet
 
-    return Quiet() if silent else Progress()
+    try:
+        with Quiet() if silent else Progress() as progress:
+            yield progress
+    except (KeyboardInterrupt, Interrupted) as stop:
+        # A run that chose its folder itself names it as the message.
+        named = [Path(str(stop))] if str(stop) else []
+        known = [each for each in [*named, folder] if each and (each / "plan.json").is_file()]
+        if known:
+            kept = (
+                f"Stopped. Everything finished so far is in {known[0]}.\n"
+                f"  do: Go on with it: methodic resume {known[0]}"
+            )
+        else:
+            kept = "Stopped before anything was kept."
+        raise Interrupted(kept) from None
+
+
+def show_data(data: DataSet, *, silent: bool) -> None:
+    """What the data are, before anything runs."""
+    if not silent:
+        from methodic.report.terminal import facts_table
+
+        show(facts_table(data.describe()), *data.notes)
 
 
 def show_run(run: Run, as_json: bool) -> None:
@@ -122,26 +152,3 @@ def _tell(text: str, parts: Mapping[str, str | None], as_json: bool, code: int) 
     else:
         note(f"methodic: {text}" if code != INTERRUPTED else text)
     return code
-
-
-@contextlib.contextmanager
-def resumable(folder: Path | None) -> Iterator[None]:
-    """Turn Ctrl-C into `Interrupted`, which says what was kept and how to go on.
-
-    Args:
-        folder: where the run is kept, if it is known beforehand.
-    """
-    try:
-        yield
-    except (KeyboardInterrupt, Interrupted) as stop:
-        # A run that chose its folder itself names it as the message.
-        named = [Path(str(stop))] if str(stop) else []
-        known = [each for each in [*named, folder] if each and (each / "plan.json").is_file()]
-        if known:
-            kept = (
-                f"Stopped. Everything finished so far is in {known[0]}.\n"
-                f"  do: Go on with it: methodic resume {known[0]}"
-            )
-        else:
-            kept = "Stopped before anything was kept."
-        raise Interrupted(kept) from None

@@ -62,7 +62,7 @@ def _rebuild(
     return InputError(problem, found=found, accepted=accepted, advice=advice)
 
 
-class Interrupted(MethodicError):
+class Interrupted(MethodicError):  # noqa: N818 - the user did it, nothing went wrong
     """The user asked to stop; everything finished so far is on disk."""
 
 

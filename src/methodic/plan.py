@@ -124,7 +124,7 @@ class Plan(Value):
 
 
 Status = Literal["finished", "stopped", "diverged"]
-"""finished: all steps; stopped: a stop criterion held; diverged: frozen at its last finite state."""
+"""finished: all steps; stopped: a stop criterion held; diverged: frozen where last finite."""
 
 
 class MemberRecord(Value):

@@ -66,6 +66,13 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "l1": (MLP, {**PLAIN, "regularizers": [{"kind": "l1", "weight": 0.01}]}),
     "l2": (MLP, {**PLAIN, "regularizers": [{"kind": "l2", "weight": 0.01}]}),
     "proximal l1": (MLP, {**PLAIN, "regularizers": [{"kind": "proximal_l1", "weight": 0.1}]}),
+    "weights of 1": (
+        MLP,
+        {
+            **PLAIN,
+            "regularizers": [{"kind": "l2", "weight": 1}, {"kind": "proximal_l1", "weight": 1}],
+        },
+    ),
     "ema": (MLP, {**PLAIN, "regularizers": [{"kind": "ema", "decay": 0.9}]}),
     "some parameters": (MLP, {**PLAIN, "parameters": ["head", "hidden.1"]}),
     "two turns": (

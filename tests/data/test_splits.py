@@ -64,6 +64,21 @@ def test_equal_rows_land_on_one_side(cells: list[int], seed: int) -> None:
     assert all(len(owner) == 1 for owner in owners.values())
 
 
+@pytest.mark.parametrize("seed", range(10))
+def test_rows_that_dominate_a_class_leave_the_others_to_be_split(seed: int) -> None:
+    frame = pl.DataFrame({"a": [*range(60), *[0] * 500], "y": [*[0, 1] * 30, *[0] * 500]})
+    made = split(load(frame, "y"), seed)
+    assert set(range(60, 560)) <= set(made.train.tolist())
+    assert min(len(made.validation), len(made.test)) >= 8
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_four_different_rows_fill_three_parts(seed: int) -> None:
+    frame = pl.DataFrame({"a": [0, 1, 2, 3] * 10, "y": [0, 1] * 20})
+    made = split(load(frame), seed)
+    assert min(map(len, parts(made))) == 10
+
+
 @pytest.mark.parametrize("copies", [2, 3])
 def test_copies_stay_together_and_in_proportion(copies: int) -> None:
     data = classes_of([40, 60], copies)

@@ -48,7 +48,7 @@ def split(
     Rows that are equal in every input and the target count as one and land on one side: otherwise
     the model would be tested on rows that it was trained on. Without such rows the parts of each
     class are within two rows of the fractions and the parts of the whole within one or two. Each
-    class has a row in training.
+    class has a row in training; equal rows that are more than half of their class stay there.
 
     Args:
         dataset: what to split.
@@ -128,10 +128,12 @@ def _assign(stratum: Rows, size: Rows, shares: tuple[float, float], seed: int) -
     """The part of each group: 0 training, 1 validation, 2 test.
 
     Within a stratum the shuffled groups lie end to end; training takes the first rows, then come
-    validation and test, and a group belongs where its middle lies.
+    validation and test, and a group belongs where its middle lies. A group of more than half of its
+    stratum fits nowhere but in training; the others are split as if it weren't there.
     """
-    order = np.lexsort((_random(seed, "split", len(size)), stratum))
-    ordered, rows = stratum[order], size[order]
+    large = 2 * size > np.bincount(stratum, weights=size)[stratum]
+    order = np.lexsort((_random(seed, "split", len(size)), ~large, stratum))
+    ordered, rows = stratum[order], np.where(large, 0, size)[order]
     start = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
     which = np.repeat(np.arange(len(start)), np.diff(np.r_[start, len(order)]))
     total = np.add.reduceat(rows, start)
@@ -145,9 +147,22 @@ def _assign(stratum: Rows, size: Rows, shares: tuple[float, float], seed: int) -
     train = np.maximum(total - validation - test, 1)
     part = (middle > train[which]).astype(np.int64) + (middle > (train + validation)[which])
     part[start] = 0
+    for wanted in (1, 2) if shares[1] else (1,):
+        _fill(wanted, part, which, size[order])
     result = np.empty(len(order), dtype=np.int64)
     result[order] = part
     return result
+
+
+def _fill(wanted: int, part: Rows, which: Rows, size: Rows) -> None:
+    """Give a part that large groups left empty the smallest group that another can spare."""
+    if (part == wanted).any():
+        return
+    other = part == 3 - wanted
+    in_training = np.bincount(which, weights=part == 0)[which]
+    spare = np.flatnonzero(((part == 0) & (in_training > 1)) | (other & (other.sum() > 1)))
+    if len(spare):
+        part[spare[np.argmin(size[spare])]] = wanted
 
 
 def _systematic(wanted: npt.NDArray[np.float64], seed: int, name: str) -> Rows:

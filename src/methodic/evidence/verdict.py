@@ -11,7 +11,9 @@ from methodic.plan import Plan
 
 if TYPE_CHECKING:
     from methodic.evidence.leaderboard import Comparison, Leaderboard, Row
-    from methodic.evidence.statistics import Interval
+
+
+_SHORT = ("auc", "f1", "rmse", "mae", "r2")
 
 
 def verdict(board: Leaderboard, plan: Plan, *, failed: bool = False) -> str:
@@ -71,9 +73,9 @@ def _alone(network: Row, baselines: Sequence[Row], words: _Words) -> str:
     where = "test" if network.test else "validation"
     beside = "".join(f"; {words.name(row)} has {words.score(row)}" for row in baselines)
     return (
-        f"{words.score(network).capitalize()} on {where} rows is what {network.name} reached"
-        f"{beside}. {words.cost(network)}; nothing was compared with it, so this says nothing of "
-        "other methods."
+        f"On {where} rows {network.name} has {words.score(network)}{beside}. "
+        f"{words.cost(network)}; nothing was compared with it, so this says nothing of other "
+        "methods."
     )
 
 
@@ -98,9 +100,9 @@ def _one_seed(best: Row, network: Row, words: _Words) -> str:
     if best.kind == "baseline":
         beside = f", before the best network, {network.name}, with {words.score(network)}"
     return (
-        f"The best on test rows is {words.name(best)} with {words.score(best)}{beside}, but one "
-        f"seed gives no interval and no test of a difference. {words.cost(network)}; give the run "
-        "more time for more seeds."
+        f"The best on test rows is {words.name(best)} with {words.score(best)}{beside}, which gives "
+        f"no interval and no test of a difference. {words.cost(network)}; give the run more time "
+        "for more seeds."
     )
 
 
@@ -109,21 +111,21 @@ def _tied(best: Row, tied: Sequence[Row], network: Row, plan: Plan, words: _Word
     least = "smallest " if len(adjusted) > 1 else ""
     sure = f" ({least}{_p(min(adjusted))} after Holm's correction)" if adjusted else ""
     take = simplest([best, *tied], plan)
-    own = "" if take == best else f" ({words.score(take)})"
+    own = "" if take == best else f", with {words.score(take)}"
     empty = ", so nothing useful was learnt" if take.name == "constant" else ""
-    kept = f"; the model kept is {network.name}" if take.kind == "baseline" else ""
+    kept = f"; the model kept is {network.name}" if take != network else ""
     return (
-        f"The best on test rows, {words.name(best)} ({words.score(best)}), can't be told apart "
-        f"from {_list([words.name(row) for row in tied])}{sure}: take the simplest of them, "
+        f"The best on test rows is {words.name(best)} with {words.score(best)}, but it can't be "
+        f"told apart from {_list([words.name(row) for row in tied])}{sure}: take the simplest of them, "
         f"{words.name(take)}{own}{empty}. {words.cost(take)}{kept}."
     )
 
 
 def _baseline_wins(best: Row, network: Row, words: _Words) -> str:
     return (
-        f"Use {words.name(best)} here: {words.score(best)} on test rows, "
-        f"{words.margin(best, network)} than the best network, {network.name} "
-        f"({words.score(network)}). {words.cost(best)}; the model kept is {network.name}, of "
+        f"Use {words.name(best)} here: on test rows {words.score(best)}, "
+        f"{words.margin(best, network)} than the best network, {network.name}, with "
+        f"{words.score(network)}. {words.cost(best)}; the model kept is {network.name}, of "
         f"which one took {_seconds(network.seconds)}."
     )
 
@@ -133,7 +135,7 @@ def _method_wins(best: Row, others: Sequence[Row], words: _Words) -> str:
     if others:
         than = f", {words.margin(best, others[0])} than the next, {words.name(others[0])}"
         alone = ""
-    return f"Use {best.name}: {words.score(best)} on test rows{than}. {words.cost(best)}{alone}."
+    return f"Use {best.name}: on test rows {words.score(best)}{than}. {words.cost(best)}{alone}."
 
 
 class _Words:
@@ -148,20 +150,29 @@ class _Words:
 
     def score(self, row: Row) -> str:
         """The test score (without one, the validation score) and its interval."""
-        return self._score(row.test, row) if row.test else self.validation(row)
+        if row.test is None:
+            return self.validation(row)
+        shown = f"{self._title()} {self._metric.format(row.test.mean)}"
+        if row.kind == "baseline":
+            return shown
+        if row.test.low is None or row.test.high is None:
+            return f"{shown} (one seed)"
+        low, high = self._metric.format(row.test.low), self._metric.format(row.test.high)
+        return f"{shown} (95% interval {low} to {high}, {row.test.n} seeds)"
 
     def validation(self, row: Row) -> str:
-        return f"validation {self._score(row.validation, row)}"
+        """The validation score, without an interval: its setting was chosen for it."""
+        if row.validation is None:
+            return f"no validation {self._title()}"
+        shown = f"validation {self._title()} {self._metric.format(row.validation.mean)}"
+        n = row.validation.n
+        if row.kind == "baseline":
+            return shown
+        return f"{shown} ({'one seed' if n == 1 else f'mean of {n} seeds'})"
 
-    def _score(self, interval: Interval | None, row: Row) -> str:
-        name = self._metric.name.replace("_", " ")
-        if interval is None:
-            return f"no {name}"
-        shown = f"{name} {self._metric.format(interval.mean)}"
-        if interval.low is None or interval.high is None:
-            return shown if row.kind == "baseline" else f"{shown}, one seed"
-        low, high = self._metric.format(interval.low), self._metric.format(interval.high)
-        return f"{shown}, 95% interval {low} to {high}, {interval.n} seeds"
+    def _title(self) -> str:
+        name = self._metric.name
+        return name.upper() if name in _SHORT else name.replace("_", " ")
 
     def margin(self, best: Row, other: Row) -> str:
         """How much better, as "0.82 points better (95% interval …, p = …)"."""

@@ -45,7 +45,7 @@ class Figure:
         """What plotly draws; without "<", so that no text in it can end a script element."""
         document = {"data": self.data, "layout": self.layout}
         text = json.dumps(document, separators=(",", ":"), allow_nan=False)
-        return text
+        return text.replace("<", "\\u003c")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from methodic.data.dataset import DataSet
 from methodic.durations import parse_budget
@@ -66,9 +66,9 @@ class Run:
 
         return load(self.folder)
 
-    def predict(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def predict(self, source: Any) -> pl.DataFrame:
         """Predictions of the shipped model for raw rows; see `Bundle.predict_frame`."""
-        return self.bundle.predict_frame(frame)
+        return self.bundle.predict_frame(source)
 
     def report(self, out: Path | str | None = None) -> Path:
         """Write the report as one HTML file; returns where."""
@@ -161,7 +161,7 @@ def make_plan(
         )
 
 
-def train(
+def train_method(
     data: DataSet,
     recipe: str | Path | Recipe,
     *,

@@ -221,7 +221,7 @@ def make_single(
         block=0,
         members=(Member(recipe=recipe.name, setting=0, seed=wishes.seed),),
         steps=tuple(count),
-        evaluate=_evaluations(sum(count)),
+        evaluate=evaluations(sum(count)),
         predict_test=True,
     )
     notes = tuple(
@@ -265,7 +265,7 @@ def confirm_units(
                         for seed in seeds[start : start + size]
                     ),
                     steps=by_name[name].steps,
-                    evaluate=_evaluations(sum(by_name[name].steps)),
+                    evaluate=evaluations(sum(by_name[name].steps)),
                     predict_test=True,
                 )
             )
@@ -359,14 +359,14 @@ def _screen_units(contenders: Sequence[Contender], seed: int) -> tuple[Unit, ...
                 for setting in range(len(contender.settings))
             ),
             steps=contender.steps,
-            evaluate=_evaluations(sum(contender.steps)),
+            evaluate=evaluations(sum(contender.steps)),
         )
         for block, member_seed in enumerate(design.seeds(seed, "screen", SCREEN_SEEDS))
         for contender in contenders
     )
 
 
-def _evaluations(total: int) -> tuple[int, ...]:
+def evaluations(total: int) -> tuple[int, ...]:
     """Evenly spread optimizer steps, the last one included."""
     return tuple(sorted({math.ceil(total * i / EVALUATIONS) for i in range(1, EVALUATIONS + 1)}))
 

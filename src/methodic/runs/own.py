@@ -1,0 +1,192 @@
+"""Training a user's own torch.nn.Module by a recipe."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from methodic import build
+from methodic.data.dataset import DataSet
+from methodic.data.encoders import Encoders
+from methodic.data.frames import as_frame
+from methodic.durations import parse_budget
+from methodic.engine import loop
+from methodic.engine.evaluation import CHUNK, outputs
+from methodic.engine.parts import Cohort
+from methodic.errors import InputError
+from methodic.evidence import design
+from methodic.metrics import default_metric, get_metric
+from methodic.plan import CurvePoint, Status
+from methodic.recipes import catalogue
+from methodic.recipes.numbers import replace
+from methodic.recipes.types import Recipe
+from methodic.runs.planning import evaluations
+from methodic.runs.preparation import prepare
+
+_TRIAL = 10  # steps that are timed to turn a budget into steps
+
+
+@dataclass(frozen=True)
+class TrainedModule:
+    """A user's module after training.
+
+    Args:
+        module: a copy of the user's, in evaluation mode, with the kept weights and buffers.
+        encoders: turn raw rows into its inputs, and its outputs into answers.
+        recipe: with the numbers it was trained with.
+        metric: of the scores.
+        validation, test: scores of the kept weights; the test rows were scored once.
+        status, why: how training ended.
+        curve: the evaluations on the way.
+        steps: optimizer steps taken.
+    """
+
+    module: nn.Module
+    encoders: Encoders
+    recipe: Recipe
+    metric: str
+    validation: float
+    test: float
+    status: Status
+    why: str
+    curve: Sequence[CurvePoint]
+    steps: int
+
+    def predict(self, source: Any) -> torch.Tensor:
+        """Probabilities [N, C] or numbers [N, 1] for raw rows (frame or array)."""
+        inputs = self.encoders.encode(as_frame(source))
+        rows = next(iter(inputs.values())).shape[0]
+        with torch.no_grad():
+            parts = []
+            for start in range(0, rows, CHUNK):
+                part = {name: value[start : start + CHUNK] for name, value in inputs.items()}
+                parts.append(
+                    self.module(next(iter(part.values())))
+                    if len(part) == 1
+                    else self.module(**part)
+                )
+        joined = torch.cat(parts)
+        return self.encoders.predictions(joined.reshape(rows, -1))
+
+
+def train_module(
+    module: nn.Module,
+    data: DataSet,
+    recipe: str | Path | Recipe,
+    *,
+    steps: int | None = None,
+    budget: str | float | None = None,
+    seed: int = 0,
+    metric: str | None = None,
+    device: str = "cpu",
+) -> TrainedModule:
+    """Train ``module`` by a recipe, starting from the weights it has; the module itself stays.
+
+    Args:
+        module: takes the data's input as its only argument, or "numeric", "categorical" and
+            "array" by name where the data have several; returns logits [B, C], or [B, 1].
+        data: from `methodic.load`.
+        recipe: a name, a YAML file or a value; its model is left out, of a range the middle is
+            taken.
+        steps: optimizer steps ≥ 1; default as many as the budget pays.
+        budget: seconds or "60s", "2m"; default 60 s.
+        seed: of the split, the order of rows and the module's own randomness.
+        metric: see `methodic.metrics`.
+        device: a torch device.
+
+    Raises:
+        InputError: the module or the arguments don't fit.
+
+    Example:
+        >>> import methodic as mt, torch
+        >>> layers = torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3)
+        >>> net = torch.nn.Sequential(*layers)
+        >>> mt.train(net, mt.load("iris"), "adam", steps=200).test > 0.8
+        True
+    """
+    if not isinstance(module, nn.Module):
+        raise InputError(
+            "train(module, data, recipe): the first argument must be a torch.nn.Module",
+            found=type(module).__name__,
+            advice="For a recipe's own network use methodic.train_method(data, recipe).",
+        )
+    if steps is not None and steps < 1:
+        raise InputError("steps must be at least 1", found=steps)
+    started = time.monotonic()
+    task = data.schema.task
+    chosen = recipe if isinstance(recipe, Recipe) else catalogue.get(str(recipe))
+    scored = default_metric(task) if metric is None else get_metric(metric, task)
+    prepared = prepare(data, seed)
+    resolved = build.resolve(chosen, task, prepared.counts[0])
+    concrete = replace(resolved, design.grid(resolved, 1)[0])
+    target = torch.device(device)
+    rows = prepared.rows["train"].to(target)
+
+    def cohort(count: int) -> Cohort:
+        return build.cohort(
+            [concrete],
+            [seed],
+            steps=[max(1, round(count * stage.share)) for stage in concrete.stages],
+            inputs=prepared.inputs,
+            outputs=prepared.outputs,
+            rows=len(rows),
+            class_counts=prepared.encoders.class_counts,
+            device=target,
+            module=module,
+        )
+
+    if steps is None:
+        trial = cohort(_TRIAL)
+        stage = trial.stages[0]
+        state = loop.begin(stage, loop.initial_state(trial))
+        state = loop.advance(trial, stage, state, rows, 2, lambda _: None)
+        start = time.perf_counter()
+        loop.advance(trial, stage, state, rows, _TRIAL, lambda _: None)
+        one = (time.perf_counter() - start) / _TRIAL
+        seconds = 60.0 if budget is None else parse_budget(budget)
+        left = 0.85 * (seconds - (time.monotonic() - started))
+        steps = max(1, math.floor(left / one))
+    ready = cohort(steps)
+    judge = prepared.judge(scored.name, target)
+    trained = loop.train(ready, rows, judge, evaluations(sum(s.steps for s in ready.stages)))
+    out = outputs(
+        ready.model,
+        ready.layout,
+        trained.flat,
+        trained.buffers,
+        prepared.rows["test"].to(target),
+        ready.numbers,
+    )
+    fate = trained.fates[0]
+    predicted = prepared.encoders.predictions(out)[0].cpu().numpy()
+    return TrainedModule(
+        module=_with_weights(module, ready, trained),
+        encoders=prepared.encoders,
+        recipe=concrete,
+        metric=scored.name,
+        validation=fate.best_score,
+        test=scored.score(prepared.truth["test"], predicted),
+        status=fate.status,
+        why=fate.why,
+        curve=trained.curves[0],
+        steps=fate.ended if fate.ended is not None else trained.steps_taken,
+    )
+
+
+def _with_weights(module: nn.Module, cohort: Cohort, trained: loop.Trained) -> nn.Module:
+    copied = copy.deepcopy(module).cpu().eval()
+    parameters = cohort.layout.views(trained.flat)
+    with torch.no_grad():
+        for name, parameter in copied.named_parameters():
+            parameter.copy_(parameters[name][0])
+        for name, buffer in copied.named_buffers():
+            buffer.copy_(trained.buffers[name][0])
+    return copied

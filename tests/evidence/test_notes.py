@@ -1,0 +1,18 @@
+from methodic.evidence.confirmation import Confirmed
+from methodic.evidence.notes import notes
+from methodic.plan import RunState
+
+
+def test_nothing_to_say():
+    assert notes(RunState(status="finished"), [], Confirmed({}, {}), []) == ()
+
+
+def test_intervals_and_letters_are_explained_only_where_there_are_any(world):
+    world.screen("plain", [0.9]).test("plain", [0.9])
+    assert world.board().notes == ()
+    world.confirmed.clear()
+    world.test("plain", [0.9, 0.8])
+    assert [note.split()[0] for note in world.board().notes] == ["Intervals"]
+    world.baseline("linear", 0.5, 0.5)
+    first, second = world.board().notes
+    assert "1 t-test over seeds" in second

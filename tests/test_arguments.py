@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from methodic import arguments
+from methodic.errors import InputError
+
+
+def refused(check: object, *args: object) -> InputError:
+    with pytest.raises(InputError) as caught:
+        check(*args)  # type: ignore[operator]
+    return caught.value
+
+
+def test_data(tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text("a,b\n1,2\n")
+    arguments.check_data("digits")
+    arguments.check_data(str(path))
+    assert refused(arguments.check_data, "digit").advice == "Did you mean 'digits'?"
+    misspelt = refused(arguments.check_data, str(tmp_path / "trian.csv"))
+    assert misspelt.problem.endswith("trian.csv: no such file")
+    assert misspelt.advice == f"Did you mean '{path}'?"
+    assert "a folder" in refused(arguments.check_data, str(tmp_path)).problem
+    assert refused(arguments.check_data, "").problem == "there is no data set or file ''"
+
+
+def test_files(tmp_path: Path) -> None:
+    arguments.check_file(None)
+    assert "no such file" in refused(arguments.check_file, tmp_path / "a.csv").problem
+    assert "no such file" in refused(arguments.check_file, tmp_path).problem
+
+
+def test_recipes(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.touch()
+    assert arguments.check_recipes(None, []) is None
+    assert arguments.check_recipes("adam, sgd,", [str(mine)]) == ("adam", "sgd", str(mine))
+    assert refused(arguments.check_recipes, "adma", []).advice == "Did you mean 'adam'?"
+    assert "named twice" in refused(arguments.check_recipes, "adam", ["adam"]).problem
+    assert "no name given" in refused(arguments.check_recipes, " ,", []).problem
+    assert "no such file" in refused(arguments.check_recipes, None, ["no.yaml"]).problem
+
+
+def test_out(tmp_path: Path) -> None:
+    arguments.check_out(None)
+    arguments.check_out(tmp_path)
+    arguments.check_out(tmp_path / "a" / "b")
+    file = tmp_path / "file"
+    file.touch()
+    assert "names a file" in refused(arguments.check_out, file).problem
+    assert "leads through a file" in refused(arguments.check_out, file / "a" / "b").problem
+    assert "files in it" in refused(arguments.check_out, tmp_path).problem
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "plan.json").touch()
+    old = refused(arguments.check_out, run)
+    assert "holds a run already" in old.problem
+    assert f"methodic resume {run}" in str(old.advice)
+
+
+def test_a_read_only_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The superuser may write anywhere, so the answer of the system is replaced.
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != tmp_path)
+    error = refused(arguments.check_out, tmp_path / "a" / "b")
+    assert error.found == f"no permission for {tmp_path}"
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "cuda:1", "mps", "xpu:0"])
+def test_devices(device: str) -> None:
+    arguments.check_device(device)
+
+
+@pytest.mark.parametrize("device", ["", "gpu", "cuda:", "cuda:x", "cpu ", "CPU"])
+def test_no_devices(device: str) -> None:
+    assert "there is no device" in refused(arguments.check_device, device).problem
+
+
+def test_tasks_and_metrics() -> None:
+    for task in (None, "binary", "multiclass", "classification", "regression"):
+        arguments.check_task(task)
+    assert refused(arguments.check_task, "regresion").advice == "Did you mean 'regression'?"
+    for metric in (None, "accuracy", "rmse"):
+        arguments.check_metric(metric)
+    assert refused(arguments.check_metric, "acuracy").advice == "Did you mean 'accuracy'?"
+
+
+def test_columns() -> None:
+    assert arguments.columns([]) == ()
+    assert arguments.columns(["a, b", "c c,", ","]) == ("a", "b", "c c")
+
+
+def test_models_and_runs(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    arguments.check_model(tmp_path)
+    assert "no such file" in refused(arguments.check_model, tmp_path / "nowhere").problem
+    assert "not a run" in refused(arguments.check_model, tmp_path / "file").problem
+    assert "not a run" in refused(arguments.check_run, tmp_path).problem
+    assert "no such file" in refused(arguments.check_run, tmp_path / "nowhere").problem
+    (tmp_path / "plan.json").touch()
+    arguments.check_run(tmp_path)
+
+
+def test_tables(tmp_path: Path) -> None:
+    arguments.check_table(None)
+    arguments.check_table(tmp_path / "a.csv")
+    assert "unknown format" in refused(arguments.check_table, tmp_path / "a.xlsx").problem

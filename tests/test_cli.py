@@ -1,0 +1,351 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import polars as pl
+import pytest
+
+from methodic import cli
+from methodic.errors import InputError, Interrupted
+from methodic.recipes import catalogue, io
+
+
+def methodic(*args: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(args)
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, dict[str, Any]]:
+    """Stands in for methodic.runs: keeps what it was called with."""
+    calls: dict[str, dict[str, Any]] = {}
+    finished = SimpleNamespace(
+        folder=tmp_path / "run",
+        state=SimpleNamespace(status="finished"),
+        leaderboard=None,
+        bundle_path=tmp_path / "run" / "model",
+        report_path=tmp_path / "run" / "report.html",
+    )
+
+    def run(data: Any, **kwargs: Any) -> Any:
+        calls["run"] = {"data": data, **kwargs}
+        return finished
+
+    def train(data: Any, recipe: Any, **kwargs: Any) -> Any:
+        calls["train"] = {"data": data, "recipe": recipe, **kwargs}
+        return finished
+
+    def resume(folder: Path, progress: Any) -> Any:
+        calls["resume"] = {"folder": folder, "progress": progress}
+        return finished
+
+    module = ModuleType("methodic.runs")
+    module.__dict__.update(run=run, train=train, resume=resume, make_plan=run)
+    monkeypatch.setitem(sys.modules, "methodic.runs", module)
+    return calls
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "train.csv"
+    rows = "\n".join(f"{i},{i % 7},{'ab'[i % 2]},{i}" for i in range(60))
+    path.write_text(f"x,z,label,id\n{rows}\n")
+    return path
+
+
+def test_run_passes_everything_on(
+    runs: dict[str, dict[str, Any]], table: Path, tmp_path: Path
+) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("{name: mine, stages: [{}]}")
+    options = (
+        f"--target label --budget 2m --recipes adam,sgd --recipe {mine} --metric auc --seed 7 "
+        f"--seeds 12 --out {tmp_path / 'new'} --device cuda:1 --threads 2 --workers 3 "
+        "--task binary --drop id,z --quiet"
+    ).split()
+    assert methodic("run", str(table), *options) == 0
+    call = runs["run"]
+    data = call.pop("data")
+    assert (data.schema.target, data.schema.task) == ("label", "binary")
+    assert "id" not in data.frame.columns
+    assert "z" not in data.frame.columns
+    assert [recipe.name for recipe in call.pop("recipes")] == ["adam", "sgd", "mine"]
+    assert type(call.pop("progress")).__name__ == "Quiet"
+    assert call.pop("started") > 0
+    assert call.pop("command").startswith("methodic ")
+    assert call == {
+        "budget": 120.0,
+        "metric": "auc",
+        "seed": 7,
+        "seeds": 12,
+        "device": "cuda:1",
+        "threads": 2,
+        "workers": 3,
+        "out": tmp_path / "new",
+    }
+
+
+def test_run_has_defaults(
+    runs: dict[str, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert methodic("run", "iris") == 0
+    call = runs["run"]
+    assert (call["budget"], call["recipes"], call["seed"], call["out"]) == (60.0, None, 0, None)
+    assert type(call["progress"]).__name__ == "Progress"
+    out = capsys.readouterr().out
+    assert "iris" in out, "what the data are"
+    assert "report.html" in out, "where everything lies"
+
+
+def test_train(runs: dict[str, dict[str, Any]]) -> None:
+    assert methodic("train", "iris", "--recipe", "adam", "--steps", "50") == 0
+    call = runs["train"]
+    assert (call["recipe"].name, call["steps"], call["budget"]) == ("adam", 50, None)
+    assert methodic("train", "iris", "--recipe", "adam") == 0
+    assert (runs["train"]["steps"], runs["train"]["budget"]) == (None, 60.0)
+    assert methodic("train", "iris", "--recipe", "adam", "--steps", "5", "--budget", "1m") == 2
+
+
+def test_resume(runs: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    assert methodic("resume", str(tmp_path)) == 2
+    (tmp_path / "plan.json").touch()
+    assert methodic("resume", str(tmp_path)) == 0
+    assert runs["resume"]["folder"] == tmp_path
+
+
+def test_json_is_one_document(
+    runs: dict[str, dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert methodic("run", "iris", "--json") == 0
+    out, err = capsys.readouterr()
+    assert set(json.loads(out)) == {"run", "status", "leaderboard", "model", "report"}
+    assert err == ""
+    assert type(runs["run"]["progress"]).__name__ == "Quiet"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("bad"), 2),
+        (KeyboardInterrupt(), 130),
+        (Interrupted(""), 130),
+        (ZeroDivisionError("oh"), 1),
+    ],
+)
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_exit_codes(
+    error: BaseException,
+    code: int,
+    form: list[str],
+    runs: dict[str, dict[str, Any]],  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(sys.modules["methodic.runs"], "run", fail)
+    assert methodic("run", "iris", *form) == code
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    if form:
+        assert list(json.loads(out)) == ["error"]
+        assert err == ""
+    else:
+        assert err
+
+
+class FakeBundle:
+    """Predicts "a", and has never met the category "new"."""
+
+    card = SimpleNamespace(data=SimpleNamespace(task="binary"))
+
+    def predict_frame(self, frame: pl.DataFrame) -> pl.DataFrame:
+        n = frame.height
+        return pl.DataFrame({"prediction": ["a"] * n, "p_a": [1.0] * n, "p_b": [0.0] * n})
+
+    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:  # noqa: ARG002
+        return {"town": 3}
+
+    def evaluate(self, frame: pl.DataFrame, metrics: list[str]) -> dict[str, float]:  # noqa: ARG002
+        return {name: float("nan") if name == "auc" else 0.5 for name in metrics}
+
+
+@pytest.fixture
+def bundle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    module = ModuleType("methodic.bundle")
+    module.__dict__["load"] = lambda _: FakeBundle()
+    monkeypatch.setitem(sys.modules, "methodic.bundle", module)
+    monkeypatch.setattr("methodic.bundle", module, raising=False)
+    return tmp_path
+
+
+def test_predict(bundle: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert methodic("predict", str(bundle), str(table)) == 0
+    out, err = capsys.readouterr()
+    assert out.splitlines()[:2] == ["prediction,p_a,p_b", "a,1.0,0.0"]
+    assert err == "town: 3 cells hold a category that training never saw\n"
+
+    for name, read in (("out.csv", pl.read_csv), ("out.parquet", pl.read_parquet)):
+        assert methodic("predict", str(bundle), str(table), "-o", str(bundle / name)) == 0
+        assert read(bundle / name).columns == ["prediction", "p_a", "p_b"]
+    assert methodic("predict", str(bundle), str(table), "-o", str(bundle / "out.txt")) == 2
+
+    capsys.readouterr()
+    assert methodic("predict", str(bundle), str(table), "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["rows"], document["unseen"]) == (60, {"town": 3})
+    assert document["predictions"][0] == {"prediction": "a", "p_a": 1.0, "p_b": 0.0}
+
+
+def test_evaluate(bundle: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert methodic("evaluate", str(bundle), str(table), "--metric", "f1") == 0
+    assert capsys.readouterr().out == "f1: 0.5\n"
+    assert methodic("evaluate", str(bundle), str(table), "--json") == 0
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    assert scores["accuracy"] == 0.5
+    assert scores["auc"] is None
+    assert "rmse" not in scores
+
+
+def test_recipes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert methodic("recipes", "adam") == 0
+    printed = capsys.readouterr().out
+    assert io.from_yaml(printed, "printed") == catalogue.get("adam")
+    assert methodic("recipes") == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in catalogue.names())
+    assert methodic("recipes", "--json") == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [each["name"] for each in listed] == list(catalogue.names())
+    assert methodic("recipes", "adam", "--json") == 0
+    assert io.from_data(json.loads(capsys.readouterr().out), "json") == catalogue.get("adam")
+
+
+# command line → the first line of the answer
+BAD_INPUT = {
+    "run digit": "methodic: there is no data set or file 'digit'",
+    "run nowhere.csv": "methodic: nowhere.csv: no such file",
+    "run iris --budget soon": "methodic: --budget: not a duration",
+    "run iris --budget 3s": "methodic: --budget: too short",
+    "run iris --recipes adma": "methodic: there is no recipe 'adma'",
+    "run iris --recipes adam,adam": "methodic: recipe 'adam' is named twice",
+    "run iris --recipe no.yaml": "methodic: no.yaml: no such file",
+    "run iris --metric acuracy": "methodic: --metric: there is no metric 'acuracy'",
+    "run iris --task clasification": "methodic: --task: there is no task 'clasification'",
+    "run iris --device gpu": "methodic: --device: there is no device 'gpu'",
+    "run iris --split no.csv": "methodic: no.csv: no such file",
+    "run iris --out tests": "methodic: tests: --out names a folder with files in it",
+    "run iris --out pyproject.toml": "methodic: pyproject.toml: --out names a file",
+    "plan digit": "methodic: there is no data set or file 'digit'",
+    "train iris --recipe adma": "methodic: there is no recipe 'adma'",
+    "predict nowhere iris": "methodic: nowhere: no such file",
+    "evaluate nowhere iris": "methodic: nowhere: no such file",
+    "resume tests": "methodic: tests: not a run",
+    "report tests": "methodic: tests: not a run",
+    "recipes adma": "methodic: there is no recipe 'adma'",
+}
+USAGE = ["rnu iris", "run", "run iris --budgt 60s", "run iris --seed x", "run iris --seeds 1",
+         "run iris --threads 0", "train iris", "train iris --recipe adam --steps 0"]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", BAD_INPUT)
+def test_bad_input(
+    line: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1])
+    assert methodic(*line.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[0] == BAD_INPUT[line]
+    assert methodic(*line.split(), "--json") == 2
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out)["error"]["problem"] == BAD_INPUT[line].removeprefix("methodic: ")
+
+
+@pytest.mark.parametrize("line", USAGE)
+def test_bad_usage(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert methodic(*line.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("methodic: ")
+    assert "do: See methodic" in err
+    assert methodic(*line.split(), "--json") == 2
+    assert json.loads(capsys.readouterr().out)["error"]["problem"]
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert methodic() == 0
+    bare = capsys.readouterr().out
+    assert methodic("--help") == 0
+    assert capsys.readouterr().out == bare
+    for command in (
+        "run", "plan", "train", "predict", "evaluate", "resume", "recipes", "report",
+    ):  # fmt: skip
+        assert command in bare
+        assert methodic(command, "--help") == 0
+    capsys.readouterr()
+    assert methodic("--version") == 0
+    assert capsys.readouterr().out.startswith("methodic 0.")
+
+
+HEAVY = ("torch", "sklearn", "scipy", "polars", "optuna", "plotly")
+
+
+def test_help_and_bad_arguments_answer_before_anything_heavy_is_imported() -> None:
+    lines = ["--help", "run --help", "recipes adam", *BAD_INPUT, *USAGE]
+    code = (
+        "import sys\n"
+        "from methodic.cli import main\n"
+        f"for line in {lines!r}:\n"
+        "    try:\n"
+        "        main(line.split())\n"
+        "    except SystemExit:\n"
+        "        pass\n"
+        f"    heavy = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "    assert not heavy, (line, heavy)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_help_imports_no_validation_library() -> None:
+    code = (
+        "import sys\n"
+        "from methodic.cli import main\n"
+        "try:\n"
+        "    main(['--help'])\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "loaded = {'pydantic', 'rich', 'yaml', 'numpy'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=60)
+
+
+def test_output_that_nobody_reads_on_ends_quietly() -> None:
+    code = "from methodic.cli import main; main(['recipes', '--json'])"
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert writer.stdout is not None
+    assert writer.stderr is not None
+    writer.stdout.close()
+    assert writer.stderr.read() == b""
+    writer.stderr.close()
+    writer.wait(timeout=60)

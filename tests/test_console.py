@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from methodic import console
+from methodic.errors import InputError, Interrupted
+
+BAD = InputError("a.csv: bad", found=0, advice="Try 1.")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (BAD, 2, "methodic: a.csv: bad\n  found: 0\n  do: Try 1.\n"),
+        (Interrupted("Stopped."), 130, "Stopped.\n"),
+        (KeyboardInterrupt(), 130, "Stopped.\n"),
+        (
+            ZeroDivisionError("oh"),
+            1,
+            "methodic: Sorry, this is a fault of Methodic's own: ZeroDivisionError: oh\n"
+            "  do: Set METHODIC_DEBUG=1 and run it again to see where.\n",
+        ),
+    ],
+)
+def test_ends(
+    error: BaseException,
+    code: int,
+    text: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("METHODIC_DEBUG", raising=False)
+    assert console.end(error, as_json=False) == code
+    assert capsys.readouterr() == ("", text)
+    assert console.end(error, as_json=True) == code
+    out, err = capsys.readouterr()
+    assert list(json.loads(out)) == ["error"]
+    assert err == ""
+
+
+def test_an_error_as_json_has_its_parts(capsys: pytest.CaptureFixture[str]) -> None:
+    console.end(BAD, as_json=True)
+    parts = {"problem": "a.csv: bad", "found": "0", "advice": "Try 1."}
+    assert json.loads(capsys.readouterr().out) == {"error": parts}
+
+
+def test_the_traceback_on_demand(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("METHODIC_DEBUG", "1")
+    console.end(ZeroDivisionError("oh"), as_json=False)
+    assert "ZeroDivisionError: oh\nmethodic: Sorry" in capsys.readouterr().err
+
+
+def stop(folder: Path | None, error: BaseException) -> str:
+    with (
+        pytest.raises(Interrupted) as caught,
+        console.running(folder, silent=True) as progress,
+    ):
+        progress.phase("training")
+        raise error
+    return str(caught.value)
+
+
+def test_ctrl_c_says_what_was_kept(tmp_path: Path) -> None:
+    assert stop(None, KeyboardInterrupt()) == "Stopped before anything was kept."
+    assert stop(tmp_path, KeyboardInterrupt()) == "Stopped before anything was kept."
+    (tmp_path / "plan.json").touch()
+    kept = f"Stopped. Everything finished so far is in {tmp_path}.\n"
+    for folder, error in (
+        (tmp_path, KeyboardInterrupt()),
+        (None, Interrupted(str(tmp_path))),  # a run that chose its folder itself
+    ):
+        assert stop(folder, error) == kept + f"  do: Go on with it: methodic resume {tmp_path}"
+
+
+def test_other_errors_pass_through() -> None:
+    with pytest.raises(InputError), console.running(None, silent=True):
+        raise BAD
+
+
+def test_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "a [bold]name[/bold] " + "and a long line " * 20
+    console.show(text)
+    assert capsys.readouterr().out == text + "\n"
+
+
+def test_json_holds_no_nan() -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        console.show_json(float("nan"))
