@@ -47,7 +47,7 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, dict[str,
         return finished
 
     module = ModuleType("methodic.runs")
-    module.__dict__.update(run=run, train=train, resume=resume, make_plan=run)
+    module.__dict__.update(run=run, train_method=train, resume=resume, make_plan=run)
     monkeypatch.setitem(sys.modules, "methodic.runs", module)
     return calls
 
@@ -144,7 +144,7 @@ def test_exit_codes(
     error: BaseException,
     code: int,
     form: list[str],
-    runs: dict[str, dict[str, Any]],  # noqa: ARG001
+    runs: dict[str, dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -171,10 +171,10 @@ class FakeBundle:
         n = frame.height
         return pl.DataFrame({"prediction": ["a"] * n, "p_a": [1.0] * n, "p_b": [0.0] * n})
 
-    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:  # noqa: ARG002
+    def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
         return {"town": 3}
 
-    def evaluate(self, frame: pl.DataFrame, metrics: list[str]) -> dict[str, float]:  # noqa: ARG002
+    def evaluate(self, frame: pl.DataFrame, metrics: list[str]) -> dict[str, float]:
         return {name: float("nan") if name == "auc" else 0.5 for name in metrics}
 
 

@@ -55,13 +55,15 @@ def test_the_traceback_on_demand(
     assert "ZeroDivisionError: oh\nmethodic: Sorry" in capsys.readouterr().err
 
 
-def stop(folder: Path | None, error: BaseException) -> str:
-    with (
-        pytest.raises(Interrupted) as caught,
-        console.running(folder, silent=True) as progress,
-    ):
+def interrupt(folder: Path | None, error: BaseException) -> None:
+    with console.running(folder, silent=True) as progress:
         progress.phase("training")
         raise error
+
+
+def stop(folder: Path | None, error: BaseException) -> str:
+    with pytest.raises(Interrupted) as caught:
+        interrupt(folder, error)
     return str(caught.value)
 
 
@@ -78,8 +80,8 @@ def test_ctrl_c_says_what_was_kept(tmp_path: Path) -> None:
 
 
 def test_other_errors_pass_through() -> None:
-    with pytest.raises(InputError), console.running(None, silent=True):
-        raise BAD
+    with pytest.raises(InputError):
+        interrupt(None, BAD)
 
 
 def test_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -26,9 +26,9 @@ def check_data(source: str) -> None:
     if source in names:
         return
     path = Path(source)
-    if path.is_dir():
+    if source and path.is_dir():
         raise InputError(f"{source}: a folder, not a data file", accepted="a CSV or Parquet file")
-    if path.exists():
+    if source and path.exists():
         return
     if path.suffix or os.sep in source:
         raise _no_file(path)

@@ -14,5 +14,5 @@ def test_intervals_and_letters_are_explained_only_where_there_are_any(world):
     world.test("plain", [0.9, 0.8])
     assert [note.split()[0] for note in world.board().notes] == ["Intervals"]
     world.baseline("linear", 0.5, 0.5)
-    first, second = world.board().notes
+    _, second = world.board().notes
     assert "1 t-test over seeds" in second

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from methodic.baselines.boosting import gradient_boosting, seconds_per_iteration
+from methodic.baselines.boosting import fit_boosting, seconds_per_iteration
 from methodic.baselines.job import Array, Job, Predict, Rows, calm
-from methodic.baselines.linear import linear
+from methodic.baselines.linear import fit_linear
 from methodic.metrics import Metric
 from methodic.plan import BaselinePlan, Task
 
@@ -89,7 +89,7 @@ def fit(
         InputError: the training rows hold fewer than two classes.
     """
     job = Job(plan, task, train, validation, metric, 1 if task == "regression" else classes)
-    models = {"constant": _constant, "linear": linear, "gradient_boosting": gradient_boosting}
+    models = {"constant": _constant, "linear": fit_linear, "gradient_boosting": fit_boosting}
     start = time.perf_counter()
     with calm(threads):
         predict, about = models[plan.kind](job)

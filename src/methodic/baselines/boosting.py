@@ -45,7 +45,7 @@ def _probe(rows: int, columns: int) -> float:
     return max((best(5) - best(1)) / 4, 1e-5)
 
 
-def gradient_boosting(job: Job) -> tuple[Predict, str]:
+def fit_boosting(job: Job) -> tuple[Predict, str]:
     """Histogram gradient boosting, stopped early by the validation rows.
 
     A column of more than 254 categories is taken for numbers; an unseen category counts as missing.

@@ -15,7 +15,7 @@ _TUNING_VALUES = 4_000_000  # rows × columns on which the strength of the penal
 _WORK = 5e9  # multiplications of one logistic regression: a few seconds in one thread
 
 
-def linear(job: Job) -> tuple[Predict, str]:
+def fit_linear(job: Job) -> tuple[Predict, str]:
     """Logistic or ridge regression on standardised numbers and one-hot categories.
 
     Missing numbers become the median of the training rows. The strength of the penalty is the best

@@ -100,9 +100,9 @@ def _one_seed(best: Row, network: Row, words: _Words) -> str:
     if best.kind == "baseline":
         beside = f", before the best network, {network.name}, with {words.score(network)}"
     return (
-        f"The best on test rows is {words.name(best)} with {words.score(best)}{beside}, which gives "
-        f"no interval and no test of a difference. {words.cost(network)}; give the run more time "
-        "for more seeds."
+        f"The best on test rows is {words.name(best)} with {words.score(best)}{beside}, which "
+        f"gives no interval and no test of a difference. {words.cost(network)}; give the run "
+        "more time for more seeds."
     )
 
 
@@ -114,9 +114,10 @@ def _tied(best: Row, tied: Sequence[Row], network: Row, plan: Plan, words: _Word
     own = "" if take == best else f", with {words.score(take)}"
     empty = ", so nothing useful was learnt" if take.name == "constant" else ""
     kept = f"; the model kept is {network.name}" if take != network else ""
+    others = _list([words.name(row) for row in tied])
     return (
         f"The best on test rows is {words.name(best)} with {words.score(best)}, but it can't be "
-        f"told apart from {_list([words.name(row) for row in tied])}{sure}: take the simplest of them, "
+        f"told apart from {others}{sure}: take the simplest of them, "
         f"{words.name(take)}{own}{empty}. {words.cost(take)}{kept}."
     )
 

@@ -14,7 +14,7 @@ from methodic.durations import parse_budget
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.evidence.leaderboard import Leaderboard
-from methodic.files import make_folder, write_text
+from methodic.files import write_text
 from methodic.metrics import default_metric, get_metric
 from methodic.plan import Plan, RunState
 from methodic.recipes import catalogue
@@ -23,6 +23,7 @@ from methodic.report import page
 from methodic.report.terminal import Quiet
 from methodic.runs import planning, preparation, tasks
 from methodic.runs.execution import Execution
+from methodic.runs.folders import new_run
 from methodic.runs.planning import Wishes
 
 if TYPE_CHECKING:
@@ -121,12 +122,10 @@ def run(
     started = time.monotonic() if started is None else started
     wishes = _wishes(data, budget, recipes, metric, seed, seeds, device, threads, workers, command)
     progress = progress or Quiet()
-    folder = new_folder(data.name, out)
     chosen = planning.machine(wishes)
-    with Pool(chosen.workers, chosen.threads) as pool:
+    with Pool(chosen.workers, chosen.threads) as pool, new_run(data.name, out) as folder:
         prepared = preparation.prepare(data, wishes.seed)
         work = folder / tasks.WORK
-        make_folder(work)
         preparation.save(prepared, work)
         progress.phase("planning")
         plan = planning.make(data, prepared, work, pool, wishes, time.monotonic() - started)
@@ -189,14 +188,12 @@ def train_method(
     if steps is not None and steps < 1:
         raise InputError("--steps must be at least 1", found=steps)
     progress = progress or Quiet()
-    folder = new_folder(data.name, out)
-    prepared = preparation.prepare(data, wishes.seed)
-    work = folder / tasks.WORK
-    make_folder(work)
-    preparation.save(prepared, work)
-    plan = planning.make_single(data, prepared, work, wishes, steps)
-    write_text(folder / "plan.json", plan.model_dump_json(indent=1))
-    with Pool(0, 1) as pool:
+    with Pool(0, 1) as pool, new_run(data.name, out) as folder:
+        prepared = preparation.prepare(data, wishes.seed)
+        work = folder / tasks.WORK
+        preparation.save(prepared, work)
+        plan = planning.make_single(data, prepared, work, wishes, steps)
+        write_text(folder / "plan.json", plan.model_dump_json(indent=1))
         Execution(folder, plan, prepared, pool, progress, started).run()
     page.write(folder)
     return load_run(folder)
@@ -238,41 +235,6 @@ def load_run(folder: Path | str) -> Run:
     """Read a run's folder; see `report.folder.load` for the errors."""
     read = page.load(Path(folder))
     return Run(Path(folder), read.plan, read.state, read.leaderboard)
-
-
-def new_folder(name: str, out: Path | str | None) -> Path:
-    """The folder of a new run: ``out``, or the next free one in runs/.
-
-    Raises:
-        InputError: ``out`` holds a run already, or can't be written.
-    """
-    if out is not None:
-        folder = Path(out)
-        if (folder / "plan.json").exists():
-            raise InputError(
-                f"{folder}: holds a run already",
-                advice="Choose another --out, or go on with it: methodic resume " + str(folder),
-            )
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"{folder}: is a file, not a folder", advice="Choose another --out.")
-        if folder.is_dir() and any(folder.iterdir()):
-            raise InputError(
-                f"{folder}: isn't empty", advice="Choose a new or an empty folder for --out."
-            )
-        make_folder(folder)
-        return folder
-    base = Path("runs")
-    make_folder(base)
-    safe = "".join(c if c.isalnum() or c in "-_." else "_" for c in name) or "data"
-    number = 1
-    while True:
-        folder = base / f"{safe}-{number:03d}"
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return folder
 
 
 def _wishes(

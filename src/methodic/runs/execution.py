@@ -189,13 +189,10 @@ class Execution:
         return self._elapsed() + needed + tail <= self.plan.budget
 
     def _drop(self, phase: Phase, blocks: tuple[int, ...]) -> None:
-        reason = (
-            f"{phase}: blocks of seeds {', '.join(map(str, blocks))} dropped for every method, "
-            "since the machine turned out slower than measured"
-        )
+        reason = "the machine turned out slower than measured"
         amendment = Amendment(phase=phase, blocks=blocks, reason=reason)
         self._save_state(amendments=(*self.state.amendments, amendment))
-        self.progress.say(reason)
+        self.progress.say(f"{phase}: {len(blocks)} block(s) of seeds dropped, since {reason}")
 
     def _finished(self, units: Sequence[Unit]) -> bool:
         return all(tasks.record_path(self.folder, unit.id).exists() for unit in units)

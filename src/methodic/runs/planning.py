@@ -319,12 +319,15 @@ def _too_short(
     steps: Sequence[Sequence[int]],
     rows: int,
 ) -> list[tuple[str, float]]:
-    """Methods that would get less than an epoch or 100 steps, with the share that they get."""
+    """Methods that would get less than an epoch or 30 steps, with the share that they get.
+
+    Full-batch descent learns little from each of its epochs, so it needs a few.
+    """
     short = []
     for recipe, batch, count in zip(recipes, batches, steps, strict=True):
         if recipe.stop.steps is not None or recipe.stop.epochs is not None:
             continue
-        needed = min(100.0, max(rows / batch[-1], 20))
+        needed = min(30.0, max(rows / batch[-1], 5.0))
         if sum(count) < needed:
             short.append((recipe.name, sum(count) / needed))
     return short
@@ -343,7 +346,7 @@ def _too_small(
     enough = math.ceil((wishes.budget + lacking) * 1.1 / 10) * 10
     return InputError(
         f"a budget of {wishes.budget:g}s is too small to compare {len(wishes.recipes)} methods on "
-        f"'{data.name}' ({units} cohorts; {name} would get less than an epoch or 100 steps)",
+        f"'{data.name}' ({units} cohorts; {name} would get less than an epoch or 30 steps)",
         advice=f"Try --budget {enough}s, or fewer methods (--recipes A,B).",
     )
 
