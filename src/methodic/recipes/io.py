@@ -30,6 +30,8 @@ _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}")
 _REAL = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,4})?|[-+]?\.inf|\.nan")
 
+_ODD = re.compile("[\x85\u2028\u2029\ufeff]")  # line breaks to YAML; kept whole only by escapes
+
 
 def read(path: Path) -> Recipe:
     """Read a recipe from a YAML file.
@@ -233,10 +235,10 @@ def _shorthand(stage: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Ranges on one line; text in quotes where `_plain` would read it as something else."""
+    """Ranges on one line; text in quotes where it would be read as something else without."""
 
     def represent_data(self, data: Any) -> yaml.Node:
-        if isinstance(data, str) and not isinstance(_plain(data), str):
+        if isinstance(data, str) and (not isinstance(_plain(data), str) or _ODD.search(data)):
             return self.represent_scalar("tag:yaml.org,2002:str", data, style='"')
         return super().represent_data(data)
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from methodic.engine.workers import Pool
-from methodic.errors import Interrupted
+from methodic.errors import InputError, Interrupted
 from methodic.evidence import design, predictions
 from methodic.evidence.leaderboard import Leaderboard, assemble
 from methodic.files import make_folder, read_json, write_text
@@ -87,7 +88,22 @@ class Execution:
 
         Raises:
             Interrupted: Ctrl-C; what is finished is kept.
+            InputError: another process works on this run.
         """
+        lock = FileLock(self.folder / tasks.WORK / "lock", blocking=False)
+        try:
+            # The system lets go of it when the process ends, however it ends.
+            with lock:
+                board = self._locked()
+        except Timeout:
+            raise InputError(
+                f"{self.folder}: another process is working on this run",
+                advice="Wait for it, or stop it first.",
+            ) from None
+        shutil.rmtree(self.folder / tasks.WORK, ignore_errors=True)
+        return board
+
+    def _locked(self) -> Leaderboard:
         self._save_state(status="running")
         make_folder(self._folder)
         try:
@@ -125,7 +141,6 @@ class Execution:
         board = self._write_leaderboard()
         ship(self.folder, plan, self.prepared, board, self._tested())
         self._save_state(status="finished", winner=board.winner)
-        shutil.rmtree(self.folder / tasks.WORK, ignore_errors=True)
         return board
 
     def _confirm(self) -> None:
