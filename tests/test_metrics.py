@@ -87,6 +87,10 @@ def test_undefined_scores_are_nan_without_a_warning():
     assert math.isnan(METRICS["rmse"].score(np.zeros(2), np.full((2, 1), 1e300)))
 
 
+def test_f1_without_anything_to_find_is_zero():
+    assert METRICS["f1"].score(np.zeros(3, int), np.tile([0.9, 0.1], (3, 1))) == 0.0
+
+
 def test_certain_mistakes_have_a_finite_log_loss():
     worst = METRICS["log_loss"].score(np.array([0]), np.array([[0.0, 1.0]], dtype=np.float32))
     assert worst == pytest.approx(-math.log(np.finfo(float).eps))

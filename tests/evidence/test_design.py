@@ -63,11 +63,19 @@ def test_large_grids_are_cut_and_learning_rates_last():
         lr={"log_uniform": [0.001, 0.1]},
         beta1={"uniform": [0.5, 0.9]},
         beta2={"uniform": [0.9, 0.99]},
+        weight_decay={"log_uniform": [0.001, 0.1]},
     )
-    found = grid(recipe, 6)
-    count = {path: len({s[path] for s in found}) for path in found[0]}
-    assert math.prod(count.values()) == len(found) <= LARGEST_GRID
-    assert count[f"{OPTIMIZER}.lr"] == max(count.values()) == 4
+
+    def counts(points):
+        found = grid(recipe, points)
+        count = {path.rpartition(".")[2]: len({s[path] for s in found}) for path in found[0]}
+        assert math.prod(count.values()) == len(found) <= LARGEST_GRID
+        return count
+
+    assert set(counts(2).values()) == {2}
+    assert sorted(counts(3).values()) == [2, 3, 3, 3]
+    assert counts(3)["lr"] == 3
+    assert sorted(counts(10).values()) == [2, 3, 3, 3]
 
 
 def test_rounded_ends_stay_inside_and_are_not_repeated():

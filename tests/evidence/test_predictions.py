@@ -68,6 +68,7 @@ def test_missing_and_damaged_files(tmp_path):
         (lambda f: f[1:], "rows"),
         (lambda f: f[:0], "rows"),
         (lambda f: f.reverse(), "rows"),
+        (lambda f: f.sort("member", -pl.col("row")), "rows"),
         (lambda f: f.with_columns(pl.col("member") - 5), "rows"),
         (lambda f: f.filter(pl.col("member") != 1), "rows"),
     ],

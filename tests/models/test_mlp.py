@@ -124,8 +124,6 @@ def test_gradients_against_finite_differences() -> None:
     leaves = {k: v.clone().requires_grad_() for k, v in parameters.items()}
     found = torch.autograd.grad(losses(leaves).sum(), list(leaves.values()))
     gradients = dict(zip(leaves, found, strict=True))
-    used = torch.zeros(CODES, dtype=torch.bool)
-    used[x["categorical"].flatten()] = True
     step = 1e-5
     for name, value in parameters.items():
         flat = value.reshape(MEMBERS, -1)

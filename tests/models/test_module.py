@@ -124,7 +124,7 @@ class Odd(nn.Module):
 
 def test_an_output_that_is_no_tensor() -> None:
     model = ModuleModel(Odd(), 2)
-    with pytest.raises(InputError, match="Odd.forward"):
+    with pytest.raises(InputError, match=r"Odd\.forward"):
         model(run_of(model, training=False), {"numeric": rows()})
 
 

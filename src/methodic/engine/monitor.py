@@ -32,6 +32,9 @@ class Fate:
     best_score: float = math.nan
     best_loss: float = math.inf
     waited: int = 0  # evaluations without a better score
+    kept_step: int = 0  # of the weights that are kept: the best ones, or the last ones
+    kept_score: float = math.nan
+    kept_loss: float = math.inf
 
 
 class Monitor:
@@ -50,14 +53,14 @@ class Monitor:
         self.curves: list[list[CurvePoint]] = [[] for _ in range(width)]
         self.flat: Tensor | None = None
         self.buffers: dict[str, Tensor] = {}
+        self._fresh = [True] * width  # whose kept weights the next evaluation replaces
 
     def restart(self) -> None:
         """A stage begins: what is kept must come from it, not from the pretraining before it."""
-        self.flat, self.buffers = None, {}
-        for fate in self.fates:
+        for m, fate in enumerate(self.fates):
             if fate.ended is None:
-                fate.best_step, fate.waited = 0, 0
-                fate.best_score, fate.best_loss = math.nan, math.inf
+                self._fresh[m] = True
+                self.fates[m] = Fate()
 
     def look(
         self,
@@ -93,6 +96,9 @@ class Monitor:
                 fate.best_score, fate.best_loss = float(scores.score[m]), float(scores.loss[m])
             else:
                 fate.waited += 1
+            if better[m] or not self.stop.keep_best:
+                fate.kept_step = step
+                fate.kept_score, fate.kept_loss = float(scores.score[m]), float(scores.loss[m])
             if not bool(alive[m]):
                 broken = step - len(window) + 1 + int(np.argmin(finite[:, m]))
                 fate.status, fate.ended = "diverged", broken
@@ -107,6 +113,7 @@ class Monitor:
         """The weights to ship: the best ones, or with ``keep_best`` off the last ones."""
         if self.flat is None or not self.stop.keep_best:
             return flat, buffers
+        self._put(self._fresh, flat, buffers)
         return self.flat, self.buffers
 
     def _note(self, m: int, step: int, loss: float, scores: Scores) -> None:
@@ -139,10 +146,15 @@ class Monitor:
     def _keep(self, better: list[bool], flat: Tensor, buffers: Mapping[str, Tensor]) -> None:
         if self.flat is None:
             self.flat, self.buffers = flat.clone(), {k: v.clone() for k, v in buffers.items()}
+        else:
+            taken = [new or fresh for new, fresh in zip(better, self._fresh, strict=True)]
+            self._put(taken, flat, buffers)
+        self._fresh = [False] * len(better)
+
+    def _put(self, which: list[bool], flat: Tensor, buffers: Mapping[str, Tensor]) -> None:
+        if self.flat is None or not any(which):
             return
-        if not any(better):
-            return
-        rows = torch.tensor(better, device=flat.device).nonzero().squeeze(1)
+        rows = torch.tensor(which, device=flat.device).nonzero().squeeze(1)
         self.flat[rows] = flat[rows]
         for name, value in buffers.items():
             self.buffers[name][rows] = value[rows]

@@ -133,7 +133,8 @@ class Dropout(Layer):
         if not run.training:
             return x
         p = run.numbers[self.number].view(-1, 1, 1)
-        threshold = (p * 65536.0 - 32768.0).round().to(torch.int16)
+        # A p that rounds up to 1 would leave the 16 bits and keep everything.
+        threshold = (p * 65536.0 - 32768.0).round().clamp(max=32767.0).to(torch.int16)
         return x * ((run.noise[self.name] >= threshold) / (1.0 - p))
 
 

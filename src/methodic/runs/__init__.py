@@ -257,6 +257,8 @@ def _wishes(
         raise InputError("no recipe to compare", advice="Leave recipes out for the whole library.")
     if twice:
         raise InputError(f"two recipes have the same name: {', '.join(twice)}")
+    if not 0 <= seed < 2**63:
+        raise InputError("--seed must be a whole number from 0 to 2**63 - 1", found=seed)
     if seeds is not None and seeds < 1:
         raise InputError("--seeds must be at least 1", found=seeds)
     return Wishes(

@@ -33,8 +33,9 @@ from methodic.plan import (
 )
 from methodic.runs import tasks
 from methodic.runs.bundling import ship
-from methodic.runs.planning import TAIL, TAIL_SECONDS, confirm_units
+from methodic.runs.planning import TAIL, TAIL_SECONDS
 from methodic.runs.preparation import Prepared
+from methodic.runs.units import confirm_units
 
 
 class Progress(Protocol):

@@ -28,8 +28,8 @@ from methodic.plan import CurvePoint, Status
 from methodic.recipes import catalogue
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Recipe
-from methodic.runs.planning import evaluations
 from methodic.runs.preparation import prepare
+from methodic.runs.units import evaluations
 
 _TRIAL = 10  # steps that are timed to turn a budget into steps
 
@@ -172,7 +172,7 @@ def train_module(
         encoders=prepared.encoders,
         recipe=concrete,
         metric=scored.name,
-        validation=fate.best_score,
+        validation=fate.kept_score,
         test=scored.score(prepared.truth["test"], predicted),
         status=fate.status,
         why=fate.why,

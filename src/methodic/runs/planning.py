@@ -33,15 +33,13 @@ from methodic.plan import (
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import SGD, Recipe
 from methodic.runs.preparation import Prepared
+from methodic.runs.speed import EPOCHS, LEAST_CAP, Speed, cap, measured, steps_within, too_short
 from methodic.runs.tasks import measure
+from methodic.runs.units import SCREEN_SEEDS, evaluations, screen_units
 
-SCREEN_SEEDS = 3
 CONFIRM_SEEDS = 10
 MOST_SEEDS = 20
 BLOCK = 5  # seeds of confirmation that train in one cohort, and are dropped together
-EVALUATIONS = 20
-EPOCHS = 200  # more don't help a table; a budget isn't used up for its own sake
-LEAST_CAP = 2000  # steps, so that a tiny data set still gets enough of them
 TAIL = 0.05  # share of the budget for predictions, report and bundle
 TAIL_SECONDS = 3.0
 BASELINE_SHARE = 0.08
@@ -72,12 +70,6 @@ class _Shape:
 
 
 _SHAPES = (_Shape(5, 3), _Shape(3, 2))
-
-
-@dataclass(frozen=True)
-class _Speed:
-    step: float  # seconds of one step of one cohort
-    evaluation: float
 
 
 def facts(data: DataSet, prepared: Prepared, seed: int) -> DataFacts:
@@ -127,7 +119,7 @@ def make(
     recipes = [build.resolve(recipe, task, rows) for recipe in wishes.recipes]
     batches = [[build.batch_rows(stage, rows) for stage in r.stages] for r in recipes]
     grids = [design.grid(recipe, _SHAPES[0].points) for recipe in recipes]
-    speeds, gone = _measured(pool, work, recipes, grids, wishes.metric)
+    speeds, gone = measured(pool, work, recipes, grids, wishes.metric)
     elapsed += gone
     rivals = plan_baselines(
         task,
@@ -141,17 +133,17 @@ def make(
     tail = max(TAIL * wishes.budget, TAIL_SECONDS)
     core_seconds = (wishes.budget - elapsed - tail) * workers * SLACK
     core_seconds -= wishes.budget * BASELINE_SHARE
-    cap = _cap(batches, speeds, rows)
+    longest = cap(batches, speeds, rows)
     for shape in _SHAPES:
         finalists = min(len(recipes), shape.finalists + 1)
         blocks = math.ceil((wishes.seeds or CONFIRM_SEEDS) / BLOCK)
         units = len(recipes) * SCREEN_SEEDS + finalists * blocks
-        share = min(core_seconds / units, cap)
+        share = min(core_seconds / units, longest)
         steps = [
-            _steps(recipe, batch, speed, share, rows)
+            steps_within(recipe, batch, speed, share, rows)
             for recipe, batch, speed in zip(recipes, batches, speeds, strict=True)
         ]
-        short = _too_short(recipes, batches, steps, rows)
+        short = too_short(recipes, batches, steps, rows)
         if not short:
             break
     if short:
@@ -178,14 +170,14 @@ def make(
         machine=chosen_machine,
         contenders=contenders,
         baselines=rivals,
-        screen=_screen_units(contenders, wishes.seed),
+        screen=screen_units(contenders, wishes.seed),
         confirm=ConfirmPlan(
             finalists=shape.finalists,
             simplest=_simplest(recipes),
             seeds=design.seeds(wishes.seed, "confirm", seeds),
             block=BLOCK,
         ),
-        notes=_notes(share, cap, shape, seeds, data),
+        notes=_notes(share, longest, shape, seeds, data),
     )
 
 
@@ -198,9 +190,9 @@ def make_single(
     batch = [build.batch_rows(stage, rows) for stage in recipe.stages]
     settings = design.grid(recipe, 1)
     middle = replace(recipe, settings[0]).model_dump_json()
-    speed = _Speed(*measure(work, [middle], wishes.metric))
+    speed = Speed(*measure(work, [middle], wishes.metric))
     if steps is None:
-        count = _steps(recipe, batch, speed, wishes.budget * SLACK, rows)
+        count = steps_within(recipe, batch, speed, wishes.budget * SLACK, rows)
         most = max(LEAST_CAP, math.ceil(EPOCHS * rows / batch[-1]))
         count = [
             min(each, max(1, round(most * s.share)))
@@ -243,96 +235,6 @@ def make_single(
     )
 
 
-def confirm_units(
-    plan: Plan, finalists: Sequence[tuple[str, int]], blocks: int | None = None
-) -> list[Unit]:
-    """The units that confirm ``finalists`` (recipe, index of its setting), block after block."""
-    assert plan.confirm is not None
-    by_name = {contender.recipe.name: contender for contender in plan.contenders}
-    seeds, size = plan.confirm.seeds, plan.confirm.block
-    units = []
-    for block, start in enumerate(range(0, len(seeds), size)):
-        if blocks is not None and block >= blocks:
-            break
-        for name, setting in finalists:
-            units.append(
-                Unit(
-                    id=f"confirm-{block:03d}-{name}",
-                    phase="confirm",
-                    block=block,
-                    members=tuple(
-                        Member(recipe=name, setting=setting, seed=seed)
-                        for seed in seeds[start : start + size]
-                    ),
-                    steps=by_name[name].steps,
-                    evaluate=evaluations(sum(by_name[name].steps)),
-                    predict_test=True,
-                )
-            )
-    return units
-
-
-def _measured(
-    pool: Pool,
-    work: Path,
-    recipes: Sequence[Recipe],
-    grids: Sequence[Sequence[dict[str, float]]],
-    metric: str,
-) -> tuple[list[_Speed], float]:
-    import time
-
-    start = time.monotonic()
-    futures = [
-        pool.submit(measure, work, [replace(r, s).model_dump_json() for s in grid], metric)
-        for r, grid in zip(recipes, grids, strict=True)
-    ]
-    speeds = [_Speed(*future.result()) for future in futures]
-    return speeds, time.monotonic() - start
-
-
-def _cap(batches: Sequence[Sequence[int]], speeds: Sequence[_Speed], rows: int) -> float:
-    """Seconds a cohort may take: what the slowest mini-batch method needs for `EPOCHS` epochs."""
-    times = [
-        max(LEAST_CAP, EPOCHS * rows / batch[-1]) * speed.step + EVALUATIONS * speed.evaluation
-        for batch, speed in zip(batches, speeds, strict=True)
-        if batch[-1] < rows
-    ]
-    return max(times, default=LEAST_CAP * max(speed.step for speed in speeds))
-
-
-def _steps(
-    recipe: Recipe, batch: Sequence[int], speed: _Speed, share: float, rows: int
-) -> list[int]:
-    """Optimizer steps, by stage, that fit into ``share`` seconds; less where the recipe says so."""
-    seconds = max(share - EVALUATIONS * speed.evaluation, share / 2)
-    total = seconds / speed.step
-    if recipe.stop.steps is not None:
-        total = min(total, recipe.stop.steps)
-    if recipe.stop.epochs is not None:
-        total = min(total, recipe.stop.epochs * rows / batch[-1])
-    return [max(1, math.floor(total * stage.share)) for stage in recipe.stages]
-
-
-def _too_short(
-    recipes: Sequence[Recipe],
-    batches: Sequence[Sequence[int]],
-    steps: Sequence[Sequence[int]],
-    rows: int,
-) -> list[tuple[str, float]]:
-    """Methods that would get less than an epoch or 30 steps, with the share that they get.
-
-    Full-batch descent learns little from each of its epochs, so it needs a few.
-    """
-    short = []
-    for recipe, batch, count in zip(recipes, batches, steps, strict=True):
-        if recipe.stop.steps is not None or recipe.stop.epochs is not None:
-            continue
-        needed = min(30.0, max(rows / batch[-1], 5.0))
-        if sum(count) < needed:
-            short.append((recipe.name, sum(count) / needed))
-    return short
-
-
 def _too_small(
     wishes: Wishes,
     data: DataSet,
@@ -349,29 +251,6 @@ def _too_small(
         f"'{data.name}' ({units} cohorts; {name} would get less than an epoch or 30 steps)",
         advice=f"Try --budget {enough}s, or fewer methods (--recipes A,B).",
     )
-
-
-def _screen_units(contenders: Sequence[Contender], seed: int) -> tuple[Unit, ...]:
-    return tuple(
-        Unit(
-            id=f"screen-{block:03d}-{contender.recipe.name}",
-            phase="screen",
-            block=block,
-            members=tuple(
-                Member(recipe=contender.recipe.name, setting=setting, seed=member_seed)
-                for setting in range(len(contender.settings))
-            ),
-            steps=contender.steps,
-            evaluate=evaluations(sum(contender.steps)),
-        )
-        for block, member_seed in enumerate(design.seeds(seed, "screen", SCREEN_SEEDS))
-        for contender in contenders
-    )
-
-
-def evaluations(total: int) -> tuple[int, ...]:
-    """Evenly spread optimizer steps, the last one included."""
-    return tuple(sorted({math.ceil(total * i / EVALUATIONS) for i in range(1, EVALUATIONS + 1)}))
 
 
 def _simplest(recipes: Sequence[Recipe]) -> str:

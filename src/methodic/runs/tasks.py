@@ -129,10 +129,10 @@ def train_unit(folder: Path, plan_json: str, unit_json: str) -> str:
             why=fate.why,
             steps_taken=fate.ended if fate.ended is not None else trained.steps_taken,
             batches_seen=fate.ended if fate.ended is not None else trained.batches_seen,
-            best_step=fate.best_step,
+            best_step=fate.kept_step,
             validation={
-                plan.metric: _finite(fate.best_score),
-                "loss": _finite(fate.best_loss),
+                plan.metric: _finite(fate.kept_score),
+                "loss": _finite(fate.kept_loss),
             },
             seconds=seconds / cohort.width,
         )

@@ -1,0 +1,65 @@
+"""Units of work: which members train together, for how long, and when they are looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from methodic.evidence import design
+from methodic.plan import Contender, Member, Plan, Unit
+
+SCREEN_SEEDS = 3
+EVALUATIONS = 20
+
+
+def screen_units(contenders: Sequence[Contender], seed: int) -> tuple[Unit, ...]:
+    """One cohort for each method and seed, with all its settings; a block is one seed."""
+    return tuple(
+        Unit(
+            id=f"screen-{block:03d}-{contender.recipe.name}",
+            phase="screen",
+            block=block,
+            members=tuple(
+                Member(recipe=contender.recipe.name, setting=setting, seed=member_seed)
+                for setting in range(len(contender.settings))
+            ),
+            steps=contender.steps,
+            evaluate=evaluations(sum(contender.steps)),
+        )
+        for block, member_seed in enumerate(design.seeds(seed, "screen", SCREEN_SEEDS))
+        for contender in contenders
+    )
+
+
+def confirm_units(
+    plan: Plan, finalists: Sequence[tuple[str, int]], blocks: int | None = None
+) -> list[Unit]:
+    """The units that confirm ``finalists`` (recipe, index of its setting), block after block."""
+    assert plan.confirm is not None
+    by_name = {contender.recipe.name: contender for contender in plan.contenders}
+    seeds, size = plan.confirm.seeds, plan.confirm.block
+    units = []
+    for block, start in enumerate(range(0, len(seeds), size)):
+        if blocks is not None and block >= blocks:
+            break
+        for name, setting in finalists:
+            units.append(
+                Unit(
+                    id=f"confirm-{block:03d}-{name}",
+                    phase="confirm",
+                    block=block,
+                    members=tuple(
+                        Member(recipe=name, setting=setting, seed=seed)
+                        for seed in seeds[start : start + size]
+                    ),
+                    steps=by_name[name].steps,
+                    evaluate=evaluations(sum(by_name[name].steps)),
+                    predict_test=True,
+                )
+            )
+    return units
+
+
+def evaluations(total: int) -> tuple[int, ...]:
+    """Evenly spread optimizer steps, the last one included."""
+    return tuple(sorted({math.ceil(total * i / EVALUATIONS) for i in range(1, EVALUATIONS + 1)}))

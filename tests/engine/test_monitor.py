@@ -1,0 +1,182 @@
+"""Decisions on hand-made scores: what is kept, and whose training ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from methodic.engine.evaluation import Scores
+from methodic.engine.monitor import Monitor
+from methodic.engine.parts import StopRule
+from methodic.engine.step import Seen
+
+NAN = math.nan
+
+
+def seen(loss: Sequence[float], norm: Sequence[float] | None = None) -> Seen:
+    losses = torch.tensor(loss)
+    norms = torch.tensor(norm) if norm is not None else torch.ones(len(loss))
+    return Seen(losses, {}, norms, torch.isfinite(losses))
+
+
+class Play:
+    """A monitor that is shown one evaluation after the other, ten steps apart."""
+
+    def __init__(self, width: int, greater: bool = True, **stop: object) -> None:
+        self.monitor = Monitor(StopRule(**stop), greater, width)  # type: ignore[arg-type]
+        self.alive = torch.ones(width, dtype=torch.bool)
+        self.step, self.width = 0, width
+
+    def look(
+        self,
+        score: Sequence[float],
+        loss: Sequence[float] | None = None,
+        window: Sequence[Seen] | None = None,
+    ) -> Tensor:
+        """Weights are the step's number, so that it can be seen which ones were kept."""
+        self.step += 10
+        scores = Scores(np.array(score), np.array(loss or [1.0] * self.width))
+        flat = torch.full((self.width, 2), float(self.step))
+        buffers = {"b": torch.full((self.width, 1), float(self.step))}
+        self.alive = self.monitor.look(
+            self.step, scores, window or [seen([1.0] * self.width)] * 10, flat, buffers, self.alive
+        )
+        return self.alive
+
+    def kept(self) -> list[float]:
+        flat, buffers = self.monitor.kept(
+            torch.full((self.width, 2), -1.0), {"b": torch.full((self.width, 1), -1.0)}
+        )
+        assert torch.equal(flat[:, :1], buffers["b"]), "weights and statistics belong together"
+        return flat[:, 0].tolist()
+
+
+def test_the_best_of_each_member_is_kept() -> None:
+    play = Play(3)
+    for scores in ([0.1, 0.9, 0.5], [0.2, 0.8, 0.7], [0.3, 0.7, 0.6]):
+        play.look(scores)
+    assert play.kept() == [30, 10, 20]
+    fates = play.monitor.fates
+    assert [fate.best_step for fate in fates] == [30, 10, 20]
+    assert [fate.best_score for fate in fates] == [0.3, 0.9, 0.7]
+    assert [fate.kept_score for fate in fates] == [0.3, 0.9, 0.7]
+    assert [fate.waited for fate in fates] == [0, 2, 1]
+
+
+def test_small_is_good_where_the_metric_says_so() -> None:
+    play = Play(2, greater=False)
+    for scores in ([0.3, 0.1], [0.2, 0.2], [0.1, 0.3]):
+        play.look(scores)
+    assert play.kept() == [30, 10]
+
+
+def test_equal_scores_go_by_the_loss_and_then_to_the_earlier() -> None:
+    play = Play(3)
+    play.look([0.5, 0.5, 0.5], [1.0, 1.0, 1.0])
+    play.look([0.5, 0.5, 0.5], [0.9, 1.0, 1.1])
+    assert play.kept() == [20, 10, 10]
+    play.look([0.4, 0.6, 0.5], [0.1, 2.0, NAN])
+    assert play.kept() == [20, 30, 10]
+
+
+def test_scores_that_are_not_numbers() -> None:
+    play = Play(3, patience=2)
+    play.look([NAN, 0.5, NAN])
+    play.look([0.1, NAN, NAN])
+    assert play.kept() == [20, 10, 10]
+    assert play.monitor.fates[1].waited == 1
+    assert [point.score for point in play.monitor.curves[1]] == [0.5, None]
+    assert play.alive.tolist() == [True, True, False]
+    assert math.isnan(play.monitor.fates[2].best_score)
+
+
+def test_patience_counts_evaluations_since_the_best() -> None:
+    play = Play(2, patience=2)
+    for scores in ([0.5, 0.5], [0.4, 0.5], [0.6, 0.4]):
+        play.look(scores, [1.0, 1.0])
+    assert play.alive.tolist() == [True, False]
+    stopped = play.monitor.fates[1]
+    assert (stopped.status, stopped.ended) == ("stopped", 30)
+    assert "2 evaluations" in stopped.why
+    play.look([0.7, 0.99])
+    assert play.kept() == [40, 10], "who has ended isn't looked at any more"
+    assert len(play.monitor.curves[1]) == 3
+
+
+def test_stop_criteria() -> None:
+    play = Play(4, loss=0.2, gradient_norm=0.01)
+    early = seen([0.01, 0.5, 0.5, NAN], [1.0, 0.001, 1.0, 1.0])
+    late = seen([0.5, 0.5, 0.1, 0.1], [1.0, 1.0, 0.001, 1.0])
+    # Mean losses 0.255, 0.5, 0.3, and 0.1 of those that are finite; last norms 1, 1, 0.001, 1.
+    assert play.look([0.5] * 4, window=[early, late]).tolist() == [True, True, False, False]
+    assert "gradient norm below 0.01" in play.monitor.fates[2].why
+    assert "training loss below 0.2" in play.monitor.fates[3].why
+    assert play.monitor.curves[0][0].train_loss == pytest.approx(0.255)
+
+
+def test_a_divergence_is_dated_by_the_step_that_broke() -> None:
+    play = Play(2)
+    play.look([0.5, 0.5])
+    window = [seen([1.0, 1.0])] * 3 + [seen([NAN, 1.0])] * 7
+    play.alive = torch.tensor([False, True])
+    assert play.look([0.6, 0.6], window=window).tolist() == [False, True]
+    fate = play.monitor.fates[0]
+    assert (fate.status, fate.ended) == ("diverged", 14)
+    assert "step 14" in fate.why
+
+
+def test_a_stage_starts_anew() -> None:
+    play = Play(2, patience=3)
+    play.look([0.9, 0.9])
+    play.look([0.8, 0.8])
+    play.monitor.restart()
+    play.look([0.1, 0.1])
+    assert play.kept() == [30, 30], "the weights of the stage before don't count"
+    assert play.monitor.fates[0].waited == 0
+    play.look([0.2, 0.0])
+    assert play.kept() == [40, 30]
+
+
+def test_who_ended_in_an_earlier_stage_keeps_its_best_weights() -> None:
+    play = Play(2, patience=1)
+    play.look([0.9, 0.1])
+    play.look([0.8, 0.2])
+    assert play.alive.tolist() == [False, True]
+    play.monitor.restart()
+    play.look([0.8, 0.0])
+    assert play.kept() == [10, 30]
+    assert play.monitor.fates[0].best_score == 0.9
+
+
+def test_a_stage_without_an_evaluation_keeps_its_last_weights() -> None:
+    play = Play(2, patience=1)
+    assert play.kept() == [-1, -1]
+    play.look([0.9, 0.1])
+    play.look([0.8, 0.2])
+    play.monitor.restart()
+    assert play.kept() == [10, -1]
+
+
+def test_keeping_the_last_reports_the_score_of_the_last() -> None:
+    play = Play(2, patience=2, keep_best=False)
+    for scores in ([0.9, 0.1], [0.8, 0.2]):
+        play.look(scores, [0.5, 0.4])
+    assert play.kept() == [-1, -1], "the weights as they are"
+    assert [fate.kept_score for fate in play.monitor.fates] == [0.8, 0.2]
+    assert [fate.kept_step for fate in play.monitor.fates] == [20, 20]
+    assert play.monitor.fates[0].best_score == 0.9
+    assert play.monitor.fates[0].waited == 1, "patience still asks for the best"
+
+
+def test_kept_weights_are_copies() -> None:
+    play = Play(1)
+    flat = torch.ones(1, 2)
+    scores = Scores(np.array([0.5]), np.array([1.0]))
+    play.monitor.look(1, scores, [seen([1.0])], flat, {}, play.alive)
+    flat.zero_()
+    assert torch.equal(play.monitor.kept(flat, {})[0], torch.ones(1, 2))
