@@ -151,7 +151,7 @@ def run_methodic(arguments: Sequence[str], folder: Path) -> dict[str, Any]:
         "seconds": seconds,
         "verdict_seconds": read["run"]["seconds"],
         "verdict": board["verdict"],
-        "notes": [*board["notes"], *(each["reason"] for each in read["run"]["amendments"])],
+        "notes": board["notes"],
         "winner": board["winner"],
         "winner_test": rows[board["winner"]]["test"],
         "shipped": board["shipped"],

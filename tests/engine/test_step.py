@@ -26,12 +26,12 @@ NUMBERS = {
     "smoothing": 0.1,
     "l2": 0.02,
     "l1": 0.2,
-    "clip": 0.15,
+    "clip": 0.3,
     "beta1": 0.8,
     "beta2": 0.95,
-    "epsilon": 1e-6,
+    "epsilon": 0.02,
     "decay": 0.3,
-    "ema": 0.7,
+    "ema": 0.4,
 }
 LRS = (0.02, 0.05)
 SEEDS = (7, 8)
@@ -134,7 +134,7 @@ def test_like_the_literal_step(rows: Rows, m: int) -> None:
 @pytest.mark.parametrize("name", NUMBERS)
 def test_each_part_matters(rows: Rows, name: str) -> None:
     """With one number changed a little, the two part: nothing that is compared is idle."""
-    changed = {**NUMBERS, name: NUMBERS[name] * (30.0 if name == "epsilon" else 1.05)}
+    changed = {**NUMBERS, name: NUMBERS[name] * 1.05}
     assert apart(cohort(), rows, 1, changed) > 1e-4
 
 
@@ -192,9 +192,7 @@ def test_a_member_that_ended_stays_as_it_is(make_cohort: MakeCohort, rows: Rows)
 
 
 @pytest.mark.parametrize("where", ["weights", "buffers"])
-def test_what_is_not_finite_is_never_kept(
-    make_cohort: MakeCohort, rows: Rows, where: str
-) -> None:
+def test_what_is_not_finite_is_never_kept(make_cohort: MakeCohort, rows: Rows, where: str) -> None:
     norm = {"kind": "mlp", "width": 8, "depth": 1, "normalization": "batch"}
     made = make_cohort([0.1, 0.1], model=norm)
     stage, state = made.stages[0], loop.begin(made.stages[0], loop.initial_state(made))

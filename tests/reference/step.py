@@ -63,12 +63,10 @@ def train(weights, batches, masks, n, lrs):
         # The average last, of what the proximal step left.
         average = {
             name: torch.tensor(
-                rules.ema(
-                    average[name].flatten().tolist(), value.flatten().tolist(), n["ema"], t
-                ),
+                rules.ema(average[name].flatten().tolist(), value.flatten().tolist(), n["ema"], t),
                 dtype=torch.float64,
             ).view_as(value)
             for name, value in weights.items()
         }
-        path.append((dict(weights), average, float(loss), norm))
+        path.append((dict(weights), average, float(loss.detach()), norm))
     return path

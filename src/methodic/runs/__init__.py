@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from methodic.data.dataset import DataSet
 from methodic.durations import parse_budget
 from methodic.engine.workers import Pool
@@ -259,6 +261,7 @@ def _wishes(
         raise InputError(f"two recipes have the same name: {', '.join(twice)}")
     if not 0 <= seed < 2**63:
         raise InputError("--seed must be a whole number from 0 to 2**63 - 1", found=seed)
+    _check_device(device)
     if seeds is not None and seeds < 1:
         raise InputError("--seeds must be at least 1", found=seeds)
     return Wishes(
@@ -272,6 +275,17 @@ def _wishes(
         device=device,
         command=command,
     )
+
+
+def _check_device(device: str) -> None:
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"the device '{device}' can't be used on this machine",
+            found=str(error).splitlines()[0],
+            advice="Leave --device out to use the processor.",
+        ) from None
 
 
 def _recipe(chosen: str | Path | Recipe) -> Recipe:

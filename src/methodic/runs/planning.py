@@ -119,7 +119,7 @@ def make(
     recipes = [build.resolve(recipe, task, rows) for recipe in wishes.recipes]
     batches = [[build.batch_rows(stage, rows) for stage in r.stages] for r in recipes]
     grids = [design.grid(recipe, _SHAPES[0].points) for recipe in recipes]
-    speeds, gone = measured(pool, work, recipes, grids, wishes.metric)
+    speeds, gone = measured(pool, work, recipes, grids, wishes.metric, wishes.device)
     elapsed += gone
     rivals = plan_baselines(
         task,
@@ -190,7 +190,7 @@ def make_single(
     batch = [build.batch_rows(stage, rows) for stage in recipe.stages]
     settings = design.grid(recipe, 1)
     middle = replace(recipe, settings[0]).model_dump_json()
-    speed = Speed(*measure(work, [middle], wishes.metric))
+    speed = Speed(*measure(work, [middle], wishes.metric, wishes.device))
     if steps is None:
         count = steps_within(recipe, batch, speed, wishes.budget * SLACK, rows)
         most = max(LEAST_CAP, math.ceil(EPOCHS * rows / batch[-1]))

@@ -15,7 +15,6 @@ from safetensors.torch import save_file
 
 from methodic import baselines, build
 from methodic.baselines import BaselineResult
-from methodic.data.batches import Rows
 from methodic.engine import loop
 from methodic.engine.evaluation import outputs
 from methodic.engine.parts import Cohort
@@ -54,7 +53,11 @@ def weights_path(folder: Path, unit: str) -> Path:
 
 
 def cohort_of(
-    prepared: Prepared, recipes: Sequence[Recipe], seeds: Sequence[int], steps: Sequence[int]
+    prepared: Prepared,
+    recipes: Sequence[Recipe],
+    seeds: Sequence[int],
+    steps: Sequence[int],
+    device: str,
 ) -> Cohort:
     """A cohort on prepared data."""
     return build.cohort(
@@ -65,6 +68,7 @@ def cohort_of(
         outputs=prepared.outputs,
         rows=len(prepared.rows["train"]),
         class_counts=prepared.encoders.class_counts,
+        device=torch.device(device),
     )
 
 
@@ -73,15 +77,17 @@ def concrete(contender: Contender, setting: int) -> Recipe:
     return replace(contender.recipe, contender.settings[setting])
 
 
-def measure(work: Path, recipes: Sequence[str], metric: str) -> tuple[float, float]:
+def measure(work: Path, recipes: Sequence[str], metric: str, device: str) -> tuple[float, float]:
     """Seconds of one step and of one evaluation of a cohort of ``recipes`` (as JSON), seeds 0, 1 …
 
     The best of several short stretches: what disturbs a measurement only makes it longer.
     """
     prepared = load(work)
     parsed = [Recipe.model_validate_json(each) for each in recipes]
-    cohort = cohort_of(prepared, parsed, range(len(parsed)), [10**6 for _ in parsed[0].stages])
-    rows: Rows = prepared.rows["train"]
+    cohort = cohort_of(
+        prepared, parsed, range(len(parsed)), [10**6 for _ in parsed[0].stages], device
+    )
+    rows = prepared.rows["train"].to(cohort.device)
     judge = prepared.judge(metric, cohort.device)
     stage = cohort.stages[0]
     state = loop.begin(stage, loop.initial_state(cohort))
@@ -115,9 +121,12 @@ def train_unit(folder: Path, plan_json: str, unit_json: str) -> str:
     prepared = load(folder / WORK)
     by_name = {contender.recipe.name: contender for contender in plan.contenders}
     recipes = [concrete(by_name[m.recipe], m.setting) for m in unit.members]
-    cohort = cohort_of(prepared, recipes, [m.seed for m in unit.members], unit.steps)
+    cohort = cohort_of(
+        prepared, recipes, [m.seed for m in unit.members], unit.steps, plan.machine.device
+    )
     judge = prepared.judge(plan.metric, cohort.device)
-    trained = loop.train(cohort, prepared.rows["train"], judge, unit.evaluate)
+    rows = prepared.rows["train"].to(cohort.device)
+    trained = loop.train(cohort, rows, judge, unit.evaluate)
     if unit.predict_test:
         _predict(folder, prepared, cohort, trained, unit)
     seconds = time.perf_counter() - start
@@ -157,14 +166,14 @@ def _predict(
         cohort.layout,
         trained.flat,
         trained.buffers,
-        prepared.rows["test"],
+        prepared.rows["test"].to(cohort.device),
         cohort.numbers,
     )
-    predicted = prepared.encoders.predictions(out).numpy()
+    predicted = prepared.encoders.predictions(out).cpu().numpy()
     predictions.write(predictions_path(folder, unit.id), predicted)
     tensors = {f"parameters/{k}": v for k, v in cohort.layout.views(trained.flat).items()}
     tensors |= {f"buffers/{k}": v for k, v in trained.buffers.items()}
-    contiguous = {name: value.contiguous().clone() for name, value in tensors.items()}
+    contiguous = {name: value.cpu().contiguous().clone() for name, value in tensors.items()}
     write_with(weights_path(folder, unit.id), lambda path: save_file(contiguous, path))
 
 

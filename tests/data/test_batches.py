@@ -1,0 +1,94 @@
+"""Rows, and the order in which members see them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from methodic.data.batches import Order, Rows
+
+SIZES = st.integers(1, 30).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n)))
+
+
+@settings(deadline=None, max_examples=50)
+@given(SIZES, st.integers(1, 3))
+def test_each_row_once_in_each_epoch(sizes: tuple[int, int], members: int) -> None:
+    """Also where a batch ends in the next epoch: the batches lie end to end."""
+    rows, batch = sizes
+    steps = 3 * rows  # exactly 3 · batch epochs
+    laid = Order(range(members), rows, batch).steps(0, steps).view(steps, members, batch)
+    for m in range(members):
+        for epoch in laid[:, m].reshape(-1, rows):
+            assert sorted(epoch.tolist()) == list(range(rows))
+
+
+@settings(deadline=None, max_examples=50)
+@given(SIZES, st.lists(st.integers(0, 9), min_size=1, max_size=5))
+def test_pieces_equal_the_whole(sizes: tuple[int, int], counts: list[int]) -> None:
+    rows, batch = sizes
+    order = Order([3, 4], rows, batch)
+    pieces, at = [], 0
+    for count in counts:
+        if count:
+            pieces.append(order.steps(at, count))
+        at += count
+    if pieces:
+        assert torch.equal(torch.cat(pieces), Order([3, 4], rows, batch).steps(0, at))
+
+
+def test_going_back_gives_the_same_rows() -> None:
+    order = Order([1], 10, 4)
+    first = order.steps(0, 5)
+    order.steps(50, 5)
+    assert torch.equal(order.steps(0, 5), first)
+
+
+def test_a_batch_may_begin_in_one_epoch_and_end_in_the_next() -> None:
+    order = Order([1], 10, 4)
+    laid = order.steps(0, 5).flatten()
+    assert laid.numel() == 20
+    assert torch.equal(order.steps(2, 1)[0], laid[8:12])
+
+
+def test_members_streams_and_epochs_differ_and_company_does_not_matter() -> None:
+    both = Order([1, 2], 50, 50).steps(0, 2).view(2, 2, 50)
+    assert torch.equal(both[:, 1], Order([2], 50, 50).steps(0, 2))
+    assert not torch.equal(both[0, 0], both[0, 1])
+    assert not torch.equal(both[0, 0], both[1, 0])
+    other = Order([1, 2], 50, 50, "order/second").steps(0, 2).view(2, 2, 50)
+    assert not torch.equal(other, both)
+
+
+def test_full_batches() -> None:
+    assert Order([1], 10, 10).full
+    assert not Order([1], 10, 9).full
+
+
+@pytest.fixture
+def rows() -> Rows:
+    inputs = {"numeric": torch.arange(12.0).view(6, 2), "categorical": torch.arange(6).view(6, 1)}
+    return Rows(inputs, torch.arange(6) * 10)
+
+
+def test_gather(rows: Rows) -> None:
+    batch = rows.gather(torch.tensor([5, 0, 2, 2, 1, 3]), 2)
+    assert batch.target.tolist() == [[50, 0, 20], [20, 10, 30]]
+    assert batch.inputs["categorical"][1, :, 0].tolist() == [2, 1, 3]
+    assert batch.inputs["numeric"][0].tolist() == [[10, 11], [0, 1], [4, 5]]
+
+
+def test_everything_is_all_rows_in_their_order_without_a_copy(rows: Rows) -> None:
+    batch = rows.everything(3)
+    assert batch.target.shape == (3, 6)
+    assert torch.equal(batch.inputs["numeric"][2], rows.inputs["numeric"])
+    assert batch.target.data_ptr() == rows.target.data_ptr()
+
+
+def test_part_and_device(rows: Rows) -> None:
+    part = rows.part(4, 99)
+    assert len(part) == 2
+    assert part.target.tolist() == [40, 50]
+    assert part.inputs["categorical"].flatten().tolist() == [4, 5]
+    assert rows.to(torch.device("meta")).target.device.type == "meta"

@@ -1,0 +1,60 @@
+"""Where parameters lie in the flat tensor."""
+
+from __future__ import annotations
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from methodic.engine.parts import Layout
+from methodic.types import ParameterSpec
+from tests.engine.conftest import MakeCohort
+
+SHAPES = st.lists(st.lists(st.integers(1, 4), max_size=3).map(tuple), min_size=1, max_size=5)
+
+
+def layout(shapes: list[tuple[int, ...]]) -> Layout:
+    return Layout({f"p{i}": ParameterSpec(shape, "zeros") for i, shape in enumerate(shapes)})
+
+
+@settings(deadline=None, max_examples=30)
+@given(SHAPES, st.integers(1, 3))
+def test_views_and_flat_are_inverse(shapes: list[tuple[int, ...]], members: int) -> None:
+    made = layout(shapes)
+    flat = torch.arange(members * made.total).float().view(members, made.total)
+    views = made.views(flat)
+    assert [tuple(view.shape) for view in views.values()] == [(members, *s) for s in shapes]
+    assert torch.equal(made.flatten(views), flat)
+
+
+def test_views_share_memory_and_flatten_copies() -> None:
+    made = layout([(2, 3), (4,)])
+    flat = torch.zeros(2, 10)
+    made.views(flat)["p1"][1] = 5.0
+    assert flat[1].tolist() == [0.0] * 6 + [5.0] * 4
+    copy = made.flatten(made.views(flat))
+    copy.zero_()
+    assert flat.any()
+
+
+def test_flatten_goes_by_name_not_by_order() -> None:
+    made = layout([(1,), (2,)])
+    named = {"p1": torch.tensor([[2.0, 3.0]]), "p0": torch.tensor([[1.0]])}
+    assert made.flatten(named).tolist() == [[1.0, 2.0, 3.0]]
+
+
+def test_masks_and_what_decays() -> None:
+    made = Layout(
+        {
+            "w": ParameterSpec((2, 2), "zeros"),
+            "b": ParameterSpec((3,), "zeros", decays=False),
+            "v": ParameterSpec((), "zeros"),
+        }
+    )
+    assert made.total == 8
+    assert made.decaying() == ("w", "v")
+    assert made.mask(["w", "v"]).tolist() == [1, 1, 1, 1, 0, 0, 0, 1]
+
+
+def test_width(make_cohort: MakeCohort) -> None:
+    assert make_cohort([0.1, 0.2, 0.3]).width == 3
