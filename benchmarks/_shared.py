@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -137,7 +138,7 @@ def run_methodic(arguments: Sequence[str], folder: Path) -> dict[str, Any]:
     done = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
     seconds = time.perf_counter() - start
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
+        raise RuntimeError(f"{shlex.join(command)}: exit code {done.returncode}\n{done.stderr}")
     read = {name: json.loads((folder / f"{name}.json").read_text()) for name in ("run", "plan")}
     board = json.loads((folder / "leaderboard.json").read_text())
     rows = {row["name"]: row for row in board["rows"]}
@@ -152,6 +153,7 @@ def run_methodic(arguments: Sequence[str], folder: Path) -> dict[str, Any]:
         "verdict_seconds": read["run"]["seconds"],
         "verdict": board["verdict"],
         "notes": board["notes"],
+        "rows": read["plan"]["data"]["rows"],
         "winner": board["winner"],
         "winner_test": rows[board["winner"]]["test"],
         "shipped": board["shipped"],

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import zipfile
 from argparse import ArgumentParser
@@ -50,11 +51,11 @@ def main() -> None:
 
     def add(parser: ArgumentParser) -> None:
         parser.add_argument("--splits", type=int, default=1, help="seeds 0 … N−1")
-        parser.add_argument("--budget", type=int, default=120, help="seconds")
+        parser.add_argument("--budget", type=int, help="seconds; default 120, quick 60")
         parser.add_argument("--only", choices=[case.file for case in CASES])
 
     asked = shared.options(__doc__, add)
-    budget = 60 if asked.quick else asked.budget
+    budget = asked.budget or (60 if asked.quick else 120)
     splits = 1 if asked.quick else asked.splits
     report = shared.Report(
         "tables",
@@ -75,6 +76,8 @@ def main() -> None:
             report.raw[case.file] = results
             _print(report, case, results, budget)
     report.end(asked.save)
+    if any("error" in each for results in report.raw.values() for each in results):
+        sys.exit(1)
 
 
 def find(case: Case) -> Path | None:
@@ -104,16 +107,23 @@ def _fetch() -> None:
 
 
 def _split(case: Case, path: Path, seed: int, budget: int, quick: bool) -> dict[str, Any]:
-    """Everything on one split: name → score, seconds, note."""
+    """Everything on one split; where methodic fails, its error beside the peers."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         table = folder / f"{case.file}.parquet"
         _copy(path, table, QUICK_ROWS if quick else None)
         options = ["--target", case.target, "--metric", case.metric, "--seed", str(seed)]
-        run = shared.run_methodic([str(table), *options, "--budget", f"{budget}s"], folder / "run")
         rows = folder / "rows"
         shared.write_split(str(table), case.target, seed, rows)
-        _check_card(folder / "run", rows / "test.parquet", case, run["shipped_test"])
+        ours: dict[str, Any]
+        try:
+            run = shared.run_methodic(
+                [str(table), *options, "--budget", f"{budget}s"], folder / "run"
+            )
+            _check_card(folder / "run", rows / "test.parquet", case, run["shipped_test"])
+            ours = {"methodic": run}
+        except RuntimeError as error:
+            ours = {"error": str(error)}
 
         def peer(name: str, **job: Any) -> dict[str, Any]:
             return shared.run_peer(
@@ -131,7 +141,7 @@ def _split(case: Case, path: Path, seed: int, budget: int, quick: bool) -> dict[
             # The full fit is the best measure there is of what an epoch costs.
             epochs = max(1, int(256 * 0.95 * budget / full))
             others["RealMLP-TD in the budget"] = peer("realmlp", epochs=epochs)
-    return {"methodic": run, "peers": others}
+    return {**ours, "peers": others}
 
 
 def _copy(source: Path, to: Path, rows: int | None) -> None:
@@ -156,20 +166,9 @@ def _check_card(run: Path, test: Path, case: Case, stated: float) -> None:
 
 def _print(report: shared.Report, case: Case, results: list[dict[str, Any]], budget: int) -> None:
     """A row for each rival, best first, with its distance to the best."""
-    runs = [each["methodic"] for each in results]
-    walls = [run["seconds"] for run in runs]
-    shipped = "methodic, shipped network"
-    winner = "methodic, verdict's winner"
-    scores = {
-        shipped: [run["shipped_test"] for run in runs],
-        winner: [run["winner_test"]["mean"] for run in runs],
-    }
-    seconds = {shipped: walls, winner: walls}
-    notes = {
-        shipped: ", ".join(sorted({run["shipped"] for run in runs})),
-        winner: "; ".join(sorted({_winner(run) for run in runs})),
-    }
-    for name in results[0]["peers"]:
+    runs = [each["methodic"] for each in results if "methodic" in each]
+    scores, seconds, notes = _ours(runs) if runs else ({}, {}, {})
+    for name in dict.fromkeys(name for each in results for name in each["peers"]):
         fits = [each["peers"][name] for each in results if name in each["peers"]]
         scores[name] = [each["score"] for each in fits]
         seconds[name] = [each["seconds"] for each in fits]
@@ -183,10 +182,32 @@ def _print(report: shared.Report, case: Case, results: list[dict[str, Any]], bud
         rows.append([name, shared.mean_interval(scores[name]), distance, took, notes[name]])
     report.say(f"\n### {case.title}, test {case.metric.upper()}")
     report.table([f"budget {budget} s", case.metric, "distance", "seconds", "what"], rows)
-    for seed, run in enumerate(runs):
-        report.say(f"- split {seed}: {run['verdict']}")
+    report.say(f"- the others fit on {results[0]['peers']['sklearn MLP']['rows']} rows")
+    for seed, each in enumerate(results):
+        if "error" in each:
+            report.say(f"- split {seed}: **methodic failed**: {each['error']}")
+            continue
+        run = each["methodic"]
+        counts = "/".join(map(str, run["rows"]))
+        report.say(f"- split {seed}: {counts} training/validation/test rows. {run['verdict']}")
+        report.say(f"- split {seed}: steps of a model: {run['steps']}")
         for note in run["notes"]:
             report.say(f"- split {seed}: {note}")
+
+
+def _ours(runs: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Scores, seconds and notes of the two rows that a run of methodic gives."""
+    shipped, winner = "methodic, shipped network", "methodic, verdict's winner"
+    walls = [run["seconds"] for run in runs]
+    scores = {
+        shipped: [run["shipped_test"] for run in runs],
+        winner: [run["winner_test"]["mean"] for run in runs],
+    }
+    notes = {
+        shipped: ", ".join(sorted({run["shipped"] for run in runs})),
+        winner: "; ".join(sorted({_winner(run) for run in runs})),
+    }
+    return scores, {shipped: walls, winner: walls}, notes
 
 
 def _winner(run: dict[str, Any]) -> str:

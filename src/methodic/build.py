@@ -254,8 +254,8 @@ def _objective(spec: recipe.Objective, path: str, class_counts: Tensor | None) -
         case recipe.CrossEntropy():
             weights = None
             if spec.class_weights == "balanced" and class_counts is not None:
-                counts = class_counts.float()
-                weights = counts.sum() / (counts.numel() * counts)
+                counts = class_counts.float().clamp(min=1)  # rare classes may miss in training
+                weights = class_counts.sum() / (counts.numel() * counts)
             return CrossEntropy(path, smoothing=bool(spec.label_smoothing), class_weights=weights)
         case recipe.MeanSquaredError():
             return MeanSquaredError(path)

@@ -186,9 +186,13 @@ def load(path: Path | str) -> Bundle:
 
 
 def _check(folder: Path, manifest: Any) -> None:
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+    if (
+        not isinstance(manifest, dict)
+        or not isinstance(manifest.get("files"), dict)
+        or not isinstance(manifest.get("format"), int)
+    ):
         raise InputError(f"{folder / 'manifest.json'}: not a bundle's manifest")
-    if manifest.get("format", 0) > FORMAT:
+    if manifest["format"] > FORMAT:
         raise InputError(
             f"{folder}: written by a newer version of Methodic",
             found=f"format {manifest['format']}",
@@ -207,8 +211,9 @@ def _check_shapes(folder: Path, bundle: Bundle) -> None:
     model = build.network(
         bundle.card.recipe.model, inputs_of(bundle.encoders), outputs_of(bundle.encoders)
     )
-    wanted = {k: (1, *spec.shape) for k, spec in model.parameters().items()}
-    found = {k: tuple(v.shape) for k, v in bundle.parameters.items()}
+    specs = {**model.parameters(), **model.buffers()}
+    wanted = {k: (1, *spec.shape) for k, spec in specs.items()}
+    found = {k: tuple(v.shape) for k, v in {**bundle.parameters, **bundle.buffers}.items()}
     if wanted != found:
         raise InputError(f"{folder}: the weights don't fit the network in bundle.json")
 

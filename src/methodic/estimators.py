@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from methodic import bundle, runs
+from methodic.data.conform import conform_target
 from methodic.data.dataset import load
-from methodic.data.frames import as_frame
+from methodic.data.frames import as_frame, as_series
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.recipes.types import Recipe
 
@@ -117,10 +118,10 @@ class MethodicClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     _task = "classification"
 
     def _learn_classes(self, y: Any) -> None:
-        values = np.unique(np.asarray(y))
-        by_name = {str(value): value for value in values}
-        names = self.bundle_.encoders.schema.classes
-        self.classes_ = np.array([by_name.get(name, name) for name in names])
+        schema, values = self.bundle_.encoders.schema, np.asarray(y)
+        names = conform_target(as_series(y, schema.target), schema)
+        by_name = dict(zip(names, values, strict=True))
+        self.classes_ = np.array([by_name[name] for name in schema.classes], dtype=values.dtype)
 
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """Probability of each class: [rows, classes]."""

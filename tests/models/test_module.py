@@ -42,7 +42,7 @@ def test_output_and_statistics_like_the_module_itself() -> None:
 
 
 def test_the_module_stays_as_it_was() -> None:
-    module = net()
+    module = net().eval()
     before = {k: v.clone() for k, v in module.state_dict().items()}
     model = ModuleModel(module, 3)
     run = run_of(model, training=True)
@@ -50,6 +50,7 @@ def test_the_module_stays_as_it_was() -> None:
     next(iter(run.parameters.values())).add_(1.0)
     assert out.shape == (1, ROWS, 3)
     assert all(torch.equal(before[k], v) for k, v in module.state_dict().items())
+    assert not module.training
 
 
 def test_specifications() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Mapping
 
@@ -29,7 +30,7 @@ class ModuleModel:
     native = False
 
     def __init__(self, module: nn.Module, outputs: int) -> None:
-        self.module = module
+        self.module = copy.deepcopy(module)  # the user's keeps its mode: training or evaluation
         self.outputs = outputs
         self._arguments = set(inspect.signature(module.forward).parameters)
         named = dict(module.named_parameters())

@@ -117,9 +117,8 @@ class Execution:
     def _phases(self) -> Leaderboard:
         plan = self.plan
         most = len(plan.screen) + len(plan.train)
-        if plan.confirm is not None:
-            names = min(len(plan.contenders), plan.confirm.finalists + 1)
-            most += len(confirm_units(plan, [(c.recipe.name, 0) for c in plan.contenders[:names]]))
+        some = [(c.recipe.name, 0) for c in plan.contenders[: self._finalists()]]
+        most += len(confirm_units(plan, some)) if some else 0
         self.progress.start(most, plan.budget)
         rivals = [
             self.pool.submit(
@@ -143,6 +142,11 @@ class Execution:
         ship(self.folder, plan, self.prepared, board, self._tested())
         self._save_state(status="finished", winner=board.winner)
         return board
+
+    def _finalists(self) -> int:
+        """At most so many methods are confirmed."""
+        confirm = self.plan.confirm
+        return 0 if confirm is None else min(len(self.plan.contenders), confirm.finalists + 1)
 
     def _confirm(self) -> None:
         assert self.plan.confirm is not None
@@ -168,7 +172,7 @@ class Execution:
                 continue
             waiting, seconds = self._wait(waiting, max(self.pool.workers - 1, 0))
             spent += seconds
-            if block > 0 and not self._fits(len(waiting), todo, spent):
+            if block > 0 and not self._fits(phase, len(waiting), todo, spent):
                 rest = tuple(sorted({unit.block for unit in units if unit.block >= block}))
                 self._drop(phase, rest)
                 break
@@ -195,12 +199,17 @@ class Execution:
             self._tell()
         return waiting, seconds
 
-    def _fits(self, under_way: int, units: Sequence[Unit], spent: Sequence[float]) -> bool:
+    def _fits(
+        self, phase: Phase, under_way: int, units: Sequence[Unit], spent: Sequence[float]
+    ) -> bool:
         if self.plan.budget is None or not spent:
             return True
         workers = max(self.pool.workers, 1)
         mean = sum(spent) / len(spent)
-        needed = mean * (len(units) + under_way) / workers
+        ahead = len(units) + under_way
+        if phase == "screen":
+            ahead += self._finalists()  # nothing may be claimed without a block of confirmation
+        needed = mean * ahead / workers
         tail = max(TAIL * self.plan.budget, TAIL_SECONDS)
         return self._elapsed() + needed + tail <= self.plan.budget
 

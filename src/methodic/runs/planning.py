@@ -143,11 +143,11 @@ def make(
             steps_within(recipe, batch, speed, share, rows)
             for recipe, batch, speed in zip(recipes, batches, speeds, strict=True)
         ]
-        short = too_short(recipes, batches, steps, rows)
+        short = too_short(recipes, batches, steps, speeds, rows)
         if not short:
             break
     if short:
-        raise _too_small(wishes, data, short, core_seconds, units, workers)
+        raise _too_small(wishes, data, short, elapsed, units, workers)
     spare = core_seconds - units * share
     seeds = wishes.seeds or CONFIRM_SEEDS + BLOCK * min(
         int(spare / (finalists * share)), (MOST_SEEDS - CONFIRM_SEEDS) // BLOCK
@@ -239,13 +239,15 @@ def _too_small(
     wishes: Wishes,
     data: DataSet,
     short: list[tuple[str, float]],
-    core_seconds: float,
+    elapsed: float,
     units: int,
     workers: int,
 ) -> InputError:
-    name, got = min(short, key=lambda pair: pair[1])
-    lacking = max(core_seconds, 1.0) * (1 / max(got, 0.02) - 1) / workers / SLACK
-    enough = math.ceil((wishes.budget + lacking) * 1.1 / 10) * 10
+    name, share = max(short, key=lambda pair: pair[1])
+    # The budget b with (b − elapsed − tail) · workers · SLACK − b · BASELINE_SHARE = units · share.
+    planned = workers * SLACK
+    needed = units * share + (elapsed + TAIL_SECONDS) * planned
+    enough = math.ceil(needed / (planned * (1 - TAIL) - BASELINE_SHARE) * 1.1 / 10) * 10
     return InputError(
         f"a budget of {wishes.budget:g}s is too small to compare {len(wishes.recipes)} methods on "
         f"'{data.name}' ({units} cohorts; {name} would get less than an epoch or 30 steps)",

@@ -69,17 +69,22 @@ def too_short(
     recipes: Sequence[Recipe],
     batches: Sequence[Sequence[int]],
     steps: Sequence[Sequence[int]],
+    speeds: Sequence[Speed],
     rows: int,
 ) -> list[tuple[str, float]]:
-    """Methods that would get less than an epoch or 30 steps, with the share that they get.
+    """Methods that would get less than an epoch or 30 steps, with the seconds that these take.
 
-    Full-batch descent learns little from each of its epochs, so it needs a few.
+    Full-batch descent learns little from each of its epochs, so it needs a few. A recipe that ends
+    earlier by itself needs no more than that.
     """
     short = []
-    for recipe, batch, count in zip(recipes, batches, steps, strict=True):
-        if recipe.stop.steps is not None or recipe.stop.epochs is not None:
-            continue
+    for recipe, batch, count, speed in zip(recipes, batches, steps, speeds, strict=True):
         needed = min(30.0, max(rows / batch[-1], 5.0))
+        if recipe.stop.steps is not None or recipe.stop.epochs is not None:
+            whole = steps_within(recipe, batch, Speed(1.0, 0.0), math.inf, rows)
+            needed = min(needed, sum(whole))
         if sum(count) < needed:
-            short.append((recipe.name, sum(count) / needed))
+            # The inverse of `steps_within`; each stage rounds down.
+            seconds = (needed + len(recipe.stages)) * speed.step
+            short.append((recipe.name, min(seconds + EVALUATIONS * speed.evaluation, 2 * seconds)))
     return short

@@ -1,0 +1,121 @@
+"""Small data, small methods, and clocks that can be set: runs that take a second."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from methodic.data.dataset import DataSet, load
+from methodic.engine.workers import Pool
+from methodic.evidence.leaderboard import Leaderboard
+from methodic.files import make_folder, write_text
+from methodic.plan import BaselinePlan, Plan
+from methodic.recipes.types import Recipe
+from methodic.report.terminal import Quiet
+from methodic.runs import planning, preparation, speed, tasks
+from methodic.runs.execution import Execution
+from methodic.runs.planning import Wishes
+from methodic.runs.preparation import Prepared
+
+LR = "stages.0.turns.0.optimizer.lr"
+
+
+def recipe(name: str, *, stop: dict[str, Any] | None = None, **stage: Any) -> Recipe:
+    """A small network; SGD with a grid of rates unless told otherwise."""
+    one = {
+        "batch": 32,
+        "optimizer": {"kind": "sgd", "lr": {"log_uniform": [0.01, 1.0]}},
+        **stage,
+    }
+    return Recipe.model_validate(
+        {
+            "name": name,
+            "model": {"kind": "mlp", "width": 8, "depth": 1, "dropout": 0.1},
+            "stages": [one],
+            "stop": stop or {},
+        }
+    )
+
+
+PLAIN = recipe("plain")
+MOMENTUM = recipe(
+    "momentum",
+    optimizer={"kind": "sgd", "lr": {"log_uniform": [0.01, 1.0]}, "momentum": 0.9},
+    schedule={"kind": "cosine"},
+    regularizers=[{"kind": "ema", "decay": 0.9}],
+)
+FULL = recipe("full", batch="full")
+
+
+@pytest.fixture(scope="session")
+def iris() -> DataSet:
+    return load("iris")
+
+
+@pytest.fixture(scope="session")
+def prepared(iris: DataSet) -> Prepared:
+    return preparation.prepare(iris, 0)
+
+
+Speeds = Mapping[str, tuple[float, float]]
+SetSpeeds = Callable[[Speeds], None]
+MakePlan = Callable[..., Plan]
+
+
+def pretend(patch: pytest.MonkeyPatch, speeds: Speeds) -> None:
+    """A step and an evaluation of the named recipes take so many seconds."""
+
+    def measure(work: Path, recipes: list[str], metric: str, device: str) -> Any:
+        return speeds[json.loads(recipes[0])["name"]]
+
+    patch.setattr(speed, "measure", measure)
+    patch.setattr(planning, "measure", measure)
+
+
+@pytest.fixture
+def set_speeds(monkeypatch: pytest.MonkeyPatch) -> SetSpeeds:
+    return lambda speeds: pretend(monkeypatch, speeds)
+
+
+@pytest.fixture(scope="session")
+def make_plan(
+    iris: DataSet, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
+) -> MakePlan:
+    """A plan for ``recipes`` whose steps take ``step`` seconds, on an imaginary machine."""
+    work = tmp_path_factory.mktemp("work")
+
+    def make(
+        *recipes: Recipe,
+        step: float | Speeds = 0.1,
+        budget: float = 60.0,
+        workers: int = 0,
+        elapsed: float = 0.0,
+        cheap: bool = True,
+        **wishes: Any,
+    ) -> Plan:
+        speeds = step if isinstance(step, Mapping) else {r.name: (step, 0.0) for r in recipes}
+        asked = Wishes(recipes=recipes, metric="accuracy", budget=budget, workers=workers, **wishes)
+        with pytest.MonkeyPatch.context() as patch, Pool(0, 1) as pool:
+            pretend(patch, speeds)
+            plan = planning.make(iris, prepared, work, pool, asked, elapsed)
+        rivals = (BaselinePlan(kind="constant"), BaselinePlan(kind="linear"))
+        return plan.model_copy(update={"baselines": rivals}) if cheap else plan
+
+    return make
+
+
+def execute(
+    plan: Plan, folder: Path, prepared: Prepared, started: float | None = None
+) -> Leaderboard:
+    """Run a frozen plan in ``folder``, in this process."""
+    make_folder(folder / tasks.WORK)
+    preparation.save(prepared, folder / tasks.WORK)
+    write_text(folder / "plan.json", plan.model_dump_json(indent=1))
+    with Pool(0, 1) as pool:
+        begun = time.monotonic() if started is None else started
+        return Execution(folder, plan, prepared, pool, Quiet(), begun).run()

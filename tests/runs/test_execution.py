@@ -1,0 +1,339 @@
+"""Frozen plans, executed: what lies in the folder, and that it is the same every time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score
+
+from methodic import bundle, runs
+from methodic.data.dataset import DataSet
+from methodic.data.splits import split
+from methodic.errors import InputError, Interrupted
+from methodic.evidence import predictions
+from methodic.evidence.leaderboard import Leaderboard
+from methodic.plan import Plan, RunState, UnitRecord
+from methodic.runs import execution, tasks
+from methodic.runs.preparation import Prepared
+from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan, execute, recipe
+
+CLOCKS = {"seconds"}
+
+
+def timeless(value: Any) -> Any:
+    """A JSON document without its clocks."""
+    if isinstance(value, dict):
+        return {k: timeless(v) for k, v in value.items() if k not in CLOCKS}
+    return [timeless(v) for v in value] if isinstance(value, list) else value
+
+
+def contents(folder: Path) -> dict[str, Any]:
+    """Every file of a finished run but for clocks; predictions and weights to the bit."""
+    found: dict[str, Any] = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.suffix == ".json" and name != "leaderboard.json":
+            found[name] = timeless(json.loads(path.read_text()))
+        elif path.suffix in (".parquet", ".safetensors", ".md"):
+            found[name] = path.read_bytes()
+    return found
+
+
+def small(make_plan: MakePlan, **changes: Any) -> Plan:
+    """Two methods, ten seeds in two blocks, forty-odd steps each."""
+    return make_plan(PLAIN, MOMENTUM, step=0.1, seeds=10, **changes)
+
+
+@pytest.fixture(scope="module")
+def done(
+    make_plan: MakePlan, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Plan, Leaderboard]:
+    plan, folder = small(make_plan), tmp_path_factory.mktemp("whole") / "run"
+    return folder, plan, execute(plan, folder, prepared)
+
+
+def state_of(folder: Path) -> RunState:
+    return RunState.model_validate_json((folder / "run.json").read_text())
+
+
+def records(folder: Path, phase: str) -> list[UnitRecord]:
+    paths = sorted((folder / "records").glob(f"{phase}-*.json"))
+    return [UnitRecord.model_validate_json(path.read_text()) for path in paths]
+
+
+def test_a_whole_run(
+    done: tuple[Path, Plan, Leaderboard], iris: DataSet, prepared: Prepared
+) -> None:
+    folder, plan, board = done
+    state = state_of(folder)
+    assert state.status == "finished"
+    assert state.winner == board.winner
+    assert not state.amendments
+    assert not (folder / "work").exists()
+    # One record for each unit, with all its members, in its order.
+    screened, confirmed = records(folder, "screen"), records(folder, "confirm")
+    assert [r.unit for r in screened] == sorted(plan.screen, key=lambda u: u.id)
+    assert len(confirmed) == 4
+    assert plan.confirm is not None
+    for record in (*screened, *confirmed):
+        assert [m.member for m in record.members] == list(record.unit.members)
+        for member, curve in zip(record.members, record.curves, strict=True):
+            assert [point.step for point in curve] == list(record.unit.evaluate)
+            best = max(point.score or 0 for point in curve)
+            assert member.validation["accuracy"] == best
+            assert member.best_step in [p.step for p in curve if p.score == best]
+            assert member.steps_taken == member.batches_seen == sum(record.unit.steps)
+    # Test scores are those of the stored predictions, by another implementation.
+    truth = prepared.truth["test"]
+    for row in board.rows:
+        if row.kind == "baseline":
+            paths = [folder / "records" / f"baseline-{row.name}.predictions.parquet"]
+        else:
+            paths = sorted((folder / "records").glob(f"confirm-*-{row.name}.predictions.parquet"))
+        stored = np.concatenate([predictions.read(path) for path in paths])
+        scores = [accuracy_score(truth, each.argmax(-1)) for each in stored]
+        assert row.test is not None
+        assert row.test.mean == pytest.approx(np.mean(scores))
+        assert row.test.n == len(scores)
+    assert board == Leaderboard.model_validate_json((folder / "leaderboard.json").read_text())
+    # The shipped network scores on raw test rows what its card says.
+    shipped = bundle.load(folder)
+    rows = iris.frame[split(iris, 0).test]
+    assert shipped.card.test == shipped.evaluate(rows, ["accuracy"])["accuracy"]
+    validation = iris.frame[split(iris, 0).validation]
+    assert shipped.card.validation == shipped.evaluate(validation, ["accuracy"])["accuracy"]
+    members = [m for r in confirmed for m in r.members if m.member.recipe == board.shipped]
+    assert shipped.card.validation == max(m.validation["accuracy"] or 0 for m in members)
+    assert shipped.card.recipe.name == board.shipped
+
+
+def test_the_setting_that_the_screening_chose_is_confirmed(
+    done: tuple[Path, Plan, Leaderboard],
+) -> None:
+    folder, plan, board = done
+    by_setting: dict[int, list[float]] = {}
+    for record in records(folder, "screen"):
+        for member in record.members:
+            if member.member.recipe == "plain":
+                score = member.validation["accuracy"]
+                by_setting.setdefault(member.member.setting, []).append(score or 0)
+    best = max(np.mean(scores) for scores in by_setting.values())
+    (confirmed,) = {
+        m.member.setting
+        for r in records(folder, "confirm")
+        for m in r.members
+        if m.member.recipe == "plain"
+    }
+    assert np.mean(by_setting[confirmed]) == pytest.approx(best)
+    row = next(row for row in board.rows if row.name == "plain")
+    assert row.setting == plan.contenders[0].settings[confirmed]
+
+
+def test_the_same_plan_gives_the_same_results(
+    done: tuple[Path, Plan, Leaderboard], prepared: Prepared, tmp_path: Path
+) -> None:
+    folder, plan, _ = done
+    execute(plan, tmp_path / "again", prepared)
+    first, second = contents(folder), contents(tmp_path / "again")
+    assert len(first) > 20
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        assert value == second[name], name
+
+
+def test_another_seed_gives_other_results(
+    done: tuple[Path, Plan, Leaderboard], make_plan: MakePlan, prepared: Prepared, tmp_path: Path
+) -> None:
+    folder, _, _ = done
+    execute(small(make_plan, seed=1), tmp_path / "again", prepared)
+    name = "records/confirm-000-plain.predictions.parquet"
+    assert (folder / name).read_bytes() != (tmp_path / "again" / name).read_bytes()
+
+
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Ctrl-C in the middle of the unit after ``count`` units."""
+    train, seen = tasks.train_unit, []
+
+    def interrupted(*arguments: Any) -> str:
+        if len(seen) == count:
+            raise KeyboardInterrupt
+        seen.append(1)
+        return train(*arguments)
+
+    monkeypatch.setattr(tasks, "train_unit", interrupted)
+
+
+@pytest.mark.parametrize("after", [0, 4, 7])
+def test_an_interrupted_run_goes_on_where_it_was(
+    done: tuple[Path, Plan, Leaderboard],
+    prepared: Prepared,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after: int,
+) -> None:
+    whole, plan, _ = done
+    folder = tmp_path / "stopped"
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, after)
+        with pytest.raises(Interrupted):
+            execute(plan, folder, prepared)
+    assert state_of(folder).status == "interrupted"
+    assert len(list((folder / "records").glob("[sc]*-*.json"))) == after
+    half = runs.load_run(folder)
+    assert half.leaderboard is not None, "what is known by now"
+    assert half.leaderboard.shipped == ("" if after == 0 else half.leaderboard.shipped)
+    assert not half.bundle_path.exists()
+    finished = (folder / "records" / "screen-000-plain.json").stat().st_mtime_ns if after else 0
+    resumed = runs.resume(folder)
+    assert resumed.state.status == "finished"
+    if after:
+        record = folder / "records" / "screen-000-plain.json"
+        assert record.stat().st_mtime_ns == finished, "nothing is done twice"
+    first, second = contents(whole), contents(folder)
+    second = {name: value for name, value in second.items() if name in first}
+    assert first == second
+
+
+def test_a_finished_run_is_not_resumed(done: tuple[Path, Plan, Leaderboard]) -> None:
+    with pytest.raises(InputError, match="finished"):
+        runs.resume(done[0])
+
+
+def test_two_processes_do_not_share_a_run(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, plan = tmp_path / "run", small(make_plan)
+    train = tasks.train_unit
+
+    def greedy(*arguments: Any) -> str:
+        with pytest.raises(InputError, match="another process"):
+            execute(plan, folder, prepared)
+        monkeypatch.setattr(tasks, "train_unit", train)
+        return train(*arguments)
+
+    monkeypatch.setattr(tasks, "train_unit", greedy)
+    execute(plan, folder, prepared)
+
+
+def slow_machine(monkeypatch: pytest.MonkeyPatch, seconds: float) -> Callable[[], float]:
+    """A clock that goes on by ``seconds`` with each unit and stands still otherwise."""
+    now, train = [0.0], tasks.train_unit
+
+    def slow(*arguments: Any) -> str:
+        now[0] += seconds
+        return train(*arguments)
+
+    class Clock:
+        monotonic = staticmethod(lambda: now[0])
+
+    monkeypatch.setattr(tasks, "train_unit", slow)
+    monkeypatch.setattr(execution, "time", Clock)
+    return Clock.monotonic
+
+
+def test_a_slow_machine_drops_seeds_of_all_methods_alike(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, folder = small(make_plan), tmp_path / "run"
+    slow_machine(monkeypatch, 15.0)
+    board = execute(plan, folder, prepared, started=0.0)
+    amendments = {a.phase: a.blocks for a in state_of(folder).amendments}
+    assert amendments == {"screen": (2,), "confirm": (1,)}
+    for phase, blocks in (("screen", {0, 1}), ("confirm", {0})):
+        seen = {(r.unit.members[0].recipe, r.unit.block) for r in records(folder, phase)}
+        assert seen == {(name, block) for name in ("plain", "momentum") for block in blocks}
+    assert {row.test.n for row in board.rows if row.kind == "method" and row.test} == {5}
+    assert any("slower" in note for note in board.notes)
+    assert bundle.load(folder).card.test is not None
+
+
+def test_what_was_dropped_stays_dropped_after_an_interruption(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else some methods would get more seeds, chosen by when the user pressed Ctrl-C."""
+    plan, folder = small(make_plan), tmp_path / "run"
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, 5)
+        slow_machine(patched, 15.0)
+        with pytest.raises(Interrupted):
+            execute(plan, folder, prepared, started=0.0)
+    assert [a.phase for a in state_of(folder).amendments] == ["screen"]
+    execute(plan, folder, prepared, started=time.monotonic())
+    assert {a.phase: a.blocks for a in state_of(folder).amendments} == {"screen": (2,)}
+    assert {r.unit.block for r in records(folder, "screen")} == {0, 1}
+
+
+def test_a_fast_machine_drops_nothing(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_machine(monkeypatch, 1.0)
+    execute(small(make_plan), tmp_path / "run", prepared, started=0.0)
+    assert not state_of(tmp_path / "run").amendments
+
+
+def wild(name: str) -> Any:
+    return recipe(name, optimizer={"kind": "sgd", "lr": 1e30})
+
+
+def test_everything_diverged(make_plan: MakePlan, prepared: Prepared, tmp_path: Path) -> None:
+    plan, folder = make_plan(wild("a"), wild("b"), seeds=5), tmp_path / "run"
+    board = execute(plan, folder, prepared)
+    statuses = {m.status for r in records(folder, "screen") for m in r.members}
+    assert statuses == {"diverged"}
+    assert not records(folder, "confirm")
+    assert "diverged" in board.verdict
+    assert not (folder / "model").exists()
+    assert state_of(folder).status == "finished"
+    methods = [row for row in board.rows if row.kind == "method"]
+    assert [row.diverged for row in methods] == [3, 3]
+    with pytest.raises(InputError, match="no trained model"):
+        bundle.load(folder)
+
+
+def test_one_method_diverged(make_plan: MakePlan, prepared: Prepared, tmp_path: Path) -> None:
+    board = execute(make_plan(wild("a"), PLAIN, seeds=5), tmp_path / "run", prepared)
+    assert board.shipped == "plain"
+    assert board.rows[-1].name == "a"
+    assert any("a" in note and "diverged" in note for note in board.notes)
+
+
+class Told:
+    """Progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+        self.total = 0
+        self.done: list[int] = []
+        self.leaders: list[str | None] = []
+
+    def start(self, total_units: int, budget: float | None) -> None:
+        self.total = total_units
+
+    def phase(self, name: str) -> None:
+        self.phases.append(name)
+
+    def update(
+        self, done_units: int, rate: float, leader: str | None, remaining: float | None
+    ) -> None:
+        self.done.append(done_units)
+        self.leaders.append(leader)
+
+    def say(self, text: str) -> None: ...
+
+
+def test_progress(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = Told()
+    monkeypatch.setattr("tests.runs.conftest.Quiet", lambda: told)
+    execute(small(make_plan), tmp_path / "run", prepared)
+    assert told.phases == ["screening", "confirmation", "verdict"]
+    assert told.done == sorted(told.done)
+    assert told.done[-1] == told.total == 10
+    assert told.leaders[-1] in ("plain", "momentum")

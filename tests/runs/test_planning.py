@@ -1,0 +1,239 @@
+"""Plans for imaginary machines: equal seconds, caps, budgets that are too small, seeds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from methodic.data.dataset import DataSet
+from methodic.errors import InputError
+from methodic.evidence import design
+from methodic.plan import Plan
+from methodic.recipes import catalogue
+from methodic.recipes.types import Recipe
+from methodic.runs import planning
+from methodic.runs.planning import Wishes
+from methodic.runs.preparation import Prepared
+from tests.runs.conftest import FULL, LR, MOMENTUM, PLAIN, MakePlan, SetSpeeds, recipe
+
+
+def steps(plan: Plan) -> dict[str, int]:
+    return {contender.recipe.name: sum(contender.steps) for contender in plan.contenders}
+
+
+def planned_seconds(plan: Plan) -> float:
+    """Of all units of one worker, at the measured speeds."""
+    assert plan.confirm is not None
+    blocks = -(-len(plan.confirm.seeds) // plan.confirm.block)
+    finalists = min(len(plan.contenders), plan.confirm.finalists + 1)
+    cohorts = [sum(c.steps) * c.milliseconds / 1000 for c in plan.contenders]
+    return 3 * sum(cohorts) + blocks * finalists * max(cohorts)
+
+
+def test_equal_seconds(make_plan: MakePlan) -> None:
+    """A step that takes four times as long happens a quarter as often."""
+    speeds = {"plain": (0.01, 0.0), "momentum": (0.02, 0.0), "full": (0.04, 0.0)}
+    plan = make_plan(PLAIN, MOMENTUM, FULL, step=speeds)
+    found = steps(plan)
+    for name, (step, _) in speeds.items():
+        assert found[name] * step == pytest.approx(found["plain"] * 0.01, abs=step)
+    assert [c.milliseconds for c in plan.contenders] == [10.0, 20.0, 40.0]
+    assert {unit.steps for unit in plan.screen} == {(n,) for n in found.values()}
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("seeds", [None, 5, 12])
+def test_the_plan_fits_the_budget_and_uses_it(
+    make_plan: MakePlan, workers: int, seeds: int | None
+) -> None:
+    plan = make_plan(PLAIN, MOMENTUM, FULL, step=0.05, workers=workers, seeds=seeds, elapsed=5.0)
+    seconds = planned_seconds(plan) / max(workers, 1)
+    assert 0.6 * 55 < seconds < 55 - 3
+
+
+def test_evaluations_cost_time_too(make_plan: MakePlan) -> None:
+    free = steps(make_plan(PLAIN, MOMENTUM, step=0.05))["plain"]
+    speeds = {"plain": (0.05, 0.1), "momentum": (0.05, 0.0)}
+    assert steps(make_plan(PLAIN, MOMENTUM, step=speeds))["plain"] == pytest.approx(
+        free - 20 * 0.1 / 0.05, abs=1
+    )
+    slow = {"plain": (0.05, 10.0), "momentum": (0.05, 0.0)}
+    assert steps(make_plan(PLAIN, MOMENTUM, step=slow))["plain"] == pytest.approx(free / 2, abs=1)
+
+
+def test_time_that_is_gone_is_gone(make_plan: MakePlan) -> None:
+    assert steps(make_plan(PLAIN, elapsed=30.0))["plain"] < steps(make_plan(PLAIN))["plain"]
+
+
+def test_training_has_a_cap_and_the_rest_goes_into_seeds(make_plan: MakePlan) -> None:
+    speeds = {"plain": (1e-4, 0.0), "momentum": (2e-4, 0.0), "full": (1e-3, 0.0)}
+    plan = make_plan(PLAIN, MOMENTUM, FULL, step=speeds, budget=600.0)
+    # 2000 steps of the slowest mini-batch method; 200 epochs of 90 rows would be fewer.
+    assert steps(plan) == {"plain": 4000, "momentum": 2000, "full": 400}
+    assert plan.confirm is not None
+    assert len(plan.confirm.seeds) == planning.MOST_SEEDS
+    assert any("training ends there" in note for note in plan.notes)
+    assert not any("training ends there" in note for note in make_plan(PLAIN, step=0.1).notes)
+
+
+def test_a_recipe_s_own_end(make_plan: MakePlan, prepared: Prepared) -> None:
+    by_steps = recipe("short", stop={"steps": 7})
+    by_epochs = recipe("epochs", stop={"epochs": 3})
+    found = steps(make_plan(by_steps, by_epochs, PLAIN, step=0.05))
+    assert found["short"] == 7
+    assert found["epochs"] == 3 * prepared.counts[0] // 32
+    assert found["plain"] > 20
+
+
+def test_stages_share_the_steps(make_plan: MakePlan) -> None:
+    raw = PLAIN.model_dump(mode="json")
+    (stage,) = raw["stages"]
+    raw["stages"] = [{**stage, "name": "a", "share": 0.25}, {**stage, "name": "b", "share": 0.75}]
+    (contender,) = make_plan(Recipe.model_validate(raw)).contenders
+    assert contender.steps[1] == pytest.approx(3 * contender.steps[0], abs=3)
+
+
+@pytest.mark.parametrize(
+    ("budget", "elapsed", "evaluation"),
+    [(12.0, 0.0, 0.0), (25.0, 0.0, 0.0), (12.0, 40.0, 0.0), (30.0, 10.0, 0.3), (25.0, 0.0, 5.0)],
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_budget_that_is_too_small_comes_with_one_that_is_not(
+    make_plan: MakePlan, budget: float, elapsed: float, evaluation: float, workers: int
+) -> None:
+    speeds = dict.fromkeys(("plain", "momentum", "full"), (0.5 * workers, evaluation))
+
+    def attempt(seconds: float) -> Plan:
+        return make_plan(
+            PLAIN,
+            MOMENTUM,
+            FULL,
+            step=speeds,
+            budget=seconds,
+            elapsed=elapsed,
+            workers=workers,
+        )
+
+    with pytest.raises(InputError, match="too small to compare 3 methods") as caught:
+        attempt(budget)
+    found = re.search(r"--budget (\d+)s", caught.value.advice or "")
+    assert found is not None
+    enough = float(found[1])
+    attempt(enough)
+    assert enough > budget
+
+
+def test_the_number_that_suffices_is_not_much_too_large(make_plan: MakePlan) -> None:
+    with pytest.raises(InputError) as caught:
+        make_plan(PLAIN, MOMENTUM, FULL, step=0.5, budget=30.0)
+    found = re.search(r"--budget (\d+)s", caught.value.advice or "")
+    assert found is not None
+    with pytest.raises(InputError, match="too small"):
+        make_plan(PLAIN, MOMENTUM, FULL, step=0.5, budget=float(found[1]) * 0.6)
+
+
+def test_a_recipe_with_an_end_of_its_own_needs_a_budget_too(make_plan: MakePlan) -> None:
+    with pytest.raises(InputError, match="too small"):
+        make_plan(recipe("short", stop={"steps": 50}), step=0.1, budget=10.0, elapsed=12.0)
+    with pytest.raises(InputError, match="too small"):
+        make_plan(recipe("epochs", stop={"epochs": 5}), step=10.0, budget=12.0)
+    assert make_plan(recipe("tiny", stop={"steps": 2}), step=0.1, budget=12.0)
+
+
+def test_little_time_means_fewer_settings_and_finalists(make_plan: MakePlan) -> None:
+    many = [recipe(name) for name in "abcdef"]
+    rich, poor = make_plan(*many, step=0.1), make_plan(*many, step=0.35)
+    sizes = []
+    for plan in (rich, poor):
+        assert plan.confirm is not None
+        sizes.append((len(plan.contenders[0].settings), plan.confirm.finalists))
+    assert sizes == [(5, 3), (3, 2)]
+
+
+@pytest.mark.parametrize("seeds", [2, 5, 7, 13])
+def test_seeds_that_were_asked_for(make_plan: MakePlan, seeds: int) -> None:
+    plan = make_plan(PLAIN, MOMENTUM, seeds=seeds, step=0.02)
+    assert plan.confirm is not None
+    assert plan.confirm.seeds == design.seeds(0, "confirm", seeds)
+    assert any("seeds were asked for" in note for note in plan.notes) == (seeds < 10)
+
+
+def test_seeds_of_screening_and_confirmation_differ(make_plan: MakePlan) -> None:
+    plan = make_plan(PLAIN, MOMENTUM, seed=4)
+    assert plan.confirm is not None
+    screened = {member.seed for unit in plan.screen for member in unit.members}
+    assert len(screened) == 3
+    assert not screened & set(plan.confirm.seeds)
+    assert plan.data.split_seed == 4
+
+
+def test_the_screening_tries_every_setting_with_every_seed(make_plan: MakePlan) -> None:
+    plan = make_plan(PLAIN, MOMENTUM)
+    for contender in plan.contenders:
+        own = [u for u in plan.screen if u.members[0].recipe == contender.recipe.name]
+        assert len(own) == 3
+        for unit in own:
+            assert [m.setting for m in unit.members] == list(range(len(contender.settings)))
+        assert len({unit.members[0].seed for unit in own}) == 3
+    rates = [setting[LR] for setting in plan.contenders[0].settings]
+    assert rates == sorted(rates)
+    assert (rates[0], rates[-1]) == (0.01, 1.0)
+
+
+def test_the_plan_knows_its_data_and_machine(
+    make_plan: MakePlan, iris: DataSet, prepared: Prepared
+) -> None:
+    plan = make_plan(PLAIN, workers=2, threads=3, command="methodic run iris")
+    assert plan.data.fingerprint == iris.fingerprint
+    assert plan.data.rows == prepared.counts
+    assert plan.data.numeric == 4
+    assert (plan.machine.workers, plan.machine.threads) == (2, 3)
+    assert plan.command == "methodic run iris"
+    assert plan.budget == 60.0
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
+
+
+def test_baselines_are_planned(make_plan: MakePlan) -> None:
+    kinds = {each.kind for each in make_plan(PLAIN, cheap=False).baselines}
+    assert {"constant", "linear"} <= kinds
+
+
+def test_the_simplest_method(make_plan: MakePlan) -> None:
+    def simplest(*recipes: Recipe) -> str:
+        plan = make_plan(*recipes)
+        assert plan.confirm is not None
+        return plan.confirm.simplest
+
+    assert simplest(MOMENTUM, FULL, PLAIN) == "plain"
+    assert simplest(MOMENTUM, FULL) == "full"
+    assert simplest(MOMENTUM) == "momentum"
+
+
+def test_a_single_method_takes_the_middle_of_its_ranges(
+    iris: DataSet, prepared: Prepared, set_speeds: SetSpeeds, tmp_path: Path
+) -> None:
+    set_speeds({"plain": (0.01, 0.0)})
+
+    def single(steps: int | None, budget: float = 20.0) -> Plan:
+        wishes = Wishes(recipes=(PLAIN,), metric="accuracy", budget=budget, seed=3)
+        return planning.make_single(iris, prepared, tmp_path, wishes, steps)
+
+    plan = single(100)
+    (unit,), (contender,) = plan.train, plan.contenders
+    assert unit.steps == (100,)
+    assert unit.members[0].seed == 3
+    assert unit.predict_test
+    assert contender.settings == ({LR: pytest.approx(0.1)},)
+    assert plan.confirm is plan.budget is None
+    assert any(LR in note for note in plan.notes)
+    assert single(None).train[0].steps[0] == pytest.approx(20 * 0.85 / 0.01, rel=0.01)
+    assert single(None, 1e4).train[0].steps == (2000,)
+    assert single(None).budget == 20.0
+
+
+def test_the_library_can_be_planned(make_plan: MakePlan) -> None:
+    recipes = catalogue.all_recipes()
+    plan = make_plan(*recipes, step=0.001)
+    assert [each.recipe.name for each in plan.contenders] == [each.name for each in recipes]

@@ -1,0 +1,130 @@
+"""Tasks of a worker: what one cohort, one baseline and one measurement leave behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from methodic.evidence import predictions
+from methodic.files import make_folder
+from methodic.plan import BaselinePlan, BaselineRecord, Member, Plan, Unit, UnitRecord
+from methodic.recipes.types import SGD
+from methodic.runs import preparation, tasks
+from methodic.runs.preparation import Prepared
+from tests.runs.conftest import LR, PLAIN, MakePlan, recipe
+
+EARLY = recipe("early", stop={"patience": 2})
+
+
+@pytest.fixture
+def folder(prepared: Prepared, tmp_path: Path) -> Path:
+    for name in ("records", tasks.WORK):
+        make_folder(tmp_path / name)
+    preparation.save(prepared, tmp_path / tasks.WORK)
+    return tmp_path
+
+
+@pytest.fixture
+def plan(make_plan: MakePlan) -> Plan:
+    return make_plan(PLAIN, EARLY)
+
+
+def unit(name: str = "plain", *, predict: bool = True, settings: tuple[int, ...] = (0, 4)) -> Unit:
+    return Unit(
+        id="confirm-000-x",
+        phase="confirm",
+        block=0,
+        members=tuple(Member(recipe=name, setting=i, seed=7 + i) for i in settings),
+        steps=(40,),
+        evaluate=(10, 20, 30, 40),
+        predict_test=predict,
+    )
+
+
+def train(folder: Path, plan: Plan, one: Unit) -> UnitRecord:
+    assert tasks.train_unit(folder, plan.model_dump_json(), one.model_dump_json()) == one.id
+    return UnitRecord.model_validate_json(tasks.record_path(folder, one.id).read_text())
+
+
+def test_a_record(folder: Path, plan: Plan) -> None:
+    record = train(folder, plan, unit())
+    assert record.unit == unit()
+    assert [member.numbers[LR] for member in record.members] == pytest.approx([0.01, 1.0])
+    assert record.members[0].seconds == pytest.approx(record.seconds / 2)
+    assert record.threads == torch.get_num_threads()
+    assert [len(curve) for curve in record.curves] == [4, 4]
+
+
+def test_predictions_and_weights_belong_together(
+    folder: Path, plan: Plan, prepared: Prepared
+) -> None:
+    record = train(folder, plan, unit())
+    stored = predictions.read(tasks.predictions_path(folder, record.unit.id))
+    assert stored.shape == (2, prepared.counts[2], 3)
+    np.testing.assert_allclose(stored.sum(-1), 1.0, rtol=1e-5)
+    weights = load_file(tasks.weights_path(folder, record.unit.id))
+    w = {name.removeprefix("parameters/"): value for name, value in weights.items()}
+    x = prepared.rows["test"].inputs["numeric"]
+    for m in range(2):
+        hidden = torch.relu(x @ w["hidden.0.weight"][m] + w["hidden.0.bias"][m])
+        out = torch.softmax(hidden @ w["head.weight"][m] + w["head.bias"][m], -1)
+        np.testing.assert_allclose(stored[m], out.numpy(), atol=1e-5)
+
+
+def test_the_screening_leaves_test_rows_alone(folder: Path, plan: Plan) -> None:
+    train(folder, plan, unit(predict=False))
+    assert not tasks.predictions_path(folder, "confirm-000-x").exists()
+    assert not tasks.weights_path(folder, "confirm-000-x").exists()
+
+
+def test_members_of_a_unit_are_those_of_a_unit_of_one(folder: Path, plan: Plan) -> None:
+    both = train(folder, plan, unit())
+    together = predictions.read(tasks.predictions_path(folder, "confirm-000-x"))
+    alone = train(folder, plan, unit(settings=(4,)))
+    single = predictions.read(tasks.predictions_path(folder, "confirm-000-x"))
+    assert np.array_equal(together[1], single[0])
+    assert both.curves[1] == alone.curves[0]
+    assert both.members[1].validation == alone.members[0].validation
+
+
+def test_an_early_end_is_recorded(folder: Path, plan: Plan) -> None:
+    long = unit("early").model_copy(update={"steps": (400,), "evaluate": tuple(range(10, 401, 10))})
+    record = train(folder, plan, long)
+    stopped = [member for member in record.members if member.status == "stopped"]
+    assert stopped
+    for member in stopped:
+        assert member.steps_taken == member.batches_seen < 400
+        assert member.best_step == member.steps_taken - 20, "two evaluations without a better one"
+        assert "2 evaluations" in member.why
+
+
+@pytest.mark.parametrize("kind", ["constant", "linear"])
+def test_a_baseline(folder: Path, plan: Plan, prepared: Prepared, kind: str) -> None:
+    chosen = BaselinePlan(kind=kind)  # type: ignore[arg-type]
+    name = tasks.fit_baseline(folder, plan.model_dump_json(), chosen.model_dump_json())
+    assert name == f"baseline-{kind}"
+    record = BaselineRecord.model_validate_json(tasks.record_path(folder, name).read_text())
+    assert record.kind == kind
+    assert record.validation["accuracy"] is not None
+    assert (record.validation["accuracy"] > 0.8) == (kind == "linear")
+    stored = predictions.read(tasks.predictions_path(folder, name))
+    assert stored.shape == (1, prepared.counts[2], 3)
+
+
+def test_a_contender_with_a_setting_put_in(plan: Plan) -> None:
+    contender = plan.contenders[0]
+    for i, setting in enumerate(contender.settings):
+        optimizer = tasks.concrete(contender, i).stages[0].turns[0].optimizer
+        assert isinstance(optimizer, SGD)
+        assert optimizer.lr == setting[LR]
+
+
+def test_a_measurement(folder: Path, plan: Plan) -> None:
+    recipes = [tasks.concrete(plan.contenders[0], i).model_dump_json() for i in (0, 1)]
+    step, evaluation = tasks.measure(folder / tasks.WORK, recipes, "accuracy", "cpu")
+    assert 0 < step < 1
+    assert 0 < evaluation < 1
