@@ -211,8 +211,8 @@ def _check_shapes(folder: Path, bundle: Bundle) -> None:
     model = build.network(
         bundle.card.recipe.model, inputs_of(bundle.encoders), outputs_of(bundle.encoders)
     )
-    specs = {**model.parameters(), **model.buffers()}
-    wanted = {k: (1, *spec.shape) for k, spec in specs.items()}
+    wanted = {k: (1, *spec.shape) for k, spec in model.parameters().items()}
+    wanted |= {k: (1, *spec.shape) for k, spec in model.buffers().items()}
     found = {k: tuple(v.shape) for k, v in {**bundle.parameters, **bundle.buffers}.items()}
     if wanted != found:
         raise InputError(f"{folder}: the weights don't fit the network in bundle.json")

@@ -96,6 +96,7 @@ class ConfirmPlan(Value):
     seeds: tuple[int, ...]
     block: int  # seeds per block
     scale: float = 1.0  # steps of confirmation ÷ steps of screening
+    evaluations: int = 20  # of each member
 
 
 class Amendment(Value):

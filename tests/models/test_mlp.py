@@ -152,6 +152,22 @@ def test_evaluation_does_not_drop() -> None:
     assert not torch.equal(dropping(run_of(dropping, parameters, p=0.5), x), out)
 
 
+def test_dropout_comes_after_the_activation() -> None:
+    """softplus(0) isn't 0, and none of its values is its double at the double."""
+    model = MLP(
+        Inputs(NUMERIC), 2, width=5, depth=1, activation="softplus", dropout="model.dropout"
+    )
+    parameters, x = scattered(model), inputs()["numeric"]
+    run = run_of(model, parameters, p=0.5)
+    kept = run.noise["dropout/0"] >= 0
+    assert bool(kept.any())
+    for m in range(MEMBERS):
+        w = {name: value[m] for name, value in parameters.items()}
+        hidden = nn.functional.softplus(x[m] @ w["hidden.0.weight"] + w["hidden.0.bias"])
+        expected = (hidden * kept[m] * 2) @ w["head.weight"] + w["head.bias"]
+        torch.testing.assert_close(model(run, {"numeric": x})[m], expected)
+
+
 def test_linear_model_has_one_layer_with_the_initialization_asked_for() -> None:
     model = MLP(Inputs(numeric=3), 2, depth=0, initialization="zeros")
     assert set(model.parameters()) == {"head.weight", "head.bias"}

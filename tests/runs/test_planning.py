@@ -16,6 +16,7 @@ from methodic.recipes.types import Recipe
 from methodic.runs import planning
 from methodic.runs.planning import Wishes
 from methodic.runs.preparation import Prepared
+from methodic.runs.speed import Speed
 from tests.runs.conftest import FULL, LR, MOMENTUM, PLAIN, MakePlan, SetSpeeds, recipe
 
 
@@ -65,6 +66,15 @@ def test_evaluations_cost_time_too(make_plan: MakePlan) -> None:
 
 def test_time_that_is_gone_is_gone(make_plan: MakePlan) -> None:
     assert steps(make_plan(PLAIN, elapsed=30.0))["plain"] < steps(make_plan(PLAIN))["plain"]
+
+
+def test_measuring_takes_its_time(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    def planned(seconds: float) -> int:
+        spent = ([Speed(0.1, 0.0)], seconds)
+        monkeypatch.setattr(planning, "measured", lambda *_: spent)
+        return steps(make_plan(PLAIN))["plain"]
+
+    assert planned(30.0) < planned(1.0)
 
 
 def test_training_has_a_cap_and_the_rest_goes_into_seeds(make_plan: MakePlan) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -18,6 +18,9 @@ T = TypeVar("T")
 
 class Pool:
     """A pool of worker processes; a context manager.
+
+    Workers are fresh interpreters that don't import the program's main module, so that a script
+    needs no `if __name__ == "__main__"` and forked locks can't hang.
 
     Args:
         workers: how many processes; 0 runs every task in this process, at once.
@@ -27,31 +30,30 @@ class Pool:
     def __init__(self, workers: int, threads: int) -> None:
         self.workers = workers
         self.threads = threads
-        self._executor: Any = None
+        self._executor: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Pool:
         if self.workers:
-            from loky import ProcessPoolExecutor
+            from loky.backend import get_context
 
             self._executor = ProcessPoolExecutor(
-                max_workers=self.workers,
-                initializer=_start,
-                initargs=(self.threads,),
-                env=_environment(self.threads),
+                self.workers, get_context("loky"), _start, (self.threads,)
             )
-            for _ in range(self.workers):
-                self._executor.submit(_warm_up)
+            for _ in range(self.workers):  # they start while the data are prepared
+                self._executor.submit(os.getpid)
         return self
 
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
         if self._executor is not None:
-            self._executor.shutdown(wait=True, kill_workers=kind is not None)
+            if kind is not None:
+                for process in list(self._executor._processes.values()):
+                    process.terminate()
+            self._executor.shutdown(wait=True, cancel_futures=True)
 
     def submit(self, task: Callable[..., T], *arguments: Any) -> Future[T]:
         """Run ``task(*arguments)`` in some worker."""
         if self._executor is not None:
-            submitted: Future[T] = self._executor.submit(task, *arguments)
-            return submitted
+            return self._executor.submit(task, *arguments)
         future: Future[T] = Future()
         try:
             future.set_result(task(*arguments))
@@ -60,23 +62,13 @@ class Pool:
         return future
 
 
-def _environment(threads: int) -> dict[str, str]:
-    # Waiting threads that spin take the core that another worker needs.
-    return {
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-        "OPENBLAS_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "PASSIVE",
-    }
-
-
 def _start(threads: int) -> None:
     # Ctrl-C goes to the whole group of processes; only the main one answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
+    # Waiting threads that spin take the core that another worker needs.
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     import torch
 
     torch.set_num_threads(threads)
-
-
-def _warm_up() -> int:
-    return os.getpid()

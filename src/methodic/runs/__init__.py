@@ -274,6 +274,7 @@ def _wishes(
         threads=threads,
         device=device,
         command=command,
+        named=recipes is not None,
     )
 
 

@@ -206,9 +206,10 @@ class Execution:
             return True
         workers = max(self.pool.workers, 1)
         mean = sum(spent) / len(spent)
-        ahead = len(units) + under_way
-        if phase == "screen":
-            ahead += self._finalists()  # nothing may be claimed without a block of confirmation
+        ahead: float = len(units) + under_way
+        if phase == "screen" and self.plan.confirm is not None:
+            # Nothing may be claimed without a block of confirmation.
+            ahead += self._finalists() * self.plan.confirm.scale
         needed = mean * ahead / workers
         tail = max(TAIL * self.plan.budget, TAIL_SECONDS)
         return self._elapsed() + needed + tail <= self.plan.budget

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +34,19 @@ from methodic.plan import (
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import SGD, Recipe
 from methodic.runs.preparation import Prepared
-from methodic.runs.speed import EPOCHS, LEAST_CAP, Speed, cap, measured, steps_within, too_short
+from methodic.runs.speed import (
+    EPOCHS,
+    LEAST_CAP,
+    Speed,
+    Timed,
+    cap,
+    looks,
+    measured,
+    steps_within,
+    too_short,
+)
 from methodic.runs.tasks import measure
-from methodic.runs.units import SCREEN_SEEDS, evaluations, screen_units
+from methodic.runs.units import EVALUATIONS, SCREEN_SEEDS, evaluations, screen_units
 
 CONFIRM_SEEDS = 10
 MOST_SEEDS = 20
@@ -59,17 +70,35 @@ class Wishes:
     threads: int | None = None
     device: str = "cpu"
     command: str = ""
+    named: bool = False  # the user named the recipes, so none may be left out
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """How large a comparison is: settings a method, finalists besides the simplest method."""
+    """How large a comparison is, and the least training for which it is chosen."""
 
-    points: int
-    finalists: int
+    points: int  # settings of a method
+    finalists: int  # besides the simplest method
+    epochs: float
+    steps: float
 
 
-_SHAPES = (_Shape(5, 3), _Shape(3, 2))
+_SHAPES = (_Shape(5, 3, epochs=3.0, steps=300.0), _Shape(3, 2, epochs=1.0, steps=30.0))
+_LONGER = 3.0  # confirmation trains at most so much longer, when time is short
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A comparison that fits the time."""
+
+    shape: _Shape
+    share: float  # seconds of a screening cohort
+    scale: float  # confirmation ÷ screening
+    looks: int
+    steps: list[list[int]]
+    short: list[tuple[str, float]]  # methods that get too little, with the seconds that they need
+    cohorts: float  # in units of a screening cohort
+    spare: float  # worker-seconds that are left
 
 
 def facts(data: DataSet, prepared: Prepared, seed: int) -> DataFacts:
@@ -117,10 +146,13 @@ def make(
     """
     task, rows = data.schema.task, prepared.counts[0]
     recipes = [build.resolve(recipe, task, rows) for recipe in wishes.recipes]
-    batches = [[build.batch_rows(stage, rows) for stage in r.stages] for r in recipes]
     grids = [design.grid(recipe, _SHAPES[0].points) for recipe in recipes]
-    speeds, gone = measured(pool, work, recipes, grids, wishes.metric, wishes.device)
-    elapsed += gone
+    began = time.monotonic()
+    speeds = measured(pool, work, recipes, grids, wishes.metric, wishes.device)
+    timed = [
+        Timed(recipe, tuple(build.batch_rows(stage, rows) for stage in recipe.stages), speed)
+        for recipe, speed in zip(recipes, speeds, strict=True)
+    ]
     rivals = plan_baselines(
         task,
         rows,
@@ -128,57 +160,88 @@ def make(
         prepared.outputs,
         wishes.budget * BASELINE_SHARE,
     )
-    chosen_machine = machine(wishes)
-    workers = max(chosen_machine.workers, 1)
+    elapsed += time.monotonic() - began
+    chosen = machine(wishes)
+    workers = max(chosen.workers, 1)
     tail = max(TAIL * wishes.budget, TAIL_SECONDS)
-    core_seconds = (wishes.budget - elapsed - tail) * workers * SLACK
-    core_seconds -= wishes.budget * BASELINE_SHARE
-    longest = cap(batches, speeds, rows)
-    for shape in _SHAPES:
-        finalists = min(len(recipes), shape.finalists + 1)
-        blocks = math.ceil((wishes.seeds or CONFIRM_SEEDS) / BLOCK)
-        units = len(recipes) * SCREEN_SEEDS + finalists * blocks
-        share = min(core_seconds / units, longest)
-        steps = [
-            steps_within(recipe, batch, speed, share, rows)
-            for recipe, batch, speed in zip(recipes, batches, speeds, strict=True)
-        ]
-        short = too_short(recipes, batches, steps, speeds, rows)
-        if not short:
-            break
-    if short:
-        raise _too_small(wishes, data, short, elapsed, units, workers)
-    spare = core_seconds - units * share
-    seeds = wishes.seeds or CONFIRM_SEEDS + BLOCK * min(
-        int(spare / (finalists * share)), (MOST_SEEDS - CONFIRM_SEEDS) // BLOCK
-    )
+    worker_seconds = (wishes.budget - elapsed - tail) * workers * SLACK
+    worker_seconds -= wishes.budget * BASELINE_SHARE
+    fit, notes = _fit(timed, worker_seconds, wishes.seeds, rows), []
+    if fit.short and not wishes.named and len(fit.short) < len(timed):
+        slow = {name for name, _ in fit.short}
+        notes = [f"Left out: {name}, too slow for this budget." for name in sorted(slow)]
+        timed = [method for method in timed if method.recipe.name not in slow]
+        fit = _fit(timed, worker_seconds, wishes.seeds, rows)
+    if fit.short:
+        raise _too_small(wishes, data, fit, elapsed, len(timed), workers)
+    seeds = wishes.seeds or _more_seeds(fit, len(timed))
     contenders = tuple(
         Contender(
-            recipe=recipe,
-            settings=design.grid(recipe, shape.points),
-            batch=tuple(batch),
+            recipe=method.recipe,
+            settings=design.grid(method.recipe, fit.shape.points),
+            batch=method.batch,
             steps=tuple(count),
-            milliseconds=round(speed.step * 1000, 4),
+            milliseconds=round(method.speed.step * 1000, 4),
         )
-        for recipe, batch, count, speed in zip(recipes, batches, steps, speeds, strict=True)
+        for method, count in zip(timed, fit.steps, strict=True)
     )
     return Plan(
         command=wishes.command,
         data=facts(data, prepared, wishes.seed),
         metric=wishes.metric,
         budget=wishes.budget,
-        machine=chosen_machine,
+        machine=chosen,
         contenders=contenders,
         baselines=rivals,
-        screen=screen_units(contenders, wishes.seed),
+        screen=screen_units(contenders, wishes.seed, fit.looks),
         confirm=ConfirmPlan(
-            finalists=shape.finalists,
-            simplest=_simplest(recipes),
+            finalists=fit.shape.finalists,
+            simplest=_simplest([method.recipe for method in timed]),
             seeds=design.seeds(wishes.seed, "confirm", seeds),
             block=BLOCK,
+            scale=fit.scale,
+            evaluations=fit.looks,
         ),
-        notes=_notes(share, longest, shape, seeds, data),
+        notes=(*notes, *_notes(fit, seeds, data, cap(timed, rows))),
     )
+
+
+def _fit(timed: Sequence[Timed], worker_seconds: float, seeds: int | None, rows: int) -> _Fit:
+    """The largest shape that leaves each method enough training, or the smallest shape.
+
+    When time is short, confirmation trains longer than screening: the screening only chooses.
+    """
+    longest = cap(timed, rows)
+    for shape in _SHAPES:
+        screened = len(timed) * SCREEN_SEEDS
+        finalists = min(len(timed), shape.finalists + 1)
+        confirmed = finalists * math.ceil((seeds or CONFIRM_SEEDS) / BLOCK)
+        share, scale = worker_seconds / (screened + _LONGER * confirmed), _LONGER
+        if share * scale > longest:
+            share = min((worker_seconds - confirmed * longest) / screened, longest)
+            scale = longest / share
+        count = looks(timed, share)
+        steps = [steps_within(method, share, count, rows) for method in timed]
+        fit = _Fit(
+            shape,
+            share,
+            scale,
+            count,
+            steps,
+            too_short(timed, steps, rows, shape.epochs, shape.steps),
+            screened + scale * confirmed,
+            worker_seconds - share * (screened + scale * confirmed),
+        )
+        if not fit.short:
+            break
+    return fit
+
+
+def _more_seeds(fit: _Fit, methods: int) -> int:
+    """Seeds of the confirmation: ten, and more in whole blocks where time is left."""
+    block = min(methods, fit.shape.finalists + 1) * fit.share * fit.scale
+    more = min(int(fit.spare / block), (MOST_SEEDS - CONFIRM_SEEDS) // BLOCK)
+    return CONFIRM_SEEDS + BLOCK * more
 
 
 def make_single(
@@ -191,8 +254,9 @@ def make_single(
     settings = design.grid(recipe, 1)
     middle = replace(recipe, settings[0]).model_dump_json()
     speed = Speed(*measure(work, [middle], wishes.metric, wishes.device))
+    method = Timed(recipe, tuple(batch), speed)
     if steps is None:
-        count = steps_within(recipe, batch, speed, wishes.budget * SLACK, rows)
+        count = steps_within(method, wishes.budget * SLACK, EVALUATIONS, rows)
         most = max(LEAST_CAP, math.ceil(EPOCHS * rows / batch[-1]))
         count = [
             min(each, max(1, round(most * s.share)))
@@ -236,21 +300,16 @@ def make_single(
 
 
 def _too_small(
-    wishes: Wishes,
-    data: DataSet,
-    short: list[tuple[str, float]],
-    elapsed: float,
-    units: int,
-    workers: int,
+    wishes: Wishes, data: DataSet, fit: _Fit, elapsed: float, methods: int, workers: int
 ) -> InputError:
-    name, share = max(short, key=lambda pair: pair[1])
-    # The budget b with (b − elapsed − tail) · workers · SLACK − b · BASELINE_SHARE = units · share.
+    name, share = max(fit.short, key=lambda pair: pair[1])
+    # The budget b with (b − elapsed − tail)·workers·SLACK − b·BASELINE_SHARE = cohorts·share.
     planned = workers * SLACK
-    needed = units * share + (elapsed + TAIL_SECONDS) * planned
+    needed = fit.cohorts * share + (elapsed + TAIL_SECONDS) * planned
     enough = math.ceil(needed / (planned * (1 - TAIL) - BASELINE_SHARE) * 1.1 / 10) * 10
     return InputError(
-        f"a budget of {wishes.budget:g}s is too small to compare {len(wishes.recipes)} methods on "
-        f"'{data.name}' ({units} cohorts; {name} would get less than an epoch or 30 steps)",
+        f"a budget of {wishes.budget:g}s is too small to compare {methods} methods on "
+        f"'{data.name}' ({name} would get less than an epoch or 30 steps)",
         advice=f"Try --budget {enough}s, or fewer methods (--recipes A,B).",
     )
 
@@ -277,15 +336,16 @@ def _simplest(recipes: Sequence[Recipe]) -> str:
     return min(recipes, key=parts).name
 
 
-def _notes(share: float, cap: float, shape: _Shape, seeds: int, data: DataSet) -> tuple[str, ...]:
+def _notes(fit: _Fit, seeds: int, data: DataSet, longest: float) -> tuple[str, ...]:
     notes = [
-        f"Equal budgets: every cohort gets {share:.3g} s of one worker, whatever its method.",
-        f"Screening: at most {shape.points} settings × {SCREEN_SEEDS} seeds of each method, "
+        f"Equal budgets: every screening cohort gets {fit.share:.3g} s of one worker, every "
+        f"confirmation cohort {fit.share * fit.scale:.3g} s, whatever its method.",
+        f"Screening: at most {fit.shape.points} settings × {SCREEN_SEEDS} seeds of each method, "
         "validation rows only.",
-        f"Confirmation: the best {shape.finalists} methods and the simplest one on {seeds} fresh "
-        "seeds; intervals are about training again on this split.",
+        f"Confirmation: the best {fit.shape.finalists} methods and the simplest one on {seeds} "
+        "fresh seeds; intervals are about training again on this split.",
     ]
-    if share >= cap:
+    if fit.share * fit.scale >= longest * 0.999:
         notes.append(
             f"The budget allows more than {EPOCHS} epochs (or {LEAST_CAP} steps); training ends "
             "there."

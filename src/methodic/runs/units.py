@@ -9,11 +9,17 @@ from methodic.evidence import design
 from methodic.plan import Contender, Member, Plan, Unit
 
 SCREEN_SEEDS = 3
-EVALUATIONS = 20
+EVALUATIONS = 20  # at most
 
 
-def screen_units(contenders: Sequence[Contender], seed: int) -> tuple[Unit, ...]:
-    """One cohort for each method and seed, with all its settings; a block is one seed."""
+def screen_units(contenders: Sequence[Contender], seed: int, looks: int) -> tuple[Unit, ...]:
+    """One cohort for each method and seed, with all its settings; a block is one seed.
+
+    Args:
+        contenders: the methods.
+        seed: the run's.
+        looks: evaluations of each cohort.
+    """
     return tuple(
         Unit(
             id=f"screen-{block:03d}-{contender.recipe.name}",
@@ -24,7 +30,7 @@ def screen_units(contenders: Sequence[Contender], seed: int) -> tuple[Unit, ...]
                 for setting in range(len(contender.settings))
             ),
             steps=contender.steps,
-            evaluate=evaluations(sum(contender.steps)),
+            evaluate=evaluations(sum(contender.steps), looks),
         )
         for block, member_seed in enumerate(design.seeds(seed, "screen", SCREEN_SEEDS))
         for contender in contenders
@@ -37,12 +43,13 @@ def confirm_units(
     """The units that confirm ``finalists`` (recipe, index of its setting), block after block."""
     assert plan.confirm is not None
     by_name = {contender.recipe.name: contender for contender in plan.contenders}
-    seeds, size = plan.confirm.seeds, plan.confirm.block
+    seeds, size, scale = plan.confirm.seeds, plan.confirm.block, plan.confirm.scale
     units = []
     for block, start in enumerate(range(0, len(seeds), size)):
         if blocks is not None and block >= blocks:
             break
         for name, setting in finalists:
+            steps = tuple(round(count * scale) for count in by_name[name].steps)
             units.append(
                 Unit(
                     id=f"confirm-{block:03d}-{name}",
@@ -52,14 +59,14 @@ def confirm_units(
                         Member(recipe=name, setting=setting, seed=seed)
                         for seed in seeds[start : start + size]
                     ),
-                    steps=by_name[name].steps,
-                    evaluate=evaluations(sum(by_name[name].steps)),
+                    steps=steps,
+                    evaluate=evaluations(sum(steps), plan.confirm.evaluations),
                     predict_test=True,
                 )
             )
     return units
 
 
-def evaluations(total: int) -> tuple[int, ...]:
-    """Evenly spread optimizer steps, the last one included."""
-    return tuple(sorted({math.ceil(total * i / EVALUATIONS) for i in range(1, EVALUATIONS + 1)}))
+def evaluations(total: int, looks: int = EVALUATIONS) -> tuple[int, ...]:
+    """``looks`` evenly spread optimizer steps out of ``total``, the last one included."""
+    return tuple(sorted({math.ceil(total * i / looks) for i in range(1, looks + 1)}))
