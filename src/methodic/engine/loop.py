@@ -144,8 +144,12 @@ def advance(
         batch: Batch = (
             everything if everything is not None else rows.gather(index[i], cohort.width)  # type: ignore[index]
         )
-        with _own_generator(cohort, stage, first + i):
-            state, seen = step(cohort, stage, which, state, batch, noise, next(tables[which]))
+        c = next(tables[which])
+        if cohort.model.native:
+            state, seen = step(cohort, stage, which, state, batch, noise, c)
+        else:
+            with _own_generator(cohort, stage, first + i):
+                state, seen = step(cohort, stage, which, state, batch, noise, c)
         observe(seen)
     return state
 
@@ -194,9 +198,6 @@ def _evaluated(
 @contextlib.contextmanager
 def _own_generator(cohort: Cohort, stage: Stage, number: int) -> Iterator[None]:
     """A user's module draws from torch's generator: fork it, seeded by (seed, step)."""
-    if cohort.model.native:
-        yield
-        return
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(key(cohort.seeds[0], "module", stage.name, number))
         yield

@@ -36,7 +36,7 @@ class Layout:
 
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Name → view [M, …] of ``flat`` [M, P]."""
-        pieces = torch.split(flat, self.sizes, dim=1)
+        pieces = flat.split_with_sizes(self.sizes, 1)
         members = flat.shape[0]
         return {
             name: piece.view(members, *shape)

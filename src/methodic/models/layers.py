@@ -84,9 +84,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     if outputs == 1:
         weight = F.pad(weight, (0, 1))
         bias = None if bias is None else F.pad(bias, (0, 1))
-    if bias is None:
-        return torch.bmm(x, weight)[..., :outputs]
-    return torch.baddbmm(bias.unsqueeze(1), x, weight)[..., :outputs]
+    out = torch.bmm(x, weight) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight)
+    # Slicing all of it would cost a copy on the way back.
+    return out[..., :1] if outputs == 1 else out
 
 
 @dataclass(frozen=True)

@@ -48,19 +48,19 @@ class CrossEntropy:
         # log_softmax over a middle axis is vectorised along the rows: for few classes twice as fast
         # as over the last axis.
         log_p = F.log_softmax(logits.transpose(1, 2), dim=1)  # [M, C, B]
-        picked = log_p.gather(1, batch.target.unsqueeze(1)).squeeze(1)
+        missed = F.nll_loss(log_p, batch.target, reduction="none")  # −log p of the class
         epsilon = (
             run.numbers[self.path + ".label_smoothing"].unsqueeze(-1) if self.smoothing else None
         )
         if self.class_weights is None:
-            score = picked if epsilon is None else _blend(picked, log_p.mean(1), epsilon)
-            return {"cross_entropy": -score.mean(1)}
+            loss = missed if epsilon is None else _blend(missed, -log_p.mean(1), epsilon)
+            return {"cross_entropy": loss.mean(1)}
         weights = self.class_weights.to(logits)
         weight = weights[batch.target]
-        score = picked * weight
+        loss = missed * weight
         if epsilon is not None:
-            score = _blend(score, (log_p * weights.unsqueeze(-1)).mean(1), epsilon)
-        return {"cross_entropy": -score.sum(1) / weight.sum(1)}
+            loss = _blend(loss, -(log_p * weights.unsqueeze(-1)).mean(1), epsilon)
+        return {"cross_entropy": loss.sum(1) / weight.sum(1)}
 
 
 @dataclass(frozen=True)
