@@ -99,7 +99,16 @@ def make_plan(
         **wishes: Any,
     ) -> Plan:
         speeds = step if isinstance(step, Mapping) else {r.name: (step, 0.0) for r in recipes}
-        asked = Wishes(recipes=recipes, metric="accuracy", budget=budget, workers=workers, **wishes)
+        asked = Wishes(
+            **{
+                "recipes": recipes,
+                "metric": "accuracy",
+                "budget": budget,
+                "workers": workers,
+                "named": True,
+                **wishes,
+            }
+        )
         with pytest.MonkeyPatch.context() as patch, Pool(0, 1) as pool:
             pretend(patch, speeds)
             plan = planning.make(iris, prepared, work, pool, asked, elapsed)

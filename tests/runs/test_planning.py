@@ -16,7 +16,6 @@ from methodic.recipes.types import Recipe
 from methodic.runs import planning
 from methodic.runs.planning import Wishes
 from methodic.runs.preparation import Prepared
-from methodic.runs.speed import Speed
 from tests.runs.conftest import FULL, LR, MOMENTUM, PLAIN, MakePlan, SetSpeeds, recipe
 
 
@@ -30,7 +29,7 @@ def planned_seconds(plan: Plan) -> float:
     blocks = -(-len(plan.confirm.seeds) // plan.confirm.block)
     finalists = min(len(plan.contenders), plan.confirm.finalists + 1)
     cohorts = [sum(c.steps) * c.milliseconds / 1000 for c in plan.contenders]
-    return 3 * sum(cohorts) + blocks * finalists * max(cohorts)
+    return 3 * sum(cohorts) + blocks * finalists * plan.confirm.scale * max(cohorts)
 
 
 def test_equal_seconds(make_plan: MakePlan) -> None:
@@ -56,12 +55,16 @@ def test_the_plan_fits_the_budget_and_uses_it(
 
 def test_evaluations_cost_time_too(make_plan: MakePlan) -> None:
     free = steps(make_plan(PLAIN, MOMENTUM, step=0.05))["plain"]
-    speeds = {"plain": (0.05, 0.1), "momentum": (0.05, 0.0)}
-    assert steps(make_plan(PLAIN, MOMENTUM, step=speeds))["plain"] == pytest.approx(
-        free - 20 * 0.1 / 0.05, abs=1
-    )
-    slow = {"plain": (0.05, 10.0), "momentum": (0.05, 0.0)}
-    assert steps(make_plan(PLAIN, MOMENTUM, step=slow))["plain"] == pytest.approx(free / 2, abs=1)
+    for evaluation, looks in ((0.01, 20), (0.1, None), (10.0, 4)):
+        speeds = {"plain": (0.05, evaluation), "momentum": (0.05, 0.0)}
+        plan = make_plan(PLAIN, MOMENTUM, step=speeds)
+        assert plan.confirm is not None
+        count = plan.confirm.evaluations
+        assert looks in (None, count)
+        assert 4 <= count <= 20
+        assert all(len(unit.evaluate) == count for unit in plan.screen)
+        left = max(free - count * evaluation / 0.05, free / 2)
+        assert steps(plan)["plain"] == pytest.approx(left, abs=1)
 
 
 def test_time_that_is_gone_is_gone(make_plan: MakePlan) -> None:
@@ -70,11 +73,31 @@ def test_time_that_is_gone_is_gone(make_plan: MakePlan) -> None:
 
 def test_measuring_takes_its_time(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
     def planned(seconds: float) -> int:
-        spent = ([Speed(0.1, 0.0)], seconds)
-        monkeypatch.setattr(planning, "measured", lambda *_: spent)
+        clock = iter([0.0, seconds])
+        monkeypatch.setattr(planning.time, "monotonic", lambda: next(clock))
         return steps(make_plan(PLAIN))["plain"]
 
     assert planned(30.0) < planned(1.0)
+
+
+def test_what_is_too_slow_is_left_out_unless_it_was_named(make_plan: MakePlan) -> None:
+    speeds = {"plain": (0.01, 0.0), "momentum": (0.01, 0.0), "full": (20.0, 0.0)}
+    plan = make_plan(PLAIN, MOMENTUM, FULL, step=speeds, named=False)
+    assert set(steps(plan)) == {"plain", "momentum"}
+    assert "Left out: full, too slow for this budget." in plan.notes
+    assert not any("full" in unit.id for unit in plan.screen)
+    with pytest.raises(InputError, match="too small"):
+        make_plan(PLAIN, MOMENTUM, FULL, step=speeds, named=True)
+    with pytest.raises(InputError, match="too small"):
+        make_plan(FULL, step=speeds, named=False)
+
+
+def test_confirmation_trains_longer_when_time_is_short(make_plan: MakePlan) -> None:
+    short, long = make_plan(PLAIN, step=0.1), make_plan(PLAIN, step=1e-4)
+    assert short.confirm is not None
+    assert long.confirm is not None
+    assert short.confirm.scale == 3.0
+    assert long.confirm.scale == pytest.approx(1.0)
 
 
 def test_training_has_a_cap_and_the_rest_goes_into_seeds(make_plan: MakePlan) -> None:
@@ -154,7 +177,7 @@ def test_a_recipe_with_an_end_of_its_own_needs_a_budget_too(make_plan: MakePlan)
 
 def test_little_time_means_fewer_settings_and_finalists(make_plan: MakePlan) -> None:
     many = [recipe(name) for name in "abcdef"]
-    rich, poor = make_plan(*many, step=0.1), make_plan(*many, step=0.35)
+    rich, poor = make_plan(*many, step=0.1), make_plan(*many, step=0.3)
     sizes = []
     for plan in (rich, poor):
         assert plan.confirm is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -11,53 +12,61 @@ from methodic.engine.workers import Pool
 from methodic.evidence import design
 from methodic.runs import preparation
 from methodic.runs.preparation import Prepared
-from methodic.runs.speed import Speed, measured, steps_within, too_short
+from methodic.runs.speed import LEAST_LOOKS, Speed, Timed, looks, measured, steps_within, too_short
 from tests.runs.conftest import PLAIN, recipe
 
 
-def test_a_share_of_time_pays_so_many_steps() -> None:
-    def steps(share: float, evaluation: float = 0.0) -> list[int]:
-        return steps_within(PLAIN, [32], Speed(0.01, evaluation), share, 90)
+def timed(batch: int, evaluation: float = 0.0) -> Timed:
+    return Timed(PLAIN, (batch,), Speed(0.01, evaluation))
 
-    assert steps(1.0) == [100]
-    assert steps(1.0, 0.01) == [80]
-    assert steps(1.0, 1.0) == [50], "evaluations never take more than half"
-    assert steps(0.001) == [1]
+
+def test_a_share_of_time_pays_so_many_steps() -> None:
+    assert steps_within(timed(32), 1.0, 20, 90) == [100]
+    assert steps_within(timed(32, 0.01), 1.0, 20, 90) == [80]
+    assert steps_within(timed(32, 1.0), 1.0, 20, 90) == [50], "looking never takes more than half"
+    assert steps_within(timed(32), 0.001, 20, 90) == [1]
+    assert steps_within(timed(32), -1.0, 20, 90) == [1]
+
+
+def test_looks() -> None:
+    assert looks([timed(32)], 1.0) == 20
+    assert looks([timed(32), timed(32, 1.0)], 60.0) == 9, "the slowest decides"
+    assert looks([timed(32, 1.0)], 1.0) == LEAST_LOOKS
 
 
 @pytest.mark.parametrize(("evaluation", "steps"), [(0.0, 29), (0.01, 29), (1.0, 3)])
 def test_what_is_missing_is_what_would_suffice(evaluation: float, steps: int) -> None:
-    """Full-batch methods need 5 steps, small batches an epoch, at most 30 steps."""
-    speed = Speed(0.01, evaluation)
-    ((name, seconds),) = too_short([PLAIN], [[2]], [[steps]], [speed], 90)
+    method = timed(2, evaluation)
+    ((name, seconds),) = too_short([method], [[steps]], 90, 1.0, 30.0)
     assert name == "plain"
-    assert not too_short(
-        [PLAIN], [[2]], [steps_within(PLAIN, [2], speed, seconds, 90)], [speed], 90
-    )
-    less = steps_within(PLAIN, [2], speed, seconds * 0.9, 90)
-    assert too_short([PLAIN], [[2]], [less], [speed], 90)
+    enough = steps_within(method, seconds, LEAST_LOOKS, 90)
+    assert not too_short([method], [enough], 90, 1.0, 30.0)
+    less = steps_within(method, seconds * 0.9, LEAST_LOOKS, 90)
+    assert too_short([method], [less], 90, 1.0, 30.0)
 
 
 @pytest.mark.parametrize(("batch", "needed"), [(90, 5), (18, 5), (9, 10), (1, 30)])
 def test_an_epoch_or_thirty_steps(batch: int, needed: int) -> None:
-    speed = [Speed(0.01, 0.0)]
-    assert not too_short([PLAIN], [[batch]], [[needed]], speed, 90)
-    assert too_short([PLAIN], [[batch]], [[needed - 1]], speed, 90)
+    """Full-batch methods need 5 steps, small batches an epoch, at most 30 steps."""
+    assert not too_short([timed(batch)], [[needed]], 90, 1.0, 30.0)
+    assert too_short([timed(batch)], [[needed - 1]], 90, 1.0, 30.0)
+    assert too_short([timed(9)], [[29]], 90, 3.0, 300.0), "three epochs are thirty steps"
 
 
 def test_a_recipe_that_ends_early_needs_no_more() -> None:
-    speed = [Speed(0.01, 0.0)]
-    short = recipe("short", stop={"steps": 3})
-    assert not too_short([short], [[9]], [[3]], speed, 90)
-    assert too_short([short], [[9]], [[2]], speed, 90)
+    short = Timed(recipe("short", stop={"steps": 3}), (9,), Speed(0.01, 0.0))
+    assert not too_short([short], [[3]], 90, 1.0, 30.0)
+    assert too_short([short], [[2]], 90, 1.0, 30.0)
 
 
 def test_a_real_measurement(prepared: Prepared, tmp_path: Path) -> None:
     preparation.save(prepared, tmp_path)
     resolved = build.resolve(PLAIN, "multiclass", prepared.counts[0])
+    start = time.perf_counter()
     with Pool(0, 1) as pool:
-        (speed,), seconds = measured(
+        (speed,) = measured(
             pool, tmp_path, [resolved], [design.grid(resolved, 3)], "accuracy", "cpu"
         )
+    seconds = time.perf_counter() - start
     assert 0 < speed.step < seconds
     assert 0 < speed.evaluation < seconds
