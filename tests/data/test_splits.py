@@ -118,7 +118,7 @@ def test_a_function_of_data_and_seed() -> None:
 def test_every_row_is_in_the_test_part_as_often_as_any_other() -> None:
     data = classes_of([3, 7, 20])
     times = np.zeros(30)
-    n = 2000
+    n = 600
     for seed in range(n):
         times[split(data, seed).test] += 1
     # Four standard deviations of a binomial count around 15%.
