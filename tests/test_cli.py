@@ -79,7 +79,7 @@ def test_run_passes_everything_on(
     assert [recipe.name for recipe in call.pop("recipes")] == ["adam", "sgd", "mine"]
     assert type(call.pop("progress")).__name__ == "Quiet"
     assert call.pop("started") > 0
-    assert call.pop("command").startswith("methodic ")
+    assert call.pop("command").startswith("methodic")
     assert call == {
         "budget": 120.0,
         "metric": "auc",

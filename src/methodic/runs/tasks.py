@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
@@ -34,7 +35,7 @@ from methodic.recipes.numbers import replace, walk
 from methodic.recipes.types import Recipe
 from methodic.runs.preparation import Prepared, load
 
-_MEASURING = 0.25  # seconds
+_MEASURING = 0.6  # seconds
 
 WORK = "work"  # RUN/work: what only a running run needs
 
@@ -82,7 +83,7 @@ def concrete(contender: Contender, setting: int) -> Recipe:
 def measure(work: Path, recipes: Sequence[str], metric: str, device: str) -> tuple[float, float]:
     """Seconds of one step and of one evaluation of a cohort of ``recipes`` (as JSON), seeds 0, 1 …
 
-    The mean, not the best, since what disturbs the measurement will disturb the run as well.
+    The median, not the best: what disturbs the measurement will disturb the run as well.
     """
     prepared = load(work)
     parsed = [Recipe.model_validate_json(each) for each in recipes]
@@ -93,18 +94,18 @@ def measure(work: Path, recipes: Sequence[str], metric: str, device: str) -> tup
     judge = prepared.judge(metric, cohort.device)
     stage = cohort.stages[0]
     state = loop.begin(stage, loop.initial_state(cohort))
-    start = time.perf_counter()
-    state = loop.advance(cohort, stage, state, rows, 1, lambda _: None)
-    spent = step = time.perf_counter() - start
-    count, taken, stretch = 2, 0, 0.0
+    rates: list[float] = []
+    spent, count = 0.0, 1
     while spent < _MEASURING:
         start = time.perf_counter()
         state = loop.advance(cohort, stage, state, rows, count, lambda _: None)
         seconds = time.perf_counter() - start
-        spent, stretch, taken = spent + seconds, stretch + seconds, taken + count
-        step = stretch / taken
-        if seconds < _MEASURING / 8:
+        spent += seconds
+        rates.append(seconds / count)
+        if seconds < _MEASURING / 16:
             count *= 2
+    # A fresh process warms up first: the later half counts.
+    step = float(np.median(rates[len(rates) // 2 :]))
     looking = float("inf")
     for _ in range(2):  # the first look may have to import what the metric needs
         start = time.perf_counter()
