@@ -77,6 +77,7 @@ WHOLE = Plan(
             settings=({"stages.0.turns.0.optimizer.lr": 0.1}, {}),
             batch=(16,),
             steps=(10,),
+            confirm_steps=(30,),
             milliseconds=0.25,
         )
         for each in catalogue.all_recipes()

@@ -57,7 +57,8 @@ class Contender(Value):
     recipe: Recipe
     settings: tuple[dict[str, float], ...]  # path → number, one per point of the screening grid
     batch: tuple[int, ...]  # rows of a batch, by stage
-    steps: tuple[int, ...]  # optimizer steps, by stage
+    steps: tuple[int, ...]  # optimizer steps of the screening, by stage
+    confirm_steps: tuple[int, ...]  # of the confirmation; empty where there is none
     milliseconds: float  # measured, one step of one screening cohort
 
 
@@ -95,7 +96,7 @@ class ConfirmPlan(Value):
     simplest: str  # this recipe is confirmed too
     seeds: tuple[int, ...]
     block: int  # seeds per block
-    scale: float = 1.0  # steps of confirmation ÷ steps of screening
+    scale: float = 1.0  # planned seconds of a confirmation cohort ÷ of a screening cohort
     evaluations: int = 20  # of each member
 
 

@@ -101,6 +101,7 @@ class World:
                     settings=({LR: 0.01}, {LR: 0.1}),
                     batch=(32,),
                     steps=(50,),
+                    confirm_steps=(50,),
                     milliseconds=1.0,
                 )
                 for each in self.recipes

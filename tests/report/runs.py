@@ -68,6 +68,7 @@ def make_plan(metric: str = "accuracy", methods: tuple[str, ...] = tuple(METHODS
             settings=tuple({LR: METHODS[name][2] * 10 ** (i / 2)} for i in range(5)),
             batch=(1077,) if name == "gradient-descent" else (128,),
             steps=(STEPS,),
+            confirm_steps=(STEPS,),
             milliseconds=1.4,
         )
         for name in methods

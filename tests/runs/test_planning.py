@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -67,13 +68,34 @@ def test_evaluations_cost_time_too(make_plan: MakePlan) -> None:
         assert steps(plan)["plain"] == pytest.approx(left, abs=1)
 
 
+def test_narrow_cohorts_are_priced_as_narrow(make_plan: MakePlan) -> None:
+    """Three settings cost less than five; confirmation's cohorts of five take their own time."""
+    many = [recipe(name) for name in "abcdef"]
+
+    def affine(width: int) -> tuple[float, float]:
+        return 0.06 * (width + 1), 0.0
+
+    plan = make_plan(*many, step={each.name: affine for each in many})
+    assert plan.confirm is not None
+    assert [len(c.settings) for c in plan.contenders] == [3] * 6
+    screening = sum(sum(unit.steps) * affine(3)[0] for unit in plan.screen)
+    blocks = len(plan.confirm.seeds) // plan.confirm.block
+    confirmed = blocks * (plan.confirm.finalists + 1)
+    confirming = confirmed * sum(plan.contenders[0].confirm_steps) * affine(5)[0]
+    assert 0.8 < (screening + confirming) / (57 * planning.SLACK - 60 * 0.08) <= 1.0
+    assert confirming / confirmed == pytest.approx(screening / 18 * plan.confirm.scale, rel=0.1)
+    assert plan.contenders[0].confirm_steps[0] == pytest.approx(
+        3 * plan.contenders[0].steps[0], rel=0.2
+    ), "three times as long a training"
+
+
 def test_time_that_is_gone_is_gone(make_plan: MakePlan) -> None:
     assert steps(make_plan(PLAIN, elapsed=30.0))["plain"] < steps(make_plan(PLAIN))["plain"]
 
 
 def test_measuring_takes_its_time(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
     def planned(seconds: float) -> int:
-        clock = iter([0.0, seconds])
+        clock = chain([0.0], repeat(seconds))
         monkeypatch.setattr(planning.time, "monotonic", lambda: next(clock))
         return steps(make_plan(PLAIN))["plain"]
 

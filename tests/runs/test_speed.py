@@ -9,10 +9,9 @@ import pytest
 
 from methodic import build
 from methodic.engine.workers import Pool
-from methodic.evidence import design
 from methodic.runs import preparation
 from methodic.runs.preparation import Prepared
-from methodic.runs.speed import LEAST_LOOKS, Speed, Timed, looks, measured, steps_within, too_short
+from methodic.runs.speed import LEAST_LOOKS, Speed, Survey, Timed, looks, steps_within, too_short
 from tests.runs.conftest import PLAIN, recipe
 
 
@@ -64,9 +63,10 @@ def test_a_real_measurement(prepared: Prepared, tmp_path: Path) -> None:
     resolved = build.resolve(PLAIN, "multiclass", prepared.counts[0])
     start = time.perf_counter()
     with Pool(0, 1) as pool:
-        (speed,) = measured(
-            pool, tmp_path, [resolved], [design.grid(resolved, 3)], "accuracy", "cpu"
-        )
-    seconds = time.perf_counter() - start
-    assert 0 < speed.step < seconds
-    assert 0 < speed.evaluation < seconds
+        survey = Survey(pool, tmp_path, prepared.counts[0], "accuracy", "cpu")
+        (method,) = survey.screening([resolved], 3)
+        seconds = time.perf_counter() - start
+        assert survey.cohorts([resolved], [3]) == [method], "a width is measured once"
+    assert 0 < method.speed.step < seconds
+    assert 0 < method.speed.evaluation < seconds
+    assert method.batch == (32,)

@@ -24,9 +24,9 @@ def test_blocks_of_confirmation(make_plan: MakePlan) -> None:
         members = [member for unit in own for member in unit.members]
         assert tuple(member.seed for member in members) == plan.confirm.seeds
         assert {member.setting for member in members} == {setting}
-        (steps,) = next(c.steps for c in plan.contenders if c.recipe.name == name)
-        longer = (round(steps * plan.confirm.scale),)
-        assert all(unit.steps == longer and unit.predict_test for unit in own)
+        (contender,) = (c for c in plan.contenders if c.recipe.name == name)
+        assert contender.confirm_steps != contender.steps
+        assert all(unit.steps == contender.confirm_steps and unit.predict_test for unit in own)
         assert all(len(unit.evaluate) == plan.confirm.evaluations for unit in own)
     assert confirm_units(plan, [("plain", 0)], blocks=1) == [
         unit for unit in units if unit.id == "confirm-000-plain"

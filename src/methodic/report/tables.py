@@ -189,7 +189,6 @@ def plan_facts(plan: Plan) -> list[tuple[str, str]]:
         seeds = {member.seed for unit in plan.train for member in unit.members}
         return [*facts, ("seeds", spans(seeds))]
     screening = {member.seed for unit in plan.screen for member in unit.members}
-    steps = "as many" if confirm.scale == 1 else f"{confirm.scale:g} times as many"
     models = sum(len(unit.members) for unit in plan.screen)
     return [
         *facts,
@@ -201,8 +200,8 @@ def plan_facts(plan: Plan) -> list[tuple[str, str]]:
         (
             "confirmation",
             f"up to {count(confirm.finalists, 'finalist')} and {confirm.simplest}, "
-            f"{count(len(confirm.seeds), 'fresh seed')} ({spans(confirm.seeds)}), "
-            f"{steps} steps as the screening",
+            f"{count(len(confirm.seeds), 'fresh seed')} ({spans(confirm.seeds)}); a cohort gets "
+            f"{confirm.scale:.2g} times a screening cohort's seconds",
         ),
     ]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +38,10 @@ from methodic.runs.speed import (
     EPOCHS,
     LEAST_CAP,
     Speed,
+    Survey,
     Timed,
     cap,
     looks,
-    measured,
     steps_within,
     too_short,
 )
@@ -92,10 +92,13 @@ class _Fit:
     """A comparison that fits the time."""
 
     shape: _Shape
+    methods: list[Timed]  # with their screening cohorts
     share: float  # seconds of a screening cohort
-    scale: float  # confirmation ÷ screening
+    scale: float  # seconds of a confirmation cohort ÷ share
+    capped: bool  # more time than training can use
     looks: int
     steps: list[list[int]]
+    confirm_steps: list[list[int]]
     short: list[tuple[str, float]]  # methods that get too little, with the seconds that they need
     cohorts: float  # in units of a screening cohort
     spare: float  # worker-seconds that are left
@@ -146,13 +149,9 @@ def make(
     """
     task, rows = data.schema.task, prepared.counts[0]
     recipes = [build.resolve(recipe, task, rows) for recipe in wishes.recipes]
-    grids = [design.grid(recipe, _SHAPES[0].points) for recipe in recipes]
     began = time.monotonic()
-    speeds = measured(pool, work, recipes, grids, wishes.metric, wishes.device)
-    timed = [
-        Timed(recipe, tuple(build.batch_rows(stage, rows) for stage in recipe.stages), speed)
-        for recipe, speed in zip(recipes, speeds, strict=True)
-    ]
+    chosen = machine(wishes)
+    survey = Survey(pool, work, rows, wishes.metric, wishes.device)
     rivals = plan_baselines(
         task,
         rows,
@@ -160,30 +159,33 @@ def make(
         prepared.outputs,
         wishes.budget * BASELINE_SHARE,
     )
-    elapsed += time.monotonic() - began
-    chosen = machine(wishes)
-    workers = max(chosen.workers, 1)
-    tail = max(TAIL * wishes.budget, TAIL_SECONDS)
-    worker_seconds = (wishes.budget - elapsed - tail) * workers * SLACK
-    worker_seconds -= wishes.budget * BASELINE_SHARE
-    fit, notes = _fit(timed, worker_seconds, wishes.seeds, rows), []
-    if fit.short and not wishes.named and len(fit.short) < len(timed):
+
+    def left() -> float:
+        """Worker-seconds for training; measuring takes its time, too."""
+        tail = max(TAIL * wishes.budget, TAIL_SECONDS)
+        seconds = wishes.budget - elapsed - (time.monotonic() - began) - tail
+        return seconds * max(chosen.workers, 1) * SLACK - wishes.budget * BASELINE_SHARE
+
+    fit, notes = _fit(survey, recipes, left, wishes.seeds), []
+    if fit.short and not wishes.named and len(fit.short) < len(recipes):
         slow = {name for name, _ in fit.short}
         notes = [f"Left out: {name}, too slow for this budget." for name in sorted(slow)]
-        timed = [method for method in timed if method.recipe.name not in slow]
-        fit = _fit(timed, worker_seconds, wishes.seeds, rows)
+        recipes = [recipe for recipe in recipes if recipe.name not in slow]
+        fit = _fit(survey, recipes, left, wishes.seeds)
     if fit.short:
-        raise _too_small(wishes, data, fit, elapsed, len(timed), workers)
-    seeds = wishes.seeds or _more_seeds(fit, len(timed))
+        gone = elapsed + time.monotonic() - began
+        raise _too_small(wishes, data, fit, gone, max(chosen.workers, 1))
+    seeds = wishes.seeds or _more_seeds(fit)
     contenders = tuple(
         Contender(
             recipe=method.recipe,
             settings=design.grid(method.recipe, fit.shape.points),
             batch=method.batch,
             steps=tuple(count),
+            confirm_steps=tuple(confirm),
             milliseconds=round(method.speed.step * 1000, 4),
         )
-        for method, count in zip(timed, fit.steps, strict=True)
+        for method, count, confirm in zip(fit.methods, fit.steps, fit.confirm_steps, strict=True)
     )
     return Plan(
         command=wishes.command,
@@ -196,50 +198,72 @@ def make(
         screen=screen_units(contenders, wishes.seed, fit.looks),
         confirm=ConfirmPlan(
             finalists=fit.shape.finalists,
-            simplest=_simplest([method.recipe for method in timed]),
+            simplest=_simplest(recipes),
             seeds=design.seeds(wishes.seed, "confirm", seeds),
             block=BLOCK,
             scale=fit.scale,
             evaluations=fit.looks,
         ),
-        notes=(*notes, *_notes(fit, seeds, data, cap(timed, rows))),
+        notes=(*notes, *_notes(fit, seeds, data)),
     )
 
 
-def _fit(timed: Sequence[Timed], worker_seconds: float, seeds: int | None, rows: int) -> _Fit:
+def _fit(
+    survey: Survey, recipes: Sequence[Recipe], left: Callable[[], float], seeds: int | None
+) -> _Fit:
     """The largest shape that leaves each method enough training, or the smallest shape.
 
     When time is short, confirmation trains longer than screening: the screening only chooses.
     """
-    longest = cap(timed, rows)
     for shape in _SHAPES:
-        screened = len(timed) * SCREEN_SEEDS
-        finalists = min(len(timed), shape.finalists + 1)
-        confirmed = finalists * math.ceil((seeds or CONFIRM_SEEDS) / BLOCK)
-        share, scale = worker_seconds / (screened + _LONGER * confirmed), _LONGER
-        if share * scale > longest:
-            share = min((worker_seconds - confirmed * longest) / screened, longest)
-            scale = longest / share
-        count = looks(timed, share)
-        steps = [steps_within(method, share, count, rows) for method in timed]
-        fit = _Fit(
-            shape,
-            share,
-            scale,
-            count,
-            steps,
-            too_short(timed, steps, rows, shape.epochs, shape.steps),
-            screened + scale * confirmed,
-            worker_seconds - share * (screened + scale * confirmed),
-        )
+        fit = _fitted(survey, recipes, shape, left, seeds)
         if not fit.short:
             break
     return fit
 
 
-def _more_seeds(fit: _Fit, methods: int) -> int:
+def _fitted(
+    survey: Survey,
+    recipes: Sequence[Recipe],
+    shape: _Shape,
+    left: Callable[[], float],
+    seeds: int | None,
+) -> _Fit:
+    rows = survey.rows
+    confirming = survey.cohorts(recipes, [BLOCK] * len(recipes))
+    screening = survey.screening(recipes, shape.points)
+    worker_seconds = left()
+    longest = cap(screening, rows)
+    # Confirmation's cohorts are wider; the same steps take so many times as long there.
+    wider = cap(confirming, rows) / longest
+    screened = len(recipes) * SCREEN_SEEDS
+    finalists = min(len(recipes), shape.finalists + 1)
+    confirmed = finalists * math.ceil((seeds or CONFIRM_SEEDS) / BLOCK)
+    scale = _LONGER * wider
+    share = worker_seconds / (screened + scale * confirmed)
+    if share * scale > longest * wider:
+        share = min((worker_seconds - confirmed * longest * wider) / screened, longest)
+        scale = longest * wider / share
+    count = looks([*screening, *confirming], share)
+    steps = [steps_within(method, share, count, rows) for method in screening]
+    return _Fit(
+        shape,
+        screening,
+        share,
+        scale,
+        share * scale >= longest * wider * 0.999,
+        count,
+        steps,
+        [steps_within(method, share * scale, count, rows) for method in confirming],
+        too_short(screening, steps, rows, shape.epochs, shape.steps),
+        screened + scale * confirmed,
+        worker_seconds - share * (screened + scale * confirmed),
+    )
+
+
+def _more_seeds(fit: _Fit) -> int:
     """Seeds of the confirmation: ten, and more in whole blocks where time is left."""
-    block = min(methods, fit.shape.finalists + 1) * fit.share * fit.scale
+    block = min(len(fit.methods), fit.shape.finalists + 1) * fit.share * fit.scale
     more = min(int(fit.spare / block), (MOST_SEEDS - CONFIRM_SEEDS) // BLOCK)
     return CONFIRM_SEEDS + BLOCK * more
 
@@ -269,6 +293,7 @@ def make_single(
         settings=settings,
         batch=tuple(batch),
         steps=tuple(count),
+        confirm_steps=(),
         milliseconds=round(speed.step * 1000, 4),
     )
     unit = Unit(
@@ -300,7 +325,7 @@ def make_single(
 
 
 def _too_small(
-    wishes: Wishes, data: DataSet, fit: _Fit, elapsed: float, methods: int, workers: int
+    wishes: Wishes, data: DataSet, fit: _Fit, elapsed: float, workers: int
 ) -> InputError:
     name, share = max(fit.short, key=lambda pair: pair[1])
     # The budget b with (b − elapsed − tail)·workers·SLACK − b·BASELINE_SHARE = cohorts·share.
@@ -308,7 +333,7 @@ def _too_small(
     needed = fit.cohorts * share + (elapsed + TAIL_SECONDS) * planned
     enough = math.ceil(needed / (planned * (1 - TAIL) - BASELINE_SHARE) * 1.1 / 10) * 10
     return InputError(
-        f"a budget of {wishes.budget:g}s is too small to compare {methods} methods on "
+        f"a budget of {wishes.budget:g}s is too small to compare {len(fit.methods)} methods on "
         f"'{data.name}' ({name} would get less than an epoch or 30 steps)",
         advice=f"Try --budget {enough}s, or fewer methods (--recipes A,B).",
     )
@@ -336,7 +361,7 @@ def _simplest(recipes: Sequence[Recipe]) -> str:
     return min(recipes, key=parts).name
 
 
-def _notes(fit: _Fit, seeds: int, data: DataSet, longest: float) -> tuple[str, ...]:
+def _notes(fit: _Fit, seeds: int, data: DataSet) -> tuple[str, ...]:
     notes = [
         f"Equal budgets: every screening cohort gets {fit.share:.3g} s of one worker, every "
         f"confirmation cohort {fit.share * fit.scale:.3g} s, whatever its method.",
@@ -345,7 +370,7 @@ def _notes(fit: _Fit, seeds: int, data: DataSet, longest: float) -> tuple[str, .
         f"Confirmation: the best {fit.shape.finalists} methods and the simplest one on {seeds} "
         "fresh seeds; intervals are about training again on this split.",
     ]
-    if fit.share * fit.scale >= longest * 0.999:
+    if fit.capped:
         notes.append(
             f"The budget allows more than {EPOCHS} epochs (or {LEAST_CAP} steps); training ends "
             "there."

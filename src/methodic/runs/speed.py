@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
+from methodic import build
 from methodic.engine.workers import Pool
+from methodic.evidence import design
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Recipe
 from methodic.runs.tasks import measure
@@ -29,27 +32,57 @@ class Speed:
 
 @dataclass(frozen=True)
 class Timed:
-    """A method with what a step of its screening cohort costs."""
+    """A method with what a step of one of its cohorts costs."""
 
     recipe: Recipe
     batch: tuple[int, ...]  # rows, by stage
     speed: Speed
 
 
-def measured(
-    pool: Pool,
-    work: Path,
-    recipes: Sequence[Recipe],
-    grids: Sequence[Sequence[dict[str, float]]],
-    metric: str,
-    device: str,
-) -> list[Speed]:
-    """The speed of each recipe's screening cohort, measured where it will run."""
-    futures = [
-        pool.submit(measure, work, [replace(r, s).model_dump_json() for s in grid], metric, device)
-        for r, grid in zip(recipes, grids, strict=True)
-    ]
-    return [Speed(*future.result()) for future in futures]
+class Survey:
+    """What cohorts cost where they will run; each width of each method is measured once.
+
+    Args:
+        pool: started workers.
+        work: folder of the prepared data.
+        rows: training rows.
+        metric, device: the run's.
+    """
+
+    def __init__(self, pool: Pool, work: Path, rows: int, metric: str, device: str) -> None:
+        self.pool = pool
+        self.work = work
+        self.rows = rows
+        self.metric = metric
+        self.device = device
+        self._known: dict[tuple[str, int], Speed] = {}
+
+    def screening(self, recipes: Sequence[Recipe], points: int) -> list[Timed]:
+        """Each method with its screening cohort: a member for each of its settings."""
+        return self.cohorts(recipes, [len(design.grid(recipe, points)) for recipe in recipes])
+
+    def cohorts(self, recipes: Sequence[Recipe], widths: Sequence[int]) -> list[Timed]:
+        """Each method with a cohort of so many members."""
+        pairs = list(zip(recipes, widths, strict=True))
+        asked = [(r, w) for r, w in pairs if (r.name, w) not in self._known]
+        futures = [self._measured(recipe, width) for recipe, width in asked]
+        for (recipe, width), future in zip(asked, futures, strict=True):
+            self._known[recipe.name, width] = Speed(*future.result())
+        return [
+            Timed(
+                recipe,
+                tuple(build.batch_rows(stage, self.rows) for stage in recipe.stages),
+                self._known[recipe.name, width],
+            )
+            for recipe, width in pairs
+        ]
+
+    def _measured(self, recipe: Recipe, width: int) -> Future[tuple[float, float]]:
+        settings = design.grid(recipe, 3)
+        members = [
+            replace(recipe, settings[i % len(settings)]).model_dump_json() for i in range(width)
+        ]
+        return self.pool.submit(measure, self.work, members, self.metric, self.device)
 
 
 def cap(timed: Sequence[Timed], rows: int) -> float:

@@ -43,13 +43,13 @@ def confirm_units(
     """The units that confirm ``finalists`` (recipe, index of its setting), block after block."""
     assert plan.confirm is not None
     by_name = {contender.recipe.name: contender for contender in plan.contenders}
-    seeds, size, scale = plan.confirm.seeds, plan.confirm.block, plan.confirm.scale
+    seeds, size = plan.confirm.seeds, plan.confirm.block
     units = []
     for block, start in enumerate(range(0, len(seeds), size)):
         if blocks is not None and block >= blocks:
             break
         for name, setting in finalists:
-            steps = tuple(round(count * scale) for count in by_name[name].steps)
+            steps = by_name[name].confirm_steps
             units.append(
                 Unit(
                     id=f"confirm-{block:03d}-{name}",
