@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from filelock import FileLock
 
-from methodic import cli
+from methodic import cli, runs
+from methodic.data.dataset import load
+from tests.runs.conftest import MOMENTUM, PLAIN, pretend, stopping
 
 GOOD = "size,colour,price\n" + "".join(
     f"{i % 7 + 0.5},{'red' if i % 3 else 'blue'},{i * 1.5 + (i % 5)}\n" for i in range(60)
@@ -132,7 +138,7 @@ def test_output_that_is_a_file_or_a_run_or_full(
         assert code == 2
 
 
-@pytest.mark.parametrize("command", ["report", "resume", "predict"])
+@pytest.mark.parametrize("command", ["report", "resume", "reproduce", "predict"])
 def test_folders_that_are_no_runs(
     command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,3 +146,123 @@ def test_folders_that_are_no_runs(
     code, message = end([command, str(tmp_path), *more], capsys)
     assert code == 2
     assert "Traceback" not in message
+
+
+# --- runs that can't go on, or can't be reproduced ---------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was stopped in its confirmation."""
+    folder = tmp_path_factory.mktemp("half") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        pretend(patch, {"plain": (0.1, 0.0), "momentum": (0.1, 0.0)})
+        with stopping(8):
+            runs.run(
+                load("iris"), budget=60, recipes=[PLAIN, MOMENTUM], workers=0, seeds=10, out=folder
+            )
+    return folder
+
+
+def edit(name: str, **changes: object) -> Callable[[Path], object]:
+    def apply(folder: Path) -> None:
+        document = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**document, **changes}))
+
+    return apply
+
+
+def cut(name: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:-30])
+
+
+def gone(name: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).unlink()
+
+
+def on_another_machine(folder: Path) -> None:
+    plan = json.loads((folder / "plan.json").read_text())
+    edit("plan.json", machine={**plan["machine"], "capability": "AVX1024"})(folder)
+
+
+RECORD = "records/screen-001-plain.json"
+RUNS: dict[str, tuple[str, Callable[[Path], object], list[str]]] = {
+    # name → (command, what happened to the run, words that the message must hold)
+    "finished": ("resume", edit("run.json", status="finished"), ["finished", "reproduce"]),
+    "newer plan": ("resume", edit("plan.json", format=99), ["plan.json", "newer", "format 99"]),
+    "newer state": ("resume", edit("run.json", format=99), ["run.json", "newer"]),
+    "newer record": ("resume", edit(RECORD, format=99), [RECORD, "newer"]),
+    "damaged plan": ("resume", cut("plan.json"), ["plan.json", "damaged"]),
+    "plan with an unknown field": ("resume", edit("plan.json", x=1), ["plan.json", "x:"]),
+    "damaged record": ("resume", cut(RECORD), [RECORD, "damaged", "Delete this file"]),
+    "record that lacks a field": ("resume", edit(RECORD, members=3), [RECORD, "members"]),
+    "damaged state": ("resume", cut("run.json"), ["run.json", "damaged"]),
+    "changed rows": ("resume", cut("work/rows.safetensors"), ["rows.safetensors", "changed"]),
+    "changed encoders": ("resume", edit("work/encoders.json", x=1), ["encoders.json", "changed"]),
+    "no rows": ("resume", gone("work/rows.safetensors"), ["rows.safetensors", "no such file"]),
+    "no manifest": ("resume", gone("work/manifest.json"), ["work", "gone"]),
+    "no plan": ("resume", gone("plan.json"), ["not a run"]),
+    "another processor": ("resume", on_another_machine, ["AVX1024 then", "--any-machine"]),
+    "no weights": (
+        "resume", gone("work/confirm-000-plain.safetensors"),
+        ["confirm-000-plain.json", "no such file", "Delete this file"],
+    ),
+    "reproduce a newer plan": ("reproduce", edit("plan.json", format=99), ["plan.json", "newer"]),
+    "reproduce a damaged plan": ("reproduce", cut("plan.json"), ["plan.json", "damaged"]),
+    "reproduce damaged predictions": (
+        "reproduce", cut("records/baseline-linear.predictions.parquet"),
+        ["baseline-linear.predictions.parquet", "damaged"],
+    ),
+    "reproduce other data": (
+        "reproduce --data wine", lambda folder: None, ["not the data", "178 now"],
+    ),
+    "reproduce misspelt data": ("reproduce --data irs", lambda folder: None, ["iris"]),
+    "reproduce into itself": ("reproduce --out run", lambda folder: None, ["the run itself"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_runs(
+    name: str,
+    half: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    command, happen, words = RUNS[name]
+    monkeypatch.chdir(tmp_path)
+    happen(Path(shutil.copytree(half, "run")))
+    before = sorted(Path("run").rglob("*"))
+    verb, *options = command.split()
+    code, message = end([verb, "run", *options], capsys)
+    assert code == 2, message
+    assert "Traceback" not in message
+    for word in words:
+        assert word in message
+    assert sorted(Path("run").rglob("*")) == before, "nothing was begun"
+    assert not Path("runs").exists() or not list(Path("runs").iterdir())
+
+
+def test_a_run_that_is_being_worked_on(
+    half: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(shutil.copytree(half, tmp_path / "run"))
+    with FileLock(run / "work" / "lock"):
+        for command in ("resume", "reproduce"):
+            code, message = end([command, str(run)], capsys)
+            assert code == 2
+            assert "another process" in message
+
+
+def test_a_run_in_a_folder_that_can_not_be_written(
+    half: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = Path(shutil.copytree(half, tmp_path / "run"))
+    # Permissions don't stop root, as whom tests may run.
+    monkeypatch.setattr(os, "access", lambda path, mode, **_: Path(path) != run / "records")
+    code, message = end(["resume", str(run)], capsys)
+    assert code == 2
+    assert f"{run / 'records'}: a run goes on in its own folder" in message

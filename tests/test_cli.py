@@ -12,6 +12,7 @@ import pytest
 
 from methodic import cli
 from methodic.errors import InputError, Interrupted
+from methodic.evidence.sameness import Difference, Reproduction, Tally
 from methodic.recipes import catalogue, io
 
 
@@ -42,12 +43,31 @@ def runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, dict[str,
         calls["train"] = {"data": data, "recipe": recipe, **kwargs}
         return finished
 
-    def resume(folder: Path, progress: Any) -> Any:
-        calls["resume"] = {"folder": folder, "progress": progress}
+    def resume(folder: Path, progress: Any, **kwargs: Any) -> Any:
+        calls["resume"] = {"folder": folder, "progress": progress, **kwargs}
         return finished
 
+    def reproduce(folder: Path, data: Any, out: Any, **kwargs: Any) -> Any:
+        calls["reproduce"] = {"folder": folder, "data": data, "out": out, **kwargs}
+        if out is not None and out.name == "interrupted":
+            out.mkdir()
+            (out / "plan.json").touch()
+            raise Interrupted(str(out))
+        tally = Tally(kind="scores", bit=1200, tolerance=1, different=0)
+        near = Difference(what="a [score]", grade="tolerance", first="0.1", again="0.10001")
+        return Reproduction(
+            first=str(folder),
+            again="runs/again",
+            tallies=(tally,),
+            differences=(near,),
+            reasons=(),
+            verdict="Nearly.",
+        )
+
     module = ModuleType("methodic.runs")
-    module.__dict__.update(run=run, train_method=train, resume=resume, make_plan=run)
+    module.__dict__.update(
+        run=run, train_method=train, resume=resume, reproduce=reproduce, make_plan=run
+    )
     monkeypatch.setitem(sys.modules, "methodic.runs", module)
     return calls
 
@@ -68,7 +88,7 @@ def test_run_passes_everything_on(
     options = (
         f"--target label --budget 2m --recipes adam,sgd --recipe {mine} --metric auc --seed 7 "
         f"--seeds 12 --out {tmp_path / 'new'} --device cuda:1 --threads 2 --workers 3 "
-        "--task binary --drop id,z --quiet"
+        "--task binary --drop id,z --no-compile --quiet"
     ).split()
     assert methodic("run", str(table), *options) == 0
     call = runs["run"]
@@ -88,6 +108,7 @@ def test_run_passes_everything_on(
         "device": "cuda:1",
         "threads": 2,
         "workers": 3,
+        "compile": False,
         "out": tmp_path / "new",
     }
 
@@ -118,6 +139,58 @@ def test_resume(runs: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     (tmp_path / "plan.json").touch()
     assert methodic("resume", str(tmp_path)) == 0
     assert runs["resume"]["folder"] == tmp_path
+    assert runs["resume"]["any_machine"] is False
+    assert methodic("resume", str(tmp_path), "--any-machine") == 0
+    assert runs["resume"]["any_machine"] is True
+
+
+def test_reproduce(
+    runs: dict[str, dict[str, Any]],
+    table: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = tmp_path / "run"
+    assert methodic("reproduce", str(run)) == 2
+    run.mkdir()
+    (run / "plan.json").touch()
+    assert methodic("reproduce", str(run)) == 0
+    call = runs["reproduce"]
+    assert (call["folder"], call["data"], call["out"], call["workers"]) == (run, None, None, None)
+    options = f"--data {table} --split {table} --out {tmp_path / 'new'} --workers 1".split()
+    capsys.readouterr()
+    assert methodic("reproduce", str(run), *options) == 0
+    call = runs["reproduce"]
+    assert (call["data"], call["test"], call["workers"]) == (str(table), table, 1)
+    out = capsys.readouterr().out
+    assert "to the bit 1,200 · to tolerance 1 · different 0" in out
+    assert "a [score]" in out
+    assert "Nearly." in out
+    assert methodic("reproduce", str(run), "--json") == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["grade"] == "tolerance"
+    assert document["differences"][0]["what"] == "a [score]"
+    # A folder that holds a reproduction already goes on; others have to be empty.
+    assert methodic("reproduce", str(run), "--out", str(run)) == 0
+    assert methodic("reproduce", str(run), "--out", str(tmp_path)) == 2
+
+
+def test_a_reproduction_that_is_stopped_says_how_it_goes_on(
+    runs: dict[str, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, out = tmp_path / "a run {}", tmp_path / "interrupted"
+    run.mkdir()
+    (run / "plan.json").touch()
+    assert methodic("reproduce", str(run), "--out", str(out)) == 130
+    assert f"methodic reproduce '{run}' --out {out}" in capsys.readouterr().err
+
+
+def test_a_run_nearby_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "iris-001" / "model").mkdir(parents=True)
+    (tmp_path / "iris-001" / "plan.json").touch()
+    for wrong in (tmp_path, tmp_path / "iris-001" / "model"):
+        assert methodic("resume", str(wrong)) == 2
+        assert f"Did you mean '{tmp_path / 'iris-001'}'?" in capsys.readouterr().err
 
 
 def test_json_is_one_document(
@@ -250,10 +323,13 @@ BAD_INPUT = {
     "evaluate nowhere iris": "methodic: nowhere: no such file",
     "resume tests": "methodic: tests: not a run",
     "report tests": "methodic: tests: not a run",
+    "reproduce tests": "methodic: tests: not a run",
+    "reproduce nowhere": "methodic: nowhere: no such file",
     "recipes adma": "methodic: there is no recipe 'adma'",
 }
 USAGE = ["rnu iris", "run", "run iris --budgt 60s", "run iris --seed x", "run iris --seeds 1",
-         "run iris --threads 0", "train iris", "train iris --recipe adam --steps 0"]  # fmt: skip
+         "run iris --threads 0", "train iris", "train iris --recipe adam --steps 0", "resume",
+         "reproduce", "reproduce tests --workers -1"]  # fmt: skip
 
 
 @pytest.mark.parametrize("line", BAD_INPUT)
@@ -288,7 +364,8 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert methodic("--help") == 0
     assert capsys.readouterr().out == bare
     for command in (
-        "run", "plan", "train", "predict", "evaluate", "resume", "recipes", "report",
+        "run", "plan", "train", "predict", "evaluate", "resume", "reproduce", "recipes",
+        "report",
     ):  # fmt: skip
         assert command in bare
         assert methodic(command, "--help") == 0

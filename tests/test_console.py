@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -77,6 +79,21 @@ def test_ctrl_c_says_what_was_kept(tmp_path: Path) -> None:
         (None, Interrupted(str(tmp_path))),  # a run that chose its folder itself
     ):
         assert stop(folder, error) == kept + f"  do: Go on with it: methodic resume {tmp_path}"
+
+
+def test_sigterm_is_ctrl_c(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").touch()
+    usual = signal.getsignal(signal.SIGTERM)
+
+    def asked() -> None:
+        with console.running(tmp_path, silent=True):
+            signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(Interrupted, match="methodic resume"):
+        asked()
+    assert signal.getsignal(signal.SIGTERM) is usual
+    with ThreadPoolExecutor(1) as pool, console.running(None, silent=True):
+        assert pool.submit(interrupt, None, ZeroDivisionError()).exception() is not None
 
 
 def test_other_errors_pass_through() -> None:

@@ -51,6 +51,25 @@ def test_a_full_disk_is_the_users_to_solve(tmp_path: Path) -> None:
     assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
 
 
+def test_a_library_that_writes_by_itself_and_finds_the_disk_full(tmp_path: Path) -> None:
+    class SafetensorError(Exception):
+        """Named as the real one, whose text this is."""
+
+    def full(_: Path) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left (os error 28)")
+
+    def broken(_: Path) -> None:
+        raise SafetensorError("Error while serializing: InvalidHeader")
+
+    with pytest.raises(InputError) as caught:
+        files.write_with(tmp_path / "a", full)
+    assert caught.value.found == "No space left on device"
+    assert "Make room" in str(caught.value)
+    with pytest.raises(SafetensorError, match="InvalidHeader"):
+        files.write_with(tmp_path / "a", broken)
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     files.write_text(path, "old")

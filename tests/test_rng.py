@@ -161,3 +161,33 @@ def test_the_global_generator_is_left_alone() -> None:
     assert np.array_equal(first, rng.host_uniform(1, "split", 5))
     assert first.dtype == np.float64
     torch.set_rng_state(before)
+
+
+def test_a_foreign_generator_is_lent_and_given_back() -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    with rng.drawing(-3):
+        first = torch.rand(3)
+        with rng.drawing(4):
+            other = torch.rand(3)
+        after = torch.rand(3)
+    with rng.drawing(-3):
+        assert torch.equal(torch.cat([first, after]), torch.rand(6))
+    assert not torch.equal(first, other)
+    assert torch.equal(before, torch.get_rng_state())
+    with pytest.raises(KeyError), rng.drawing(1):
+        raise KeyError
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(-3)
+    assert torch.equal(first, torch.rand(3)), "the numbers that users know for this seed"
+
+
+def test_lending_a_generator_leaves_nothing_behind() -> None:
+    """torch.manual_seed queues calls for a GPU that isn't there, one more each time."""
+    if torch.cuda.is_available():
+        pytest.skip("nothing is queued")
+    before = len(torch.cuda._queued_calls)
+    for seed in range(3):
+        with rng.drawing(seed):
+            torch.rand(1)
+    assert len(torch.cuda._queued_calls) == before

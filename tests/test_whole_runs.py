@@ -4,21 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from methodic import bundle
 from methodic.evidence import predictions
+from methodic.runs import preparation
+from methodic.runs.preparation import Prepared
+from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan, iris, make_plan, prepared
+
+__all__ = ["iris", "make_plan", "prepared"]  # fixtures of other tests
 
 pytestmark = pytest.mark.heavy
 
 METHODIC = [sys.executable, "-c", "from methodic.cli import main; main()"]
+# The same with so many seconds between checkpoints; the main process tells its workers.
+OFTEN = (
+    "from methodic.runs import execution; execution.CHECKPOINTS = {seconds}; "
+    "from methodic.cli import main; main()"
+)
 
 
 def methodic(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -84,3 +97,128 @@ def test_a_killed_run_goes_on_with_the_same_bits(tmp_path: Path, wait: float) ->
     one, two = bundle.load(tmp_path / "run"), bundle.load(twin)
     assert one.card == two.card
     assert all((one.parameters[k] == two.parameters[k]).all() for k in one.parameters)
+
+
+KILLS = 15  # for each number of workers
+KILLS_OF_A_RUN = 8
+NewRun = Callable[[int], Path]
+
+
+@pytest.fixture
+def new(make_plan: MakePlan, prepared: Prepared, tmp_path: Path) -> NewRun:
+    """A run that has its frozen plan and its data, and of which nothing is done yet.
+
+    Planned for an imaginary machine, so that its size doesn't depend on how busy this one is; and
+    without a budget, so that no block of seeds is dropped however slow it is.
+    """
+
+    def make(workers: int) -> Path:
+        plan = make_plan(PLAIN, MOMENTUM, step=0.008, seeds=10, workers=workers)
+        plan = plan.model_copy(update={"budget": None})
+        work = tmp_path / "new" / "work"
+        work.mkdir(parents=True)
+        preparation.save(prepared, work)
+        (tmp_path / "new" / "plan.json").write_text(plan.model_dump_json(indent=1))
+        return tmp_path / "new"
+
+    return make
+
+
+def marks(folder: Path) -> set[str]:
+    """Whatever a training leaves behind on its way."""
+    found = [*folder.glob("records/*"), *folder.glob("work/checkpoints/*/*.manifest.json")]
+    return {str(path.relative_to(folder)) for path in found}
+
+
+def killed(folder: Path, chance: random.Random) -> bool:
+    """Resume a run and kill it at some moment; False if it came to its end before.
+
+    Mostly while it trains, sometimes while it starts; mostly with all its workers, sometimes not.
+    """
+    before = marks(folder)
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-c", OFTEN.format(seconds=chance.choice([0.0, 0.0, 0.1, 0.5]))),
+            *("resume", folder.name),
+        ],
+        cwd=folder.parent,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if chance.random() < 0.1:
+        time.sleep(chance.uniform(0.0, 5.0))
+    else:
+        while process.poll() is None and marks(folder) == before:
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0.0, 1.0))
+    if process.poll() is None:
+        if chance.random() < 0.2:
+            process.kill()  # its workers notice
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+    _, errors = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), errors
+    return process.returncode != 0
+
+
+def halves(folder: Path) -> int:
+    """Units that were killed while they wrote a checkpoint."""
+    return sum(
+        any(path.name.endswith(".part") for path in unit.iterdir())
+        or len({path.name.split(".")[0] for path in unit.iterdir()})
+        > len(list(unit.glob("*.manifest.json")))
+        for unit in folder.glob("work/checkpoints/*")
+    )
+
+
+def results(folder: Path) -> dict[str, object]:
+    """All that a finished run holds, to the bit, but for clocks."""
+
+    def timeless(value: object) -> object:
+        if isinstance(value, dict):
+            return {k: timeless(v) for k, v in value.items() if k != "seconds"}
+        if isinstance(value, str):
+            return re.sub(r"took [\d.]+ \w+", "took a while", value)  # in the verdict
+        return [timeless(v) for v in value] if isinstance(value, list) else value
+
+    found: dict[str, object] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix == ".json":
+            found[str(path.relative_to(folder))] = timeless(json.loads(path.read_text()))
+        elif path.suffix in (".parquet", ".safetensors"):
+            found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_thirty_kills(workers: int, new: NewRun, tmp_path: Path) -> None:
+    """Thirty in all, of runs that are killed eight times; they end as one that never was."""
+    chance = random.Random(workers)
+    untouched = new(workers)
+    shutil.copytree(untouched, tmp_path / "whole")
+    done = methodic("resume", "whole", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    expected = results(tmp_path / "whole")
+    assert len([name for name in expected if name.startswith("records/confirm-")]) == 8
+    kills = writes = runs = 0
+    while kills < KILLS:
+        folder = tmp_path / f"run-{runs}"
+        runs += 1
+        shutil.copytree(untouched, folder)
+        for _ in range(KILLS_OF_A_RUN):
+            if not killed(folder, chance):
+                break
+            kills += 1
+            writes += halves(folder)
+        else:
+            done = methodic("resume", folder.name, cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
+            assert "can't be used" not in done.stderr
+        found = results(folder)
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert found[name] == value, f"{name} after {kills} kills"
+    assert writes, "some of them hit a write"
+    print(f"{workers} workers: {kills} kills in {runs} runs, {writes} of them within a write")

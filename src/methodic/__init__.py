@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from methodic.estimators import MethodicClassifier, MethodicRegressor
     from methodic.recipes.catalogue import get as recipe
     from methodic.recipes.types import Recipe
-    from methodic.runs import Run, load_run, make_plan, resume, run, train_method
+    from methodic.runs import Run, load_run, make_plan, reproduce, resume, run, train_method
     from methodic.runs.own import train_module as train
 
 __version__ = "0.1.0"
@@ -37,6 +37,7 @@ __all__ = [
     "make_plan",
     "optimizers",
     "recipe",
+    "reproduce",
     "resume",
     "run",
     "train",
@@ -49,7 +50,7 @@ def _home(name: str) -> tuple[str, str] | None:
     match name:
         case "load" | "DataSet":
             return "methodic.data.dataset", name
-        case "run" | "make_plan" | "train_method" | "resume" | "load_run" | "Run":
+        case "run" | "make_plan" | "train_method" | "resume" | "reproduce" | "load_run" | "Run":
             return "methodic.runs", name
         case "train":
             return "methodic.runs.own", "train_module"

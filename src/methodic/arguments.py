@@ -149,9 +149,22 @@ def check_run(folder: Path) -> None:
 
 
 def _not_a_run(path: Path) -> InputError:
+    guess = _near_run(path)
     return InputError(
-        f"{path}: not a run", accepted="the folder that 'methodic run' named at its end"
+        f"{path}: not a run",
+        accepted="the folder that 'methodic run' named at its end",
+        advice=f"Did you mean '{guess}'?" if guess else None,
     )
+
+
+def _near_run(path: Path) -> Path | None:
+    """The run that ``path`` lies in, or the newest of those that lie in it."""
+    inside = [path.parent] if (path.parent / "plan.json").is_file() else []
+    if path.is_dir():
+        plans = [each for each in path.glob("*/plan.json") if each.is_file()]
+        plans.sort(key=lambda plan: plan.stat().st_mtime)
+        inside += [plan.parent for plan in plans]
+    return inside[-1] if inside else None
 
 
 def check_table(path: Path | None) -> None:

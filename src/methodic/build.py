@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from methodic.engine.compilation import Kernels
 from methodic.engine.parts import Cohort, Layout, Stage, StopRule, Turn
 from methodic.errors import InputError
 from methodic.models.mlp import MLP, Inputs
@@ -97,7 +98,8 @@ def cohort(
     rows: int,
     class_counts: Tensor | None = None,
     device: torch.device | None = None,
-    module: nn.Module | None = None,
+    module: nn.Module | ModuleModel | None = None,
+    compiled: bool = False,
 ) -> Cohort:
     """Members of one shape, ready to train.
 
@@ -109,7 +111,9 @@ def cohort(
         rows: training rows, for "full" batches.
         class_counts: training rows of each class, for balanced class weights.
         device: where to train.
-        module: a user's own network in place of the recipe's model; one member only.
+        module: a user's own network in place of the recipe's model. A module is one member; for
+            several, a `ModuleModel` with a start for each.
+        compiled: turn gradient and update into machine code at the first step.
     """
     device = device or torch.device("cpu")
     first = recipes[0]
@@ -119,9 +123,8 @@ def cohort(
         path: np.array([numbers[path] for _, numbers in keys_and_numbers])
         for path in keys_and_numbers[0][1]
     }
-    model: Model = (
-        ModuleModel(module, outputs) if module is not None else _model(first.model, inputs, outputs)
-    )
+    own = ModuleModel(module, outputs) if isinstance(module, nn.Module) else module
+    model: Model = own if own is not None else _model(first.model, inputs, outputs)
     layout = Layout(model.parameters())
     numbers = {
         path: torch.tensor(values, dtype=torch.float32, device=device)
@@ -138,7 +141,8 @@ def cohort(
     stop = StopRule(
         first.stop.loss, first.stop.gradient_norm, first.stop.patience, first.stop.keep == "best"
     )
-    return Cohort(model, layout, tuple(seeds), stages, numbers, stop, device)
+    kernels = Kernels() if compiled else None
+    return Cohort(model, layout, tuple(seeds), stages, numbers, stop, device, kernels)
 
 
 def network(spec: recipe.Model, inputs: Inputs, outputs: int) -> Model:

@@ -7,7 +7,7 @@ weights.safetensors, card.md, and manifest.json with a hash of each. Nothing in 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +15,21 @@ import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from methodic import build
 from methodic.data.batches import Rows
 from methodic.data.encoders import Encoders
 from methodic.data.frames import as_frame
-from methodic.engine.evaluation import outputs
+from methodic.engine.evaluation import CHUNK, outputs
 from methodic.engine.parts import Layout
 from methodic.errors import InputError
 from methodic.files import file_hash, make_folder, read_json, write_json, write_text, write_with
 from methodic.metrics import get_metric
+from methodic.models.failures import copied
 from methodic.models.mlp import Inputs
-from methodic.plan import FORMAT, DataFacts, Value
+from methodic.models.module import asks_for, feed, put, state_of
+from methodic.plan import FORMAT, DataFacts, NetworkFacts, Value
 from methodic.recipes.types import Recipe
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class Card(Value):
     validation: float | None
     test: float | None  # of these weights
     about: str  # one line: how these weights were chosen
+    network: NetworkFacts | None = None  # the user's own, whose code is no part of the bundle
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,13 @@ class Bundle:
     encoders: Encoders
     parameters: Mapping[str, Tensor]  # name → [1, …]
     buffers: Mapping[str, Tensor]
+    module: nn.Module | None = None  # the user's own network with these weights, evaluating
 
     def outputs(self, frame: pl.DataFrame) -> Tensor:
         """Network outputs for raw rows: [N, C]."""
         inputs = self.encoders.encode(self.encoders.prepare(frame))
+        if self.module is not None:
+            return module_outputs(self.module, inputs, outputs_of(self.encoders))
         some = next(iter(inputs.values()))
         # Only the inputs count; rows need a target of the right length to be rows.
         rows = Rows(inputs, torch.zeros(some.shape[0], dtype=torch.int64))
@@ -116,6 +122,18 @@ class Bundle:
         return {metric.name: metric.score(truth, predicted) for metric in chosen}
 
 
+def module_outputs(module: nn.Module, inputs: Mapping[str, Tensor], outputs: int) -> Tensor:
+    """What a user's module returns for encoded rows, without gradients: [N, C]."""
+    names, rows = asks_for(module), next(iter(inputs.values())).shape[0]
+    parts = [torch.empty(0, outputs)]
+    with torch.no_grad():
+        for start in range(0, rows, CHUNK):
+            part = {name: value[start : start + CHUNK] for name, value in inputs.items()}
+            args, kwargs = feed(names, part)
+            parts.append(module(*args, **kwargs).reshape(-1, outputs))
+    return torch.cat(parts)
+
+
 def inputs_of(encoders: Encoders) -> Inputs:
     """What enters a network behind these encoders."""
     array = 1
@@ -156,11 +174,17 @@ def save(
     write_json(folder / "manifest.json", {"format": FORMAT, "files": hashes})
 
 
-def load(path: Path | str) -> Bundle:
+def load(path: Path | str, module: nn.Module | None = None) -> Bundle:
     """Read a bundle from its folder, or from a run's folder.
 
+    Args:
+        path: the folder.
+        module: where the bundle holds the weights of a user's own network: that network, of which
+            a copy gets the weights. A bundle holds no code.
+
     Raises:
-        InputError: no bundle there, a damaged or newer one, or files that the manifest belies.
+        InputError: no bundle there, a damaged or newer one, or files that the manifest belies; a
+            network of the user's own that is missing or doesn't fit.
     """
     folder = Path(path)
     if not (folder / "manifest.json").exists() and (folder / "model").is_dir():
@@ -181,8 +205,36 @@ def load(path: Path | str) -> Bundle:
     except (ValidationError, KeyError, TypeError, SafetensorError) as error:
         raise InputError(f"{folder}: this bundle is damaged", found=error) from None
     bundle = Bundle(card, encoders, _under(weights, "parameters/"), _under(weights, "buffers/"))
+    if card.network is not None:
+        return replace(bundle, module=_filled(folder, bundle, card.network, module))
+    if module is not None:
+        raise InputError(f"{folder}: this is no network of your own", advice="Leave model out.")
     _check_shapes(folder, bundle)
     return bundle
+
+
+def _filled(
+    folder: Path, bundle: Bundle, network: NetworkFacts, module: nn.Module | None
+) -> nn.Module:
+    """A copy of the user's own network with the bundle's weights, in evaluation mode."""
+    if module is None:
+        raise InputError(
+            f"{folder}: these are the weights of a network of your own ({network.name}), whose "
+            "code isn't kept",
+            advice="Load them in Python, with the model that they belong to: "
+            "methodic.load_run(RUN, model=…).",
+        )
+    values = {k: x[0] for k, x in {**bundle.parameters, **bundle.buffers}.items()}
+    wanted = {name: tuple(x.shape) for name, x in state_of(module).items()}
+    for name in sorted({*values, *wanted}):
+        shape = tuple(values[name].shape) if name in values else None
+        if shape != wanted.get(name):
+            raise InputError(
+                f"{folder}: the weights don't fit this {type(module).__name__}: '{name}'",
+                found=wanted.get(name, "none"),
+                accepted=shape or "none",
+            )
+    return put(copied(module).cpu().eval(), values)
 
 
 def _check(folder: Path, manifest: Any) -> None:
@@ -222,6 +274,16 @@ def _under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
+def _network(card: Card) -> str:
+    if card.network is None:
+        return card.recipe.model.model_dump_json()
+    return (
+        f"your own {card.network.name}, {card.network.parameters} parameters. Its code isn't here; "
+        "weights.safetensors has its parameters and buffers by name. In Python: "
+        "`methodic.load_run(RUN, model=…).predict(rows)`"
+    )
+
+
 def _card_text(card: Card) -> str:
     metric = get_metric(card.metric, card.data.task)
 
@@ -240,7 +302,7 @@ def _card_text(card: Card) -> str:
             f"- {card.metric} of these weights: {shown(card.test)} on test rows, "
             f"{shown(card.validation)} on validation rows (which chose the weights)",
             f"- method: {card.recipe.about}",
-            f"- network: {card.recipe.model.model_dump_json()}",
+            f"- network: {_network(card)}",
             f"- seed: {card.seed}; data fingerprint: {card.data.fingerprint}",
             "",
             "Made for rows like those it was trained on; other data may fare worse.",

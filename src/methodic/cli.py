@@ -50,6 +50,7 @@ def run_command(
     device: o.Device = "cpu",
     threads: o.Threads = None,
     workers: o.Workers = None,
+    compile: o.Compile = None,
     task: o.Task = None,
     drop: o.Drop = None,
     split: o.Split = None,
@@ -75,6 +76,7 @@ def run_command(
             device=device,
             threads=threads,
             workers=workers,
+            compile=compile,
             out=out,
             progress=progress,
             command=_command(),
@@ -97,6 +99,7 @@ def plan_command(
     device: o.Device = "cpu",
     threads: o.Threads = None,
     workers: o.Workers = None,
+    compile: o.Compile = None,
     task: o.Task = None,
     drop: o.Drop = None,
     split: o.Split = None,
@@ -119,6 +122,7 @@ def plan_command(
         device=device,
         threads=threads,
         workers=workers,
+        compile=compile,
         command=_command(),
     )
     if json:
@@ -228,14 +232,44 @@ def evaluate_command(
 
 
 @app.command("resume")
-def resume_command(folder: o.Folder, json: o.Json = False, quiet: o.Quiet = False) -> None:
+def resume_command(
+    folder: o.Folder,
+    any_machine: o.AnyMachine = False,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
     """Go on with a run that was stopped; the plan stays the same."""
     arguments.check_run(folder)
     from methodic.runs import resume
 
     with console.running(folder, silent=json or quiet) as progress:
-        finished = resume(folder, progress)
+        finished = resume(folder, progress, any_machine=any_machine)
     console.show_run(finished, json)
+
+
+@app.command("reproduce")
+def reproduce_command(
+    folder: o.Folder,
+    data: o.Again = None,
+    split: o.Split = None,
+    out: o.Out = None,
+    workers: o.SameWorkers = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Execute a run's plan again, and say which numbers came out the same."""
+    arguments.check_run(folder)
+    arguments.check_file(split)
+    if data is not None:
+        arguments.check_data(data)
+    if out is None or not (out / "plan.json").is_file():  # else it goes on there
+        arguments.check_out(out)
+    from methodic.runs import reproduce
+
+    go_on = shlex.join(["methodic", "reproduce", str(folder), "--out"])
+    with console.running(out, silent=json or quiet, go_on=go_on) as progress:
+        result = reproduce(folder, data, out, test=split, workers=workers, progress=progress)
+    console.show_reproduction(result, json)
 
 
 @app.command("recipes")

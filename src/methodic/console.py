@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ from methodic.errors import InputError, Interrupted
 
 if TYPE_CHECKING:
     from methodic.data.dataset import DataSet
+    from methodic.evidence.sameness import Reproduction
     from methodic.report.terminal import Quiet
     from methodic.runs import Run
 
@@ -44,17 +47,20 @@ def note(text: str) -> None:
 
 
 @contextlib.contextmanager
-def running(folder: Path | None, *, silent: bool) -> Iterator[Quiet]:
-    """Show how far a run is; turn Ctrl-C into `Interrupted`, which says how to go on.
+def running(
+    folder: Path | None, *, silent: bool, go_on: str = "methodic resume"
+) -> Iterator[Quiet]:
+    """Show how far a run is; turn Ctrl-C and SIGTERM into `Interrupted`, which says how to go on.
 
     Args:
         folder: where the run is kept, if that is known beforehand.
         silent: show nothing.
+        go_on: the command that goes on, given the folder.
     """
     from methodic.report.terminal import Progress, Quiet
 
     try:
-        with Quiet() if silent else Progress() as progress:
+        with _sigterm_as_ctrl_c(), Quiet() if silent else Progress() as progress:
             yield progress
     except (KeyboardInterrupt, Interrupted) as stop:
         # A run that chose its folder itself names it as the message.
@@ -63,11 +69,28 @@ def running(folder: Path | None, *, silent: bool) -> Iterator[Quiet]:
         if known:
             kept = (
                 f"Stopped. Everything finished so far is in {known[0]}.\n"
-                f"  do: Go on with it: methodic resume {known[0]}"
+                f"  do: Go on with it: {go_on} {known[0]}"
             )
         else:
             kept = "Stopped before anything was kept."
         raise Interrupted(kept) from None
+
+
+@contextlib.contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """A batch system or a shutdown asks with SIGTERM for what a user asks for with Ctrl-C."""
+
+    def stop(number: int, frame: object) -> None:  # noqa: ARG001
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's
+        return
+    usual = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
 
 
 def show_data(data: DataSet, *, silent: bool) -> None:
@@ -98,6 +121,23 @@ def show_run(run: Run, as_json: bool) -> None:
         board = run.leaderboard
         show(leaderboard_table(board), *board.notes, board.verdict)
     show(f"run: {run.folder}", f"model: {run.bundle_path}", f"report: {run.report_path}")
+
+
+def show_reproduction(result: Reproduction, as_json: bool) -> None:
+    """What came out the same when a run was executed again."""
+    if as_json:
+        show_json({**result.model_dump(mode="json"), "grade": result.grade})
+        return
+    from methodic.report.terminal import differences_table, reproduction_table
+
+    show(reproduction_table(result))
+    if result.differences:
+        show(differences_table(result))
+    counts = (
+        f"to the bit {result.count('bit'):,} · to tolerance {result.count('tolerance'):,} · "
+        f"different {result.count('different'):,}"
+    )
+    show(counts, result.verdict, f"first: {result.first}", f"again: {result.again}")
 
 
 def tell_unseen(unseen: dict[str, int]) -> None:

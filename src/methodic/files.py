@@ -7,9 +7,11 @@ reader (or a run that is killed) sees the old file or the new one and never half
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,13 +55,19 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, what: str, limit: int = 256 * 2**20) -> Any:
+def read_json(
+    path: Path,
+    what: str,
+    limit: int = 256 * 2**20,
+    advice: str = "Restore the file from a copy, or start a new run.",
+) -> Any:
     """Read a JSON document of at most ``limit`` bytes.
 
     Args:
         path: the file.
         what: what the file is for the user, as "plan" or "record"; stands in the error.
         limit: refuse anything longer, in bytes.
+        advice: what to do about a damaged one.
 
     Raises:
         InputError: missing, unreadable, too long, or not JSON.
@@ -76,7 +84,7 @@ def read_json(path: Path, what: str, limit: int = 256 * 2**20) -> Any:
         raise InputError(
             f"{path}: this {what} is damaged (not JSON)",
             found=str(error),
-            advice="Restore the file from a copy, or start a new run.",
+            advice=advice,
         ) from None
 
 
@@ -107,11 +115,26 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(
-            f"{path}: can't be written",
-            found=error.strerror or error,
-            advice="Choose a folder that you may write to and that has room (--out FOLDER).",
-        ) from None
+        raise _unwritable(path, error.errno, error.strerror or str(error)) from None
+    except Exception as error:
+        # safetensors writes files itself, and tells what the system said in its own words.
+        said = re.search(r"\(os error (\d+)\)", str(error))
+        if type(error).__name__ != "SafetensorError" or said is None:
+            raise
+        number = int(said[1])
+        raise _unwritable(path, number, os.strerror(number)) from None
+
+
+def _unwritable(path: Path, number: int | None, reason: str) -> InputError:
+    full = number in (errno.ENOSPC, errno.EDQUOT)
+    return InputError(
+        f"{path}: can't be written",
+        found=reason,
+        advice="Make room on that disk. What was written before is unharmed; a run that this "
+        "stopped goes on with: methodic resume RUN"
+        if full
+        else "Choose a folder that you may write to and that has room (--out FOLDER).",
+    )
 
 
 def _umask() -> int:

@@ -50,7 +50,29 @@ Workers = Annotated[
     int | None,
     typer.Option(min=0, help="Worker processes; 0: this one.", show_default="one per core"),
 ]
+Compile = Annotated[
+    bool | None,
+    typer.Option(
+        "--compile/--no-compile", help="Machine code for the steps.", show_default="where it pays"
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document, nothing else.")]
+SameWorkers = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=0, help="Worker processes; 0: this one.", show_default="as the run had"
+    ),
+]
+AnyMachine = Annotated[
+    bool,
+    typer.Option("--any-machine", help="Also where the processor or torch make other bits."),
+]
+Again = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="DATA", help="The same data, elsewhere.", show_default="as the run did"
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, only the result.")]
 
 OneRecipe = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="The method.")]

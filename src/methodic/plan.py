@@ -28,7 +28,7 @@ class DataFacts(Value):
     """What a plan needs to know about the data, and what ties it to them."""
 
     name: str
-    source: str | None  # where to read them again; None for data that live in memory
+    source: str | None  # where to read them again; None for data that live in memory, or partly so
     fingerprint: str
     task: Task
     target: str
@@ -37,6 +37,8 @@ class DataFacts(Value):
     numeric: int  # encoded columns
     categorical: int
     split_seed: int
+    drop: tuple[str, ...] = ()  # columns that the user left out
+    test: str | None = None  # where to read the user's own test rows again
 
 
 class Machine(Value):
@@ -49,6 +51,17 @@ class Machine(Value):
     threads: int  # per worker
     compiled: bool = False
     precision: Literal["float32"] = "float32"
+
+
+class NetworkFacts(Value):
+    """A user's own network, which every method trains in place of its recipe's."""
+
+    name: str  # of its class
+    start: Literal["factory", "module"]  # each member's own weights by its seed, or the module's
+    parameters: int  # numbers that are trained
+    fingerprint: str  # of names, shapes and types; of a module's values too
+    together: bool  # members of a cohort train at once, under vmap; else one after the other
+    reason: str  # why
 
 
 class Contender(Value):
@@ -123,6 +136,7 @@ class Plan(Value):
     confirm: ConfirmPlan | None  # None: one method is trained, nothing is compared
     train: tuple[Unit, ...] = ()
     notes: tuple[str, ...] = ()  # what the plan decided, in words
+    network: NetworkFacts | None = None  # the user's own; None: each recipe's
 
 
 Status = Literal["finished", "stopped", "diverged"]
@@ -161,6 +175,7 @@ class UnitRecord(Value):
     curves: tuple[tuple[CurvePoint, ...], ...]  # by member
     seconds: float
     threads: int
+    notes: tuple[str, ...] = ()  # checkpoints that could not be used on the way, in words
 
 
 class BaselineRecord(Value):
@@ -182,3 +197,4 @@ class RunState(Value):
     amendments: tuple[Amendment, ...] = ()
     seconds: float = 0.0
     winner: str | None = None
+    notes: tuple[str, ...] = ()  # what a reader has to know, as that another machine went on

@@ -13,9 +13,10 @@ independent keys (the second time shortened).
 
 from __future__ import annotations
 
+import contextlib
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -230,3 +231,36 @@ def host_uniform(seed: int, name: str, n: int) -> npt.NDArray[np.float64]:
     """Uniform numbers in [0, 1) for host-side decisions such as splits: float64 [n]."""
     bits = hashed(counters(name, n), keys([seed], name))[0]
     return to_uniform(bits).numpy().astype(np.float64)
+
+
+@contextlib.contextmanager
+def drawing(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Within, torch's own generators draw from ``seed``; afterwards they are as they were before.
+
+    For a user's code, which knows no other source. Not by `torch.manual_seed`: on a machine without
+    a GPU it queues three calls for one each time, which takes 2 ms and memory without end.
+
+    Args:
+        seed: any 64-bit number.
+        device: where that code draws besides the processor.
+
+    Example:
+        >>> with drawing(3):
+        ...     first = torch.rand(2)
+        >>> with drawing(3):
+        ...     torch.equal(first, torch.rand(2))
+        True
+    """
+    before = torch.get_rng_state()
+    module = None if device is None or device.type == "cpu" else torch.get_device_module(device)
+    elsewhere = None if module is None else module.get_rng_state(device)
+    torch.default_generator.manual_seed(seed)
+    if module is not None:
+        with module.device(device):
+            module.manual_seed(seed)
+    try:
+        yield
+    finally:
+        torch.set_rng_state(before)
+        if module is not None:
+            module.set_rng_state(elsewhere, device)

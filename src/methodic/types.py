@@ -84,7 +84,7 @@ class Model(Protocol):
     """A network as a pure function of its parameters, with a native member axis."""
 
     native: bool
-    """False: a user's module, which runs one member at a time under torch's own generator."""
+    """False: a user's module; it draws from torch's own generator, lent to it for each step."""
     outputs: int
     """C: classes or predicted numbers."""
 

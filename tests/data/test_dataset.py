@@ -260,3 +260,27 @@ def test_nothing_here_imports_torch(csv: Path) -> None:
         f"splits.split(dataset.load({str(csv)!r})); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_hash_for_each_column(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {"x": range(30), "z": [f"c{i % 3}" for i in range(30)], "y": [1.5, 2.5, 3] * 10}
+    )
+    path = tmp_path / "t.csv"
+    frame.write_csv(path)
+    known = load(frame, "y").digests
+    assert set(known) == {"x", "z", "y"}
+    assert load(path, "y").digests == known, "the values count, not the kind of file"
+    other = load(frame.with_columns(x=pl.col("x").replace(3, 99)), "y", test=frame)
+    changed = {name for name in known if other.digests[name] != known[name]}
+    assert changed == {"x"}
+    assert {f"test: {name}": value for name, value in known.items()}.items() <= (
+        other.digests.items()
+    )
+
+
+def test_targets_from_memory_can_not_be_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    pl.DataFrame({"x": range(30), "y": [1.5, 2.5, 3] * 10}).write_csv(path)
+    assert load(path, "y").source == str(path)
+    assert load(path, np.arange(30) % 2).source is None

@@ -145,6 +145,55 @@ def test_all_diverged_ends_the_run(make_cohort: MakeCohort, rows: Rows, judge: J
     assert trained.fates[0].status == "diverged"
 
 
+def test_all_diverged_long_before_the_next_evaluation(
+    make_cohort: MakeCohort, rows: Rows, judge: Judge
+) -> None:
+    """It is noticed there, as it would be in company; alone and in company end alike."""
+    alone = loop.train(make_cohort([1e30], steps=[900]), rows, judge, [600, 900])
+    company = loop.train(make_cohort([1e30, 0.1], steps=[900]), rows, judge, [600, 900])
+    assert alone.fates[0].status == "diverged"
+    assert alone.steps_taken == 600
+    assert alone.fates[0] == company.fates[0]
+    assert alone.curves[0] == company.curves[0]
+
+
+def test_divergence_between_the_last_evaluation_of_a_stage_and_its_end(
+    make_cohort: MakeCohort, rows: Rows, judge: Judge
+) -> None:
+    stages = [
+        {
+            "name": name,
+            "share": 0.5,
+            "batch": 16,
+            "objectives": [{"kind": "cross_entropy"}],
+            "optimizer": {"kind": "sgd", "lr": lr},
+        }
+        for name, lr in (("wild", 1e30), ("calm", 0.1))
+    ]
+    cohort = make_cohort([0.0], steps=[20, 20], stages=stages)
+    trained = loop.train(cohort, rows, judge, [40])
+    assert trained.fates[0].status == "diverged"
+
+
+def test_pausing_ends_a_stretch_early(make_cohort: MakeCohort, rows: Rows) -> None:
+    cohort = make_cohort([0.1])
+    stage = cohort.stages[0]
+    start = loop.begin(stage, loop.initial_state(cohort))
+    polls = iter([False, False, True])
+    state = loop.advance(cohort, stage, start, rows, 40, lambda _: None, lambda: next(polls))
+    assert state.steps_taken == 3
+    whole = loop.advance(cohort, stage, start, rows, 3, lambda _: None)
+    assert torch.equal(whole.flat, state.flat)
+
+
+def test_stretches() -> None:
+    lengths, at = [], 100
+    while at < 700:
+        lengths.append(loop._stretch(at, 700, [50, 100, 400, 900]))
+        at += lengths[-1]
+    assert lengths == [256, 44, 256, 44]
+
+
 def test_two_stages(make_cohort: MakeCohort, rows: Rows, judge: Judge) -> None:
     entropy = [{"kind": "cross_entropy"}]
     stages = [

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from methodic.engine.evaluation import Scores
-from methodic.engine.monitor import Monitor
+from methodic.engine.monitor import Monitor, Window
 from methodic.engine.parts import StopRule
 from methodic.engine.step import Seen
 
@@ -43,9 +43,10 @@ class Play:
         scores = Scores(np.array(score), np.array(loss or [1.0] * self.width))
         flat = torch.full((self.width, 2), float(self.step))
         buffers = {"b": torch.full((self.width, 1), float(self.step))}
-        self.alive = self.monitor.look(
-            self.step, scores, window or [seen([1.0] * self.width)] * 10, flat, buffers, self.alive
-        )
+        steps = Window()
+        for each in window or [seen([1.0] * self.width)] * 10:
+            steps.add(each)
+        self.alive = self.monitor.look(self.step, scores, steps, flat, buffers, self.alive)
         return self.alive
 
     def kept(self) -> list[float]:
@@ -177,6 +178,43 @@ def test_kept_weights_are_copies() -> None:
     play = Play(1)
     flat = torch.ones(1, 2)
     scores = Scores(np.array([0.5]), np.array([1.0]))
-    play.monitor.look(1, scores, [seen([1.0])], flat, {}, play.alive)
+    window = Window()
+    window.add(seen([1.0]))
+    play.monitor.look(1, scores, window, flat, {}, play.alive)
     flat.zero_()
     assert torch.equal(play.monitor.kept(flat, {})[0], torch.ones(1, 2))
+
+
+def test_a_window_gathers_what_it_saw() -> None:
+    """More steps than it gathers at once, and a copy that doesn't grow along."""
+    window, steps = Window(), 600
+    for i in range(steps):
+        window.add(seen([float(i), math.inf], [1.0, float(-i)]))
+        if i == 300:
+            copy = window.copy()
+    assert (len(window), len(copy)) == (steps, 301)
+    loss, norm, finite = window.tables()
+    assert loss[:, 0].tolist() == list(range(steps))
+    assert norm[:, 1].tolist() == [-i for i in range(steps)]
+    assert finite.all(0).tolist() == [True, False]
+    again = Window(window.tables())
+    again.add(seen([7.0, 7.0]))
+    assert len(again) == steps + 1
+    assert torch.equal(copy.tables()[0], loss[:301])
+    assert len(Window([table[:0] for table in window.tables()])) == 0
+
+
+def test_a_memory_is_a_copy_and_all_there_is() -> None:
+    play, other = Play(2, patience=2), Play(2, patience=2)
+    play.look([0.5, 0.4])
+    play.monitor.restart()
+    memory = play.monitor.memory()
+    expected = repr(memory)
+    play.look([0.6, 0.6])
+    assert repr(memory) == expected
+    other.monitor.remember(memory)
+    other.step = 10
+    other.look([0.6, 0.6])
+    assert repr(other.monitor.memory()) == repr(play.monitor.memory())
+    other.look([0.9, 0.9])
+    assert repr(memory) == expected

@@ -1,15 +1,24 @@
-"""The pool: in this process, and in others."""
+"""The pool: in this process, and in others; workers that die, are stopped, or left alone."""
 
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from methodic.durations import parse_budget
-from methodic.engine.workers import Pool
-from methodic.errors import InputError
+from methodic.engine import workers
+from methodic.engine.workers import Pool, stoppable
+from methodic.errors import InputError, Interrupted
 
 
 def test_without_workers_a_task_runs_here_and_at_once() -> None:
@@ -53,3 +62,261 @@ def test_two_processes() -> None:
         parse_budget("soon")
     assert str(caught.value) == str(here.value)
     assert caught.value.accepted == here.value.accepted is not None
+
+
+# --- workers that die -------------------------------------------------------------------------
+
+# Run by a worker: tasks must come from modules that it can import, and tests are none.
+ONCE = """
+import os, pathlib, signal
+place = pathlib.Path({place!r})
+with place.open("a") as file:
+    file.write("tried ")
+if place.read_text().count("tried") <= {deaths}:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def light(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers that don't import torch start in a tenth of the time; any function of two will do."""
+    monkeypatch.setattr(workers, "_start", max)
+
+
+@pytest.mark.usefixtures("light")
+def test_a_worker_that_is_killed_in_a_task_is_replaced(tmp_path: Path) -> None:
+    """Twice; what it did is done again, and the tasks beside and behind it are done too."""
+    place = tmp_path / "tries"
+    with Pool(2, 1) as pool:
+        done = [pool.submit(exec, ONCE.format(place=str(place), deaths=2))]
+        done += [pool.submit(pow, 2, i) for i in range(5)]
+        assert [future.result(60) for future in done] == [None, 1, 2, 4, 8, 16]
+        assert pool.deaths == 2
+        assert pool.submit(os.getpid).result() != os.getpid()
+    assert place.read_text() == "tried " * 3
+
+
+@pytest.mark.usefixtures("light")
+def test_a_worker_that_is_killed_from_outside() -> None:
+    with Pool(1, 1) as pool:
+        pid = pool.submit(os.getpid).result()
+        sleeping = pool.submit(time.sleep, 0.5)
+        os.kill(pid, signal.SIGKILL)
+        assert sleeping.result(60) is None
+        assert pool.deaths == 1
+        assert pool.submit(os.getpid).result(60) != pid
+
+
+@pytest.mark.usefixtures("light")
+def test_workers_that_always_die_are_an_error_that_names_the_task() -> None:
+    with Pool(1, 1) as pool:
+        deadly = pool.submit(signal.raise_signal, signal.SIGKILL, name="screen-000-a")
+        behind = pool.submit(os.getpid, name="screen-000-b")
+        for future in (deadly, behind):
+            with pytest.raises(InputError) as caught:
+                future.result(60)
+            assert "3 times in a row" in caught.value.problem
+            assert caught.value.found == "they were doing screen-000-a"
+        assert pool.deaths == 3
+        with pytest.raises(InputError):
+            pool.submit(os.getpid)
+
+
+@pytest.mark.usefixtures("light")
+def test_what_gets_done_between_deaths_starts_the_count_anew(tmp_path: Path) -> None:
+    codes = [ONCE.format(place=str(tmp_path / name), deaths=2) for name in "ab"]
+    with Pool(1, 1) as pool:
+        for future in [pool.submit(exec, code) for code in codes]:
+            future.result(60)
+        assert pool.deaths == 4
+
+
+POLITE = """
+import pathlib, time
+from methodic.engine.workers import stoppable
+from methodic.errors import Interrupted
+place = pathlib.Path({place!r})
+with stoppable() as asked:
+    place.write_text("begun")
+    while not asked():
+        time.sleep(0.01)
+    time.sleep(0.3)
+    place.write_text("saved")
+    raise Interrupted
+"""
+DEAF = """
+import pathlib, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pathlib.Path({place!r}).write_text("begun")
+time.sleep(600)
+"""
+
+
+def begun(*places: Path) -> None:
+    while not all(place.exists() and place.read_text() == "begun" for place in places):
+        time.sleep(0.01)
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+
+
+@pytest.mark.usefixtures("light")
+def test_stopping_lets_workers_save(tmp_path: Path) -> None:
+    """Each of them, and nothing of what waits is begun."""
+    places = [tmp_path / name for name in "abc"]
+    with Pool(2, 1) as pool:
+        futures = [pool.submit(exec, POLITE.format(place=str(place))) for place in places]
+        begun(*places[:2])
+        pool.stop()
+        assert [place.read_text() for place in places[:2]] == ["saved", "saved"]
+        assert not places[2].exists()
+        assert not any(future.done() for future in futures)
+        assert pool.deaths == 0, "they were asked to"
+
+
+@pytest.mark.usefixtures("light")
+def test_the_other_worker_saves_when_one_dies(tmp_path: Path) -> None:
+    place = tmp_path / "polite"
+    with Pool(2, 1) as pool:
+        pool.submit(exec, POLITE.format(place=str(place)))
+        begun(place)
+        doomed = pool.submit(exec, ONCE.format(place=str(tmp_path / "x"), deaths=1))
+        doomed.result(60)
+        begun(place)  # again, since it was resubmitted
+        assert pool.deaths == 1
+        pool.stop()
+
+
+@pytest.mark.usefixtures("light")
+def test_who_does_not_stop_in_time_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "PATIENCE", 0.2)
+    place = tmp_path / "deaf"
+    with Pool(1, 1) as pool:
+        pid = pool.submit(os.getpid).result()
+        pool.submit(exec, DEAF.format(place=str(place)))
+        begun(place)
+        pool.stop()
+        assert gone(pid)
+
+
+@pytest.mark.usefixtures("light")
+def test_a_second_ctrl_c_kills(tmp_path: Path) -> None:
+    place = tmp_path / "deaf"
+    with Pool(1, 1) as pool:
+        pid = pool.submit(os.getpid).result()
+        pool.submit(exec, DEAF.format(place=str(place)))
+        begun(place)
+        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            pool.stop()
+        while not gone(pid):
+            time.sleep(0.01)
+
+
+def test_workers_follow_a_parent_that_is_killed() -> None:
+    code = (
+        "import os, time\n"
+        "from methodic.engine.workers import Pool\n"
+        "with Pool(1, 1) as pool:\n"
+        "    print(pool.submit(os.getpid).result(), flush=True)\n"
+        "    pool.submit(time.sleep, 600)\n"
+        "    time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        assert not gone(pid)
+        process.kill()
+    for _ in range(1000):
+        if gone(pid):
+            return
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+    raise AssertionError("the worker lives on")
+
+
+# --- signals as requests ----------------------------------------------------------------------
+
+
+def interrupted(*numbers: int, by: type[BaseException] = Interrupted) -> list[str]:
+    """What happens in a stoppable block that gets these signals; it ends with KeyboardInterrupt."""
+    events: list[str] = []
+
+    def run() -> None:
+        with stoppable() as asked:
+            assert not asked()
+            for number in numbers:
+                signal.raise_signal(number)
+            events.append(str(asked()))
+            raise by
+
+    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run()
+        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGTERM, usual)
+    return events
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("by", [Interrupted, InputError])
+def test_a_signal_is_a_request_and_then_takes_effect(number: int, by: Any) -> None:
+    error = (lambda: InputError("full")) if by is InputError else by
+    assert interrupted(number, by=error) == ["True"]  # type: ignore[arg-type]
+
+
+def test_sigterm_again_and_again_is_one_request() -> None:
+    assert interrupted(signal.SIGTERM, signal.SIGTERM) == ["True"]
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_ctrl_c_does_not_wait(first: int) -> None:
+    assert interrupted(first, signal.SIGINT) == []
+
+
+def test_a_request_that_came_too_late_is_passed_on() -> None:
+    def run() -> None:
+        with stoppable():
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run()
+
+
+def test_what_ends_without_a_signal_ends_as_usual() -> None:
+    with stoppable() as asked:
+        assert not asked()
+    with pytest.raises(Interrupted), stoppable():
+        raise Interrupted
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stoppable() as asked:
+            signal.raise_signal(signal.SIGINT)
+            assert not asked()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
+def test_outside_of_the_main_thread_nothing_is_asked() -> None:
+    with ThreadPoolExecutor(1) as pool:
+
+        def run() -> bool:
+            with stoppable() as asked:
+                return asked()
+
+        assert pool.submit(run).result() is False

@@ -83,6 +83,33 @@ def test_damaged_files_are_named(make_run: Any, file: str, content: str) -> None
     assert file in str(caught.value)
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"format": 1}'])
+def test_a_damaged_record_can_be_done_again_while_the_run_is_not_finished(
+    make_run: Any, content: str
+) -> None:
+    run: Path = make_run()
+    for name in ("screen-001-sgd", "baseline-linear"):
+        path = run / "records" / f"{name}.json"
+        before = path.read_text()
+        path.write_text(content)
+        for status, words in (("finished", "from a copy"), ("interrupted", "Delete this file")):
+            state = json.loads((run / "run.json").read_text())
+            (run / "run.json").write_text(json.dumps(state | {"status": status}))
+            with pytest.raises(InputError, match="damaged") as caught:
+                load(run)
+            assert words in (caught.value.advice or "")
+            assert path.name in str(caught.value)
+        path.write_text(before)
+
+
+def test_a_record_under_another_name(make_run: Any) -> None:
+    run: Path = make_run()
+    path = run / "records" / "screen-001-sgd.json"
+    path.rename(path.with_name("screen-009-sgd.json"))
+    with pytest.raises(InputError, match=r"screen-009-sgd\.json: this record is damaged"):
+        load(run)
+
+
 def test_a_metric_from_elsewhere_is_an_error(make_run: Any) -> None:
     run: Path = make_run()
     document = json.loads((run / "plan.json").read_text())

@@ -8,6 +8,7 @@ import pytest
 from report.runs import make_leaderboard, make_plan
 from rich.console import Console
 
+from methodic.evidence.sameness import Difference, Reproduction, Tally
 from methodic.report import terminal
 
 
@@ -77,6 +78,29 @@ def test_the_library_reads_in_80_columns() -> None:
     text = shown(terminal.recipes_table([each.recipe for each in make_plan().contenders]))
     assert "gradient-descent" in text
     assert "Always a good" in text
+
+
+def test_a_reproduction_reads_in_80_columns() -> None:
+    long = "confirm-001-adamw-cosine, member 3: test predictions (row, output), furthest apart at"
+    differences = [
+        Difference(what=f"{long} [{i}, 1]", grade=grade, first=repr(1 / 3), again=repr(1 / 7))
+        for i, grade in enumerate(["different", *["tolerance"] * 20])
+    ]
+    result = Reproduction(
+        first="a",
+        again="b",
+        tallies=(Tally(kind="test predictions", bit=1234, tolerance=20, different=1),),
+        differences=tuple(differences),
+        reasons=(),
+        verdict="",
+    )
+    text = shown(terminal.reproduction_table(result))
+    assert all(word in text for word in ("test predictions", "1,234", "20", "to tolerance"))
+    text = shown(terminal.differences_table(result))
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert repr(1 / 7) in text
+    assert "[9, 1]" in text
+    assert "[10, 1]" not in text, "the first ten"
 
 
 def _tell(progress: terminal.Quiet) -> None:

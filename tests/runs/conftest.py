@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ import pytest
 
 from methodic.data.dataset import DataSet, load
 from methodic.engine.workers import Pool
+from methodic.errors import Interrupted
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.files import make_folder, write_text
 from methodic.plan import BaselinePlan, Plan
 from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
-from methodic.runs import planning, preparation, speed, tasks
+from methodic.runs import planning, preparation, single, speed, tasks
 from methodic.runs.execution import Execution
 from methodic.runs.planning import Wishes
 from methodic.runs.preparation import Prepared
@@ -67,15 +69,25 @@ SetSpeeds = Callable[[Speeds], None]
 MakePlan = Callable[..., Plan]
 
 
-def pretend(patch: pytest.MonkeyPatch, speeds: Speeds) -> None:
+COMPILED = 2.0
+"""How much faster compiled steps are on an imaginary machine."""
+
+
+def pretend(patch: pytest.MonkeyPatch, speeds: Speeds, cold: bool = True) -> None:
     """A step and an evaluation of the named recipes take so many seconds, by width if callable."""
 
-    def measure(work: Path, recipes: list[str], metric: str, device: str) -> Any:
+    def measure(work: Path, recipes: list[str], metric: str, device: str, *rest: Any) -> Any:
         found = speeds[json.loads(recipes[0])["name"]]
-        return found(len(recipes)) if callable(found) else found
+        step, looking = found(len(recipes)) if callable(found) else found
+        compiled = rest[-1] if rest else False
+        return (step / COMPILED if compiled else step), looking
+
+    def uncompiled(work: Path, recipes: list[str], device: str) -> set[str]:
+        return {"gradient", json.loads(recipes[0])["name"]} if cold else set()
 
     patch.setattr(speed, "measure", measure)
-    patch.setattr(planning, "measure", measure)
+    patch.setattr(speed, "uncompiled", uncompiled)
+    patch.setattr(single, "measure", measure)
 
 
 @pytest.fixture
@@ -97,6 +109,7 @@ def make_plan(
         workers: int = 0,
         elapsed: float = 0.0,
         cheap: bool = True,
+        cold: bool = True,
         **wishes: Any,
     ) -> Plan:
         speeds = step if isinstance(step, Mapping) else {r.name: (step, 0.0) for r in recipes}
@@ -111,12 +124,29 @@ def make_plan(
             }
         )
         with pytest.MonkeyPatch.context() as patch, Pool(0, 1) as pool:
-            pretend(patch, speeds)
+            pretend(patch, speeds, cold)
             plan = planning.make(iris, prepared, work, pool, asked, elapsed)
         rivals = (BaselinePlan(kind="constant"), BaselinePlan(kind="linear"))
         return plan.model_copy(update={"baselines": rivals}) if cheap else plan
 
     return make
+
+
+@contextlib.contextmanager
+def stopping(units: int) -> Iterator[None]:
+    """Ctrl-C after so many units of work, in this process."""
+    train, seen = tasks.train_unit, []
+
+    def stopped(*arguments: Any) -> str:
+        if len(seen) == units:
+            raise KeyboardInterrupt
+        seen.append(1)
+        return train(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks, "train_unit", stopped)
+        with pytest.raises(Interrupted):
+            yield
 
 
 def execute(

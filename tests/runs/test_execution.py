@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,13 +18,17 @@ from sklearn.metrics import accuracy_score
 from methodic import bundle, runs
 from methodic.data.dataset import DataSet
 from methodic.data.splits import split
+from methodic.engine.workers import Pool
 from methodic.errors import InputError, Interrupted
 from methodic.evidence import predictions
 from methodic.evidence.leaderboard import Leaderboard
+from methodic.files import make_folder, write_text
 from methodic.plan import Plan, RunState, UnitRecord
-from methodic.runs import execution, tasks
+from methodic.runs import execution, preparation, tasks
+from methodic.runs.execution import Execution
 from methodic.runs.preparation import Prepared
 from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan, execute, recipe
+from tests.runs.test_tasks import Request
 
 CLOCKS = {"seconds"}
 
@@ -198,6 +205,168 @@ def test_an_interrupted_run_goes_on_where_it_was(
     assert first == second
 
 
+class Told:
+    """Progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.phases: list[str] = []
+        self.total = 0
+        self.done: list[int] = []
+        self.leaders: list[str | None] = []
+        self.said: list[str] = []
+
+    def start(self, total_units: int, budget: float | None) -> None:
+        self.total = total_units
+
+    def phase(self, name: str) -> None:
+        self.phases.append(name)
+
+    def update(
+        self, done_units: int, rate: float, leader: str | None, remaining: float | None
+    ) -> None:
+        self.done.append(done_units)
+        self.leaders.append(leader)
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+
+def same_results(one: Path, other: Path) -> bool:
+    """The second folder holds all that the first one holds, to the bit; and a report, perhaps."""
+    first, second = contents(one), contents(other)
+    return first == {name: value for name, value in second.items() if name in first}
+
+
+@pytest.mark.parametrize("after", [10, 77])
+def test_ctrl_c_within_a_unit_saves_it(
+    done: tuple[Path, Plan, Leaderboard],
+    prepared: Prepared,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after: int,
+) -> None:
+    whole, plan, _ = done
+    folder = tmp_path / "stopped"
+    with monkeypatch.context() as patched:
+        Request(patched, after)
+        with pytest.raises(Interrupted):
+            execute(plan, folder, prepared)
+    assert state_of(folder).status == "interrupted"
+    (unit,) = (folder / "work" / "checkpoints").iterdir()
+    assert len(list(unit.iterdir())) == 3
+    assert not (folder / "records" / f"{unit.name}.json").exists()
+    counted = Request(monkeypatch, -1)
+    runs.resume(folder)
+    total = sum(sum(r.unit.steps) for p in ("screen", "confirm") for r in records(whole, p))
+    assert counted.steps == total - after, "no step is done twice"
+    assert same_results(whole, folder)
+
+
+def test_a_full_disk_stops_a_run_and_harms_nothing(
+    done: tuple[Path, Plan, Leaderboard],
+    prepared: Prepared,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, plan, _ = done
+    folder, fsync, files = tmp_path / "full", os.fsync, [30]
+
+    def full(handle: int) -> None:
+        files[0] -= 1
+        if files[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(handle)
+
+    monkeypatch.setattr(execution, "CHECKPOINTS", 0.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(InputError, match="can't be written") as caught:
+            execute(plan, folder, prepared)
+    assert "Make room" in str(caught.value)
+    assert not list(folder.rglob("*.part"))
+    runs.resume(folder)
+    assert same_results(whole, folder)
+
+
+def test_an_error_leaves_a_run_that_can_go_on(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*arguments: Any) -> str:
+        raise InputError("memory ran out")
+
+    monkeypatch.setattr(tasks, "train_unit", fails)
+    with pytest.raises(InputError, match="memory"):
+        execute(small(make_plan), tmp_path / "run", prepared)
+    assert state_of(tmp_path / "run").status == "interrupted"
+
+
+class Pulse(Told):
+    """Kills the pool's workers once, as soon as a unit has a checkpoint."""
+
+    def __init__(self, folder: Path, pool: Pool) -> None:
+        super().__init__()
+        self.folder, self.pool = folder, pool
+        self.killed: list[int] = []
+
+    def update(
+        self, done_units: int, rate: float, leader: str | None, remaining: float | None
+    ) -> None:
+        super().update(done_units, rate, leader, remaining)
+        if not self.killed and list(self.folder.glob("work/checkpoints/*/*.manifest.json")):
+            executor = self.pool._executor
+            assert executor is not None
+            self.killed = list(executor._processes)
+            for pid in self.killed:
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.heavy
+def test_a_worker_that_is_killed_goes_on_from_its_checkpoint(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Units long enough that a kill is sure to hit one of them."""
+    plan = make_plan(MOMENTUM, step=0.03, seeds=5, workers=1).model_copy(update={"budget": None})
+    execute(plan, tmp_path / "whole", prepared)
+    monkeypatch.setattr(execution, "CHECKPOINTS", 0.0)
+    folder = tmp_path / "killed"
+    make_folder(folder / tasks.WORK)
+    preparation.save(prepared, folder / tasks.WORK)
+    write_text(folder / "plan.json", plan.model_dump_json(indent=1))
+    with Pool(1, 1) as pool:
+        told = Pulse(folder, pool)
+        Execution(folder, plan, prepared, pool, told, time.monotonic()).run()
+        assert pool.deaths == 1
+    assert told.killed
+    assert len([text for text in told.said if "a worker process died" in text]) == 1
+    assert same_results(tmp_path / "whole", folder)
+
+
+def test_a_damaged_checkpoint_is_told(
+    done: tuple[Path, Plan, Leaderboard],
+    prepared: Prepared,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole, plan, _ = done
+    folder = tmp_path / "stopped"
+    with monkeypatch.context() as patched:
+        Request(patched, 20)
+        with pytest.raises(Interrupted):
+            execute(plan, folder, prepared)
+    (weights,) = folder.glob("work/checkpoints/*/*.safetensors")
+    weights.write_bytes(weights.read_bytes()[:-1])
+    told = Told()
+    runs.resume(folder, told)  # type: ignore[arg-type]
+    (note,) = [text for text in told.said if "checkpoint" in text]
+    assert f"{weights.parent.name}: checkpoint 1 can't be used" in note
+    assert "began anew" in note
+    first, second = contents(whole), contents(folder)
+    name = f"records/{weights.parent.name}.json"
+    assert second[name].pop("notes") == [note]
+    assert first[name].pop("notes") == []
+    assert first == {name: value for name, value in second.items() if name in first}
+
+
 def test_a_finished_run_is_not_resumed(done: tuple[Path, Plan, Leaderboard]) -> None:
     with pytest.raises(InputError, match="finished"):
         runs.resume(done[0])
@@ -301,30 +470,6 @@ def test_one_method_diverged(make_plan: MakePlan, prepared: Prepared, tmp_path: 
     assert board.shipped == "plain"
     assert board.rows[-1].name == "a"
     assert any("a" in note and "diverged" in note for note in board.notes)
-
-
-class Told:
-    """Progress that remembers what it was told."""
-
-    def __init__(self) -> None:
-        self.phases: list[str] = []
-        self.total = 0
-        self.done: list[int] = []
-        self.leaders: list[str | None] = []
-
-    def start(self, total_units: int, budget: float | None) -> None:
-        self.total = total_units
-
-    def phase(self, name: str) -> None:
-        self.phases.append(name)
-
-    def update(
-        self, done_units: int, rate: float, leader: str | None, remaining: float | None
-    ) -> None:
-        self.done.append(done_units)
-        self.leaders.append(leader)
-
-    def say(self, text: str) -> None: ...
 
 
 def test_progress(

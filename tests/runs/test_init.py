@@ -35,6 +35,11 @@ def test_a_run_from_data_to_report(iris: DataSet, set_speeds: SetSpeeds, tmp_pat
     other = done.report(tmp_path / "other.html")
     assert other.read_text() == done.report_path.read_text()
     answers = done.predict(iris.frame.drop(iris.schema.target))
+    stored = pl.read_parquet(tmp_path / "a" / "records" / "curves.parquet")
+    assert stored.equals(done.curves)
+    records = [json.loads(p.read_text()) for p in (tmp_path / "a" / "records").glob("*-0*.json")]
+    points = sum(len(curve) for record in records for curve in record["curves"])
+    assert stored.height == points > 0
     hits = (answers["prediction"] == iris.frame[iris.schema.target].cast(pl.String)).mean()
     assert hits > 0.8  # type: ignore[operator]
     plan = Plan.model_validate_json((tmp_path / "a" / "plan.json").read_text())
@@ -80,6 +85,8 @@ def test_interrupted_and_resumed(
             quick(iris, tmp_path / "a")
     half = runs.load_run(tmp_path / "a")
     assert half.state.status == "interrupted"
+    recorded = half.curves
+    assert recorded.select("phase", "recipe", "seed").unique().height == 3
     with pytest.raises(InputError, match="no trained model"):
         half.predict(iris.frame)
     other = load(iris.frame[:100], iris.schema.target)
@@ -90,6 +97,7 @@ def test_interrupted_and_resumed(
     assert done.plan == half.plan
     assert done.report_path.exists()
     assert done.state.seconds > half.state.seconds
+    assert done.curves.filter(phase="screen").height > recorded.height
 
 
 def test_what_cannot_be_resumed(
@@ -102,7 +110,7 @@ def test_what_cannot_be_resumed(
     set_speeds(SPEEDS)
     made = runs.make_plan(iris, budget=60, recipes=[PLAIN], workers=0)
     plan.write_text(made.model_dump_json())
-    with pytest.raises(InputError, match="prepared data are gone"):
+    with pytest.raises(InputError, match="prepared data of this run are gone"):
         runs.resume(tmp_path / "a")
     plan.write_text(json.dumps({**json.loads(made.model_dump_json()), "format": 99}))
     with pytest.raises(InputError, match="newer"):

@@ -134,3 +134,80 @@ def test_the_last_weights_come_with_their_own_score(iris: DataSet) -> None:
     trained = train_module(net(), iris, last, steps=57)
     assert trained.validation == trained.curve[-1].score
     assert trained.validation < max(point.score or 0 for point in trained.curve)
+
+
+class Tied(nn.Module):
+    """Two layers with one weight, and a frozen one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.frozen, self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+        self.two.weight = self.one.weight
+        self.frozen.requires_grad_(False)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, *, numeric: Tensor) -> Tensor:
+        return self.head(torch.relu(self.two(torch.relu(self.one(self.frozen(numeric))))))
+
+
+def test_tied_and_frozen_weights_come_back_so(iris: DataSet) -> None:
+    torch.manual_seed(0)
+    module = Tied()
+    decaying = recipe("d", optimizer={"kind": "adamw", "lr": 0.02, "weight_decay": 0.1})
+    trained = train_module(module, iris, decaying, steps=STEPS)
+    back = trained.module
+    assert isinstance(back, Tied)
+    assert back.two.weight is back.one.weight
+    assert torch.equal(back.frozen.weight, module.frozen.weight)
+    assert not back.frozen.weight.requires_grad
+    assert not torch.equal(back.one.weight, module.one.weight)
+    assert trained.preflight.width == "vmap"
+    answers = trained.predict(iris.frame.drop(iris.schema.target))
+    assert answers.shape == (iris.frame.height, 3)
+    assert trained.predict(iris.frame.drop(iris.schema.target)[:0]).shape == (0, 3)
+
+
+def test_the_preflight_is_made_and_told(iris: DataSet) -> None:
+    dropping = nn.Sequential(net(), nn.Dropout(0.1))
+    told = train_module(dropping, iris, ADAM, steps=3).preflight
+    assert told.width == "alone"
+    assert told.reason == "layer '1' (Dropout) draws from torch's generator"
+    assert told.repeatable
+
+
+class Clamped(nn.Module):
+    """Trains in the engine without an error, but not as in plain PyTorch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.dense.weight.data.clamp_(-0.1, 0.1)
+        return self.dense(x)
+
+
+def test_what_the_preflight_refuses_is_not_trained(iris: DataSet) -> None:
+    with pytest.raises(InputError, match=r"'dense\.weight' of Clamped is written to in forward"):
+        train_module(Clamped(), iris, ADAM, steps=3)
+    with pytest.raises(InputError, match=r"layer '1' \(Linear\) fails in training"):
+        train_module(nn.Sequential(nn.Linear(4, 5), nn.Linear(6, 3)), iris, ADAM, steps=3)
+    with pytest.raises(InputError, match=r"layer '0' \(LazyLinear\) has no shape yet"):
+        train_module(nn.Sequential(nn.LazyLinear(3)), iris, ADAM, steps=3)
+
+
+@pytest.mark.parametrize("layer", [nn.LSTM, nn.GRU])
+def test_recurrent_layers(iris: DataSet, layer: type[nn.RNNBase]) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.rnn, self.head = layer(1, 8, batch_first=True), nn.Linear(8, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.rnn(x.unsqueeze(-1))[0][:, -1])
+
+    torch.manual_seed(0)
+    trained = train_module(Net(), iris, ADAM, steps=200)
+    assert trained.test > 0.8
+    rows = iris.frame.drop(iris.schema.target)
+    torch.testing.assert_close(trained.predict(rows)[3:5], trained.predict(rows[3:5]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from itertools import chain, repeat
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +14,8 @@ from methodic.plan import Plan
 from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
 from methodic.runs import planning
-from methodic.runs.planning import Wishes
 from methodic.runs.preparation import Prepared
-from tests.runs.conftest import FULL, LR, MOMENTUM, PLAIN, MakePlan, SetSpeeds, recipe
+from tests.runs.conftest import FULL, LR, MOMENTUM, PLAIN, MakePlan, recipe
 
 
 def steps(plan: Plan) -> dict[str, int]:
@@ -264,28 +262,6 @@ def test_the_simplest_method(make_plan: MakePlan) -> None:
     assert simplest(MOMENTUM, FULL, PLAIN) == "plain"
     assert simplest(MOMENTUM, FULL) == "full"
     assert simplest(MOMENTUM) == "momentum"
-
-
-def test_a_single_method_takes_the_middle_of_its_ranges(
-    iris: DataSet, prepared: Prepared, set_speeds: SetSpeeds, tmp_path: Path
-) -> None:
-    set_speeds({"plain": (0.01, 0.0)})
-
-    def single(steps: int | None, budget: float = 20.0) -> Plan:
-        wishes = Wishes(recipes=(PLAIN,), metric="accuracy", budget=budget, seed=3)
-        return planning.make_single(iris, prepared, tmp_path, wishes, steps)
-
-    plan = single(100)
-    (unit,), (contender,) = plan.train, plan.contenders
-    assert unit.steps == (100,)
-    assert unit.members[0].seed == 3
-    assert unit.predict_test
-    assert contender.settings == ({LR: pytest.approx(0.1)},)
-    assert plan.confirm is plan.budget is None
-    assert any(LR in note for note in plan.notes)
-    assert single(None).train[0].steps[0] == pytest.approx(20 * 0.85 / 0.01, rel=0.01)
-    assert single(None, 1e4).train[0].steps == (2000,)
-    assert single(None).budget == 20.0
 
 
 def test_the_library_can_be_planned(make_plan: MakePlan) -> None:

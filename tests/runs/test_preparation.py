@@ -11,6 +11,7 @@ import torch
 
 from methodic.data.dataset import DataSet, load
 from methodic.data.splits import split
+from methodic.errors import InputError
 from methodic.runs import preparation
 from methodic.runs.preparation import PARTS, Prepared
 
@@ -116,3 +117,32 @@ def test_baselines_see_rows_before_the_numeric_encoder(mixed: Prepared) -> None:
     assert np.isnan(rows.numeric).any(), "missing values are the baseline's own business"
     assert rows.categorical.shape == (mixed.counts[0], 1)
     assert np.array_equal(rows.target, mixed.truth["train"])
+
+
+def test_the_manifest_tells_what_changed(mixed: Prepared, tmp_path: Path) -> None:
+    source = tmp_path / "t.csv"
+    source.write_text("a\n1\n")
+    work = tmp_path / "work"
+    work.mkdir()
+    preparation.save(mixed, work, (str(source), "iris", None))
+    preparation.check(work)
+    assert preparation.moved_on(work) == []
+    source.write_text("a\n2\n")
+    assert preparation.moved_on(work) == [str(source)]
+    source.unlink()
+    assert preparation.moved_on(work) == [], "a file that is gone says nothing about the rows"
+    rows = work / "rows.safetensors"
+    content = rows.read_bytes()
+    rows.write_bytes(content[:-1])
+    with pytest.raises(InputError, match="were changed") as caught:
+        preparation.check(work)
+    assert str(rows) in str(caught.value)
+    rows.write_bytes(content)
+    preparation.check(work)
+    for damaged in ("{", "[]", '{"files": 3, "sources": {}}'):
+        (work / "manifest.json").write_text(damaged)
+        with pytest.raises(InputError, match="damaged"):
+            preparation.check(work)
+    (work / "manifest.json").unlink()
+    with pytest.raises(InputError, match="are gone"):
+        preparation.check(work)

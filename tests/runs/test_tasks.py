@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from methodic.engine.monitor import Window
 from methodic.evidence import predictions
 from methodic.files import make_folder
 from methodic.plan import BaselinePlan, BaselineRecord, Member, Plan, Unit, UnitRecord
@@ -79,6 +82,76 @@ def test_the_screening_leaves_test_rows_alone(folder: Path, plan: Plan) -> None:
     train(folder, plan, unit(predict=False))
     assert not tasks.predictions_path(folder, "confirm-000-x").exists()
     assert not tasks.weights_path(folder, "confirm-000-x").exists()
+
+
+class Request:
+    """Ctrl-C in the middle of a training: after so many of its steps."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, after: int) -> None:
+        add, self.steps = Window.add, 0
+
+        def counting(window: Window, seen: Any) -> None:
+            add(window, seen)
+            self.steps += 1
+            if self.steps == after:
+                signal.raise_signal(signal.SIGINT)
+
+        patch.setattr(Window, "add", counting)
+
+
+def timeless(record: UnitRecord) -> UnitRecord:
+    members = tuple(m.model_copy(update={"seconds": 0.0}) for m in record.members)
+    return record.model_copy(update={"members": members, "seconds": 0.0, "notes": ()})
+
+
+def test_an_interrupted_unit_goes_on(
+    folder: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice interrupted, its newest checkpoint damaged: the same record, and it says so."""
+    expected = train(folder, plan, unit())
+    whole = tasks.predictions_path(folder, unit().id).read_bytes()
+    place = tasks.checkpoints_path(folder, unit().id)
+    assert not place.exists(), "nothing is left of a finished unit"
+    for path in (folder / "records").iterdir():
+        path.unlink()
+    for after in (17, 9):
+        with monkeypatch.context() as patched:
+            request = Request(patched, after)
+            with pytest.raises(KeyboardInterrupt):
+                train(folder, plan, unit())
+        assert request.steps == after, "it finishes its step and no other"
+        assert not list((folder / "records").iterdir())
+    assert len(list(place.iterdir())) == 6
+    (place / "000002.safetensors").write_bytes(b"")
+    counted = Request(monkeypatch, -1)
+    record = train(folder, plan, unit())
+    assert counted.steps == 40 - 17
+    assert timeless(record) == timeless(expected)
+    assert tasks.predictions_path(folder, unit().id).read_bytes() == whole
+    (note,) = record.notes
+    assert "checkpoint 2" in note
+    assert record.seconds > 0
+    assert not place.exists()
+
+
+def test_checkpoints_of_another_plan_are_not_used(
+    folder: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = train(folder, plan, unit())
+    with monkeypatch.context() as patched:
+        Request(patched, 17)
+        with pytest.raises(KeyboardInterrupt):
+            train(folder, plan.model_copy(update={"command": "another"}), unit())
+    record = train(folder, plan, unit())
+    assert timeless(record) == timeless(expected)
+    assert "another plan" in record.notes[0]
+
+
+def test_checkpoints_all_the_time_change_nothing(folder: Path, plan: Plan) -> None:
+    expected = train(folder, plan, unit())
+    tasks.train_unit(folder, plan.model_dump_json(), unit().model_dump_json(), 0.0)
+    path = tasks.record_path(folder, unit().id)
+    assert timeless(UnitRecord.model_validate_json(path.read_text())) == timeless(expected)
 
 
 def test_members_of_a_unit_are_those_of_a_unit_of_one(folder: Path, plan: Plan) -> None:

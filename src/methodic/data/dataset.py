@@ -34,7 +34,7 @@ class DataSet:
     Args:
         name: a file's stem, a built-in name, or "data".
         source: where to read the rows again: an absolute path or a built-in name; None for data
-            that live in memory.
+            that live in memory, or whose targets do.
         frame: the schema's input columns and the target, as numbers, texts (categories) and arrays;
             nulls where inputs are missing.
         schema: what the columns mean.
@@ -64,6 +64,14 @@ class DataSet:
         if self.test is not None:
             parts += [b"test", *_contents(self.test)]
         return files.fingerprint(*parts)
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """Column → a hash of its values; of the user's own test rows as "test: column"."""
+        parts = _columns(self.frame, "")
+        if self.test is not None:
+            parts |= _columns(self.test, "test: ")
+        return parts
 
     def describe(self) -> list[tuple[str, str]]:
         """The facts to show before anything runs: (what, value)."""
@@ -157,7 +165,7 @@ def load(
     stem = given_name and (given_name if about else Path(given_name).stem)
     return DataSet(
         name=name or stem or "data",
-        source=where,
+        source=where if target is None or isinstance(target, str) else None,
         frame=ready,
         schema=schema,
         test=test_rows,
@@ -262,6 +270,11 @@ def _read_test(
 
 def _numeric(schema: Schema) -> bool:
     return schema.task == "regression" or are_numbers(schema.classes)
+
+
+def _columns(frame: pl.DataFrame, prefix: str) -> dict[str, str]:
+    tidied = (tidy(column, text=True) for column in frame)
+    return {prefix + column.name: files.fingerprint(*_digest(column)) for column in tidied}
 
 
 def _contents(frame: pl.DataFrame) -> list[bytes]:

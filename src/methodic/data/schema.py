@@ -24,6 +24,8 @@ Kind = Literal["numeric", "categorical", "array"]
 TASKS = ("binary", "multiclass", "classification", "regression")
 FEW = 20
 """A target of whole numbers with at most so many different ones, each seen twice, means classes."""
+ASKED = "asked for"
+"""Why a column is left out that the user named."""
 NEARLY_ALL = 0.9
 """A text column with this share of different values names rows; it doesn't describe them."""
 
@@ -107,7 +109,7 @@ def infer(
     for name in frame.columns:
         if name == target:
             continue
-        found = Dropped(name=name, why="asked for") if name in drop else _column(frame[name])
+        found = Dropped(name=name, why=ASKED) if name in drop else _column(frame[name])
         if isinstance(found, Column) and found.kind == "array":
             taken = [column.name for column in columns if column.kind == "array"]
             if taken:

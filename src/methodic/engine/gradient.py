@@ -1,4 +1,4 @@
-"""The gradient of a turn's loss: the function that later gets compiled.
+"""The gradient of a turn's loss: one of the two functions that get compiled.
 
 Shapes: M members, P parameters.
 """
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from methodic.engine.parts import Layout, Turn
+from methodic.optimizers.clipping import global_norm
 from methodic.types import Batch, Model, Pass
 
 
@@ -22,6 +23,7 @@ class Gradient:
     loss: Tensor  # [M], the sum that was differentiated
     terms: dict[str, Tensor]  # name → [M], unweighted
     flat: Tensor  # [M, P], 0 for parameters that the turn doesn't train
+    norm: Tensor  # [M], of flat
     buffers: dict[str, Tensor]
 
 
@@ -71,9 +73,11 @@ def plain(
     by_name = dict(zip(leaves, gradients, strict=True))
     if len(by_name) < len(layout.names):
         by_name = {n: by_name.get(n, torch.zeros_like(v)) for n, v in views.items()}
+    joined = layout.flatten(by_name)
     return Gradient(
         loss.detach(),
         {name: term.detach() for name, term in terms.items()},
-        layout.flatten(by_name),
+        joined,
+        global_norm(joined),
         dict(run.new_buffers),
     )

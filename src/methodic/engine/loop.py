@@ -6,25 +6,31 @@ Shapes: M members, T steps, P parameters.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from methodic.data.batches import Order, Rows
+from methodic.engine.checkpoint import Standing
 from methodic.engine.evaluation import Judge, measured_buffers, outputs
-from methodic.engine.monitor import Fate, Monitor
+from methodic.engine.keeper import Keeper
+from methodic.engine.monitor import Fate, Monitor, Window
 from methodic.engine.parts import Cohort, Stage, State
 from methodic.engine.step import Seen, step
 from methodic.engine.tables import coefficients
 from methodic.models.initialization import initial_buffers, initial_parameters
 from methodic.models.module import ModuleModel
 from methodic.plan import CurvePoint
-from methodic.rng import Draws, key, key_table
+from methodic.rng import Draws, drawing, key, key_table
 from methodic.types import Batch
 
 _AHEAD = 256  # steps whose random keys, row numbers and coefficients are prepared at once
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,7 @@ def train(
     rows: Rows,
     judge: Judge,
     evaluate: Sequence[int],
+    keeper: Keeper | None = None,
 ) -> Trained:
     """Train all members of a cohort to the end of the plan.
 
@@ -76,33 +83,45 @@ def train(
         rows: training rows on the cohort's device.
         judge: scores members on validation rows.
         evaluate: optimizer steps, counted over the whole run, after which the judge looks.
+        keeper: saves the training on its way and lets it go on from there, with the same bits.
+
+    Raises:
+        Interrupted: the keeper was asked to stop; where training stood is saved.
+        InputError: the keeper could not save it.
     """
     monitor = Monitor(cohort.stop, judge.metric.greater_is_better, cohort.width)
-    state = initial_state(cohort)
-    done = batches = 0
-    for stage in cohort.stages:
-        state = begin(stage, state)
-        monitor.restart()
-        window: list[Seen] = []
-        for stop in _stretches(done, stage.steps, evaluate):
-            count = stop - done - state.steps_taken
-            state = advance(cohort, stage, state, rows, count, window.append)
-            if stop in evaluate and window:
+    saved = keeper.load(cohort.device) if keeper is not None else None
+    if saved is None:
+        first, done, batches, state = 0, 0, 0, initial_state(cohort)
+    else:
+        first, done, batches, state = saved.stage, saved.steps, saved.batches, saved.state
+        monitor.remember(saved.memory)
+    pause = keeper.due if keeper is not None else _never
+    for number, stage in enumerate(cohort.stages[first:], first):
+        if saved is not None:
+            window, saved = saved.window, None
+        else:
+            state, window = begin(stage, state), Window()
+            monitor.restart()
+        while state.steps_taken < stage.steps and not monitor.over:
+            count = _stretch(done + state.steps_taken, done + stage.steps, evaluate)
+            state = advance(cohort, stage, state, rows, count, window.add, pause)
+            now = done + state.steps_taken
+            if now in evaluate:
                 flat, buffers = _evaluated(cohort, stage, state, rows)
                 out = outputs(
                     cohort.model, cohort.layout, flat, buffers, judge.rows, cohort.numbers
                 )
-                alive = monitor.look(stop, judge(out), window, flat, buffers, state.alive)
-                state = replace(state, alive=alive)
-                window = []
-            if not bool(state.alive.any()):
-                break
+                alive = monitor.look(now, judge(out), window, flat, buffers, state.alive)
+                state, window = replace(state, alive=alive), Window()
+            if keeper is not None and keeper.due():
+                keeper.keep(Standing(number, done, batches, state, monitor.memory(), window.copy()))
         done += state.steps_taken
         batches += state.batches_seen
         flat, buffers = _evaluated(cohort, stage, state, rows)
         if stage.average is not None:
             state = replace(state, flat=flat, buffers=buffers)
-        if not bool(state.alive.any()):
+        if monitor.over:
             break
     flat, buffers = monitor.kept(flat, buffers)
     return Trained(flat, buffers, monitor.fates, monitor.curves, done, batches)
@@ -115,8 +134,12 @@ def advance(
     rows: Rows,
     count: int,
     observe: Callable[[Seen], object],
+    pause: Callable[[], bool] = _never,
 ) -> State:
-    """The state after ``count`` more optimizer steps of a stage; ``observe`` sees each of them."""
+    """The state after ``count`` more optimizer steps of a stage; ``observe`` sees each of them.
+
+    Fewer steps are taken, but at least one, if ``pause`` says so after a step.
+    """
     first, turns = state.steps_taken, len(stage.turns)
     order = Order(cohort.seeds, len(rows), stage.batch, f"order/{stage.name}")
     draws = _draws(cohort, stage)
@@ -151,6 +174,8 @@ def advance(
             with _own_generator(cohort, stage, first + i):
                 state, seen = step(cohort, stage, which, state, batch, noise, c)
         observe(seen)
+        if pause():
+            break
     return state
 
 
@@ -159,17 +184,9 @@ def _turn_steps(taken: int, which: int, turns: int) -> int:
     return max(0, (taken - which + turns - 1) // turns)
 
 
-def _stretches(done: int, count: int, evaluate: Sequence[int]) -> list[int]:
-    """Where to stop on the way through a stage: evaluations, and every `_AHEAD` steps."""
-    end = done + count
-    stops = {step for step in evaluate if done < step <= end} | {end}
-    at = done
-    for stop in sorted(stops):
-        while stop - at > _AHEAD:
-            at += _AHEAD
-            stops.add(at)
-        at = stop
-    return sorted(stops)
+def _stretch(at: int, end: int, evaluate: Sequence[int]) -> int:
+    """How many steps to go at once: to the next evaluation or the stage's end, and not too far."""
+    return min([step - at for step in evaluate if at < step <= end] + [end - at, _AHEAD])
 
 
 def _draws(cohort: Cohort, stage: Stage) -> Draws:
@@ -195,9 +212,8 @@ def _evaluated(
     return flat, measured
 
 
-@contextlib.contextmanager
-def _own_generator(cohort: Cohort, stage: Stage, number: int) -> Iterator[None]:
+def _own_generator(
+    cohort: Cohort, stage: Stage, number: int
+) -> contextlib.AbstractContextManager[None]:
     """A user's module draws from torch's generator: fork it, seeded by (seed, step)."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(key(cohort.seeds[0], "module", stage.name, number))
-        yield
+    return drawing(key(cohort.seeds[0], "module", stage.name, number), cohort.device)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from methodic.engine.evaluation import Scores
 from methodic.engine.parts import StopRule
 from methodic.engine.step import Seen
 from methodic.plan import CurvePoint, Status
+
+_ROWS = 256  # steps of a window that are gathered into one table
 
 
 @dataclass
@@ -35,6 +37,56 @@ class Fate:
     kept_step: int = 0  # of the weights that are kept: the best ones, or the last ones
     kept_score: float = math.nan
     kept_loss: float = math.inf
+
+
+class Window:
+    """What the steps since the last evaluation saw, in tables rather than a tensor for each step.
+
+    Args:
+        tables: losses, gradient norms and what was finite, [T, M] each, to begin with.
+    """
+
+    def __init__(self, tables: Sequence[Tensor] | None = None) -> None:
+        self._tables = [tuple(tables)] if tables is not None and len(tables[0]) else []
+        self._recent: list[Seen] = []
+
+    def __len__(self) -> int:
+        return sum(len(table[0]) for table in self._tables) + len(self._recent)
+
+    def add(self, seen: Seen) -> None:
+        """Take note of one more step."""
+        self._recent.append(seen)
+        if len(self._recent) == _ROWS:
+            self._gather()
+
+    def copy(self) -> Window:
+        """Another window with the same steps; it doesn't grow along with this one."""
+        self._gather()
+        window = Window()
+        window._tables = list(self._tables)
+        return window
+
+    def tables(self) -> tuple[Tensor, ...]:
+        """Losses, gradient norms and what was finite, [T, M] each; T must not be 0."""
+        self._gather()
+        return tuple(torch.cat(parts) for parts in zip(*self._tables, strict=True))
+
+    def _gather(self) -> None:
+        if self._recent:
+            columns = zip(*((s.loss, s.gradient_norm, s.finite) for s in self._recent), strict=True)
+            self._tables.append(tuple(torch.stack(column) for column in columns))
+            self._recent = []
+
+
+@dataclass(frozen=True)
+class Memory:
+    """All that a monitor knows, as it was at one moment."""
+
+    fates: Sequence[Fate]
+    curves: Sequence[Sequence[CurvePoint]]
+    fresh: Sequence[bool]
+    flat: Tensor | None
+    buffers: Mapping[str, Tensor]
 
 
 class Monitor:
@@ -62,11 +114,34 @@ class Monitor:
                 self._fresh[m] = True
                 self.fates[m] = Fate()
 
+    @property
+    def over(self) -> bool:
+        """Nobody trains any more, and it is known since when and why."""
+        return all(fate.ended is not None for fate in self.fates)
+
+    def memory(self) -> Memory:
+        """A copy of all that is known by now."""
+        return Memory(
+            [replace(fate) for fate in self.fates],
+            [list(curve) for curve in self.curves],
+            list(self._fresh),
+            None if self.flat is None else self.flat.clone(),
+            {name: value.clone() for name, value in self.buffers.items()},
+        )
+
+    def remember(self, memory: Memory) -> None:
+        """Go on as the monitor whose memory this is."""
+        self.fates = [replace(fate) for fate in memory.fates]
+        self.curves = [list(curve) for curve in memory.curves]
+        self._fresh = list(memory.fresh)
+        self.flat = None if memory.flat is None else memory.flat.clone()
+        self.buffers = {name: value.clone() for name, value in memory.buffers.items()}
+
     def look(
         self,
         step: int,
         scores: Scores,
-        window: Sequence[Seen],
+        window: Window,
         flat: Tensor,
         buffers: Mapping[str, Tensor],
         alive: Tensor,
@@ -80,9 +155,7 @@ class Monitor:
             flat, buffers: the evaluated weights.
             alive: who was still training after the last step.
         """
-        losses = _table([seen.loss for seen in window])
-        norms = _table([seen.gradient_norm for seen in window])
-        finite = _table([seen.finite for seen in window])
+        losses, norms, finite = (table.double().cpu().numpy() for table in window.tables())
         better = [False] * len(self.fates)
         goes_on = alive.clone()
         for m, fate in enumerate(self.fates):
@@ -158,14 +231,6 @@ class Monitor:
         self.flat[rows] = flat[rows]
         for name, value in buffers.items():
             self.buffers[name][rows] = value[rows]
-
-
-def _table(columns: Sequence[Tensor]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """[M] for each step → float64 [T, M] on the host."""
-    table: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = (
-        torch.stack(list(columns)).double().cpu().numpy()
-    )
-    return table
 
 
 def _finite_mean(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from methodic.engine.compilation import Kernels
 from methodic.types import (
     Average,
     FloatArray,
@@ -78,6 +79,12 @@ class Turn:
     clip_norm: Tensor | None  # [M]
     clip_value: Tensor | None
 
+    @property
+    def limits(self) -> dict[str, Tensor]:
+        """What bounds an update, where there is any: clip_norm, clip_value, mask."""
+        found = {"clip_norm": self.clip_norm, "clip_value": self.clip_value, "mask": self.mask}
+        return {name: limit for name, limit in found.items() if limit is not None}
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -112,6 +119,7 @@ class Cohort:
     numbers: Mapping[str, Tensor]  # path → [M]
     stop: StopRule
     device: torch.device
+    kernels: Kernels | None = None  # compiled functions; None: not compiled
 
     @property
     def width(self) -> int:

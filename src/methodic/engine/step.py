@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,16 +53,9 @@ def step(
         The state after the step, and what it saw.
     """
     turn = stage.turns[which]
-    gradient = plain(
-        turn, cohort.model, cohort.layout, state.flat, state.buffers, cohort.numbers, noise, batch
-    )
-    norm = global_norm(gradient.flat)
-    update, rule_state = turn.rule.update(
-        _clipped(turn, gradient.flat, norm), state.flat, state.rules[which], c
-    )
-    if turn.mask is not None:
-        update = update * turn.mask
-    flat = state.flat + update
+    gradient = _gradient(cohort, turn, state, batch, noise)
+    norm = gradient.norm
+    flat, rule_state = _updated(cohort, turn, gradient, state.flat, state.rules[which], c)
     for proximal in stage.proximal:
         views = cohort.layout.views(flat)
         flat = cohort.layout.flatten(views | proximal(views, cohort.numbers, c["lr"].reshape(-1)))
@@ -83,12 +77,68 @@ def step(
     return _kept(state, after, finite), Seen(gradient.loss, gradient.terms, norm, finite)
 
 
-def _clipped(turn: Turn, flat: Tensor, norm: Tensor) -> Tensor:
-    if turn.clip_value is not None:
-        flat = clip_by_value(flat, turn.clip_value)
+def _gradient(
+    cohort: Cohort, turn: Turn, state: State, batch: Batch, noise: Mapping[str, Tensor]
+) -> Gradient:
+    if cohort.kernels is None:
+        return plain(
+            turn,
+            cohort.model,
+            cohort.layout,
+            state.flat,
+            state.buffers,
+            cohort.numbers,
+            noise,
+            batch,
+        )
+
+    def function(*tensors: Any) -> tuple[Any, ...]:
+        flat, buffers, numbers, noise, inputs, target = tensors
+        rows = Batch(inputs, target)
+        found = plain(turn, cohort.model, cohort.layout, flat, buffers, numbers, noise, rows)
+        return found.loss, found.terms, found.flat, found.norm, found.buffers
+
+    # Noise that is short or has gaps between members keeps some kernels from vectors, and scalar
+    # code rounds tanh and its like differently: a member's bits would depend on the width.
+    dense = {name: drawn.float().contiguous() for name, drawn in noise.items()}
+    numbers = dict(cohort.numbers)
+    tensors = (state.flat, state.buffers, numbers, dense, batch.inputs, batch.target)
+    return Gradient(*cohort.kernels(("gradient", id(turn)), function, *tensors))
+
+
+def _updated(
+    cohort: Cohort,
+    turn: Turn,
+    gradient: Gradient,
+    flat: Tensor,
+    state: Mapping[str, Tensor],
+    c: Mapping[str, Tensor],
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Clip, then the update rule: the new parameters, and the rule's new state."""
+
+    def function(*tensors: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        slope, norm, flat, state, c, limits = tensors
+        clipped = _clipped(slope, norm, limits)
+        update, following = turn.rule.update(clipped, flat, state, c)
+        if "mask" in limits:
+            update = update * limits["mask"]
+        return flat + update, following
+
+    tensors = (gradient.flat, gradient.norm, flat, dict(state), dict(c), turn.limits)
+    if cohort.kernels is None:
+        return function(*tensors)
+    made: tuple[Tensor, dict[str, Tensor]] = cohort.kernels(
+        ("update", id(turn)), function, *tensors
+    )
+    return made
+
+
+def _clipped(flat: Tensor, norm: Tensor, limits: Mapping[str, Tensor]) -> Tensor:
+    if "clip_value" in limits:
+        flat = clip_by_value(flat, limits["clip_value"])
         norm = global_norm(flat)
-    if turn.clip_norm is not None:
-        flat = clip_by_norm(flat, turn.clip_norm, norm)
+    if "clip_norm" in limits:
+        flat = clip_by_norm(flat, limits["clip_norm"], norm)
     return flat
 
 
@@ -101,7 +151,7 @@ def _finite(gradient: Gradient, norm: Tensor, flat: Tensor) -> Tensor:
     total = gradient.loss + norm + flat.sum(1)
     for buffer in gradient.buffers.values():
         if buffer.is_floating_point():
-            total = total + buffer.flatten(1).sum(1)
+            total = total + buffer.reshape(buffer.shape[0], -1).sum(1)  # a number has no axis
     return total - total == 0  # NaN where it isn't finite; half the kernels of isfinite
 
 

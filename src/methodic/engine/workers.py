@@ -1,19 +1,41 @@
 """Worker processes: one per core with one thread each for small networks.
 
 A worker gets a task as a function of paths and plain values, and leaves its results in files; so it
-makes no difference which worker did it. This module doesn't import torch, so that a starting worker
-can set its threads first.
+makes no difference which worker did it, nor how many began it. A worker that dies is replaced, and
+what it did is done again. This module doesn't import torch, so that a starting worker can set its
+threads first.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from typing import Any, TypeVar
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from typing import Any, Generic, TypeVar
+
+from methodic.errors import InputError, Interrupted
 
 T = TypeVar("T")
+
+PATIENCE = 10.0  # seconds in which a worker that is asked to end must have saved its work
+MOST_DEATHS = 3  # in a row, before any task is done
+
+
+@dataclass(frozen=True, eq=False)
+class _Job(Generic[T]):
+    """A task that isn't done yet; it outlives the workers that try it."""
+
+    task: Callable[..., T]
+    arguments: tuple[Any, ...]
+    name: str
+    future: Future[T] = field(default_factory=Future)
 
 
 class Pool:
@@ -30,45 +52,218 @@ class Pool:
     def __init__(self, workers: int, threads: int) -> None:
         self.workers = workers
         self.threads = threads
+        self.deaths = 0
+        """How often workers died and were replaced."""
+        self._row = 0  # deaths since a task was done
+        self._jobs: list[_Job[Any]] = []  # not done yet, oldest first
         self._executor: ProcessPoolExecutor | None = None
+        self._mending: threading.Thread | None = None
+        self._ending: Sequence[Any] = ()  # processes that were asked to end
+        self._stopped = False
+        self._error: InputError | None = None  # workers died too often
+        self._lock = threading.RLock()  # futures call back from the executor's own thread
 
     def __enter__(self) -> Pool:
         if self.workers:
-            from loky.backend import get_context
-
-            self._executor = ProcessPoolExecutor(
-                self.workers, get_context("loky"), _start, (self.threads,)
-            )
-            for _ in range(self.workers):  # they start while the data are prepared
-                self._executor.submit(os.getpid)
+            self._executor = self._started()
         return self
 
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
-        if self._executor is not None:
-            if kind is not None:
-                for process in list(self._executor._processes.values()):
-                    process.terminate()
+        if kind is not None or self._mending is not None:
+            self.stop()
+        elif self._executor is not None:
+            self._stopped = True
             self._executor.shutdown(wait=True, cancel_futures=True)
 
-    def submit(self, task: Callable[..., T], *arguments: Any) -> Future[T]:
-        """Run ``task(*arguments)`` in some worker."""
-        if self._executor is not None:
-            return self._executor.submit(task, *arguments)
-        future: Future[T] = Future()
+    def submit(self, task: Callable[..., T], *arguments: Any, name: str = "") -> Future[T]:
+        """Run ``task(*arguments)`` in some worker; again in another one, should the first die.
+
+        Args:
+            task: a function that a worker can import.
+            arguments: plain values.
+            name: of the task, for an error about workers that die of it.
+
+        Returns:
+            a future. Its error is an `InputError` when workers died `MOST_DEATHS` times in a row.
+
+        Raises:
+            InputError: they have died so often before.
+        """
+        job = _Job(task, arguments, name)
+        if self.workers:
+            with self._lock:
+                if self._error is not None:
+                    raise self._error
+                self._jobs.append(job)
+                self._send(job)
+            return job.future
         try:
-            future.set_result(task(*arguments))
+            job.future.set_result(task(*arguments))
         except Exception as error:
-            future.set_exception(error)
-        return future
+            job.future.set_exception(error)
+        return job.future
+
+    def stop(self) -> None:
+        """End all workers: each may finish its step and save it first, for `PATIENCE` seconds.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C while they do so; they are killed.
+        """
+        with self._lock:
+            self._stopped = True
+            executor, self._executor = self._executor, None
+        try:
+            if executor is not None:
+                self._end(executor)
+            if self._mending is not None:
+                self._mending.join()
+        except KeyboardInterrupt:
+            for process in self._ending:
+                _kill(process)
+            raise
+
+    def _started(self) -> ProcessPoolExecutor:
+        from loky.backend import get_context
+
+        executor = ProcessPoolExecutor(
+            self.workers, get_context("loky"), _start, (self.threads, os.getpid())
+        )
+        for _ in range(self.workers):  # they start while the data are prepared
+            executor.submit(os.getpid)
+        return executor
+
+    def _send(self, job: _Job[Any]) -> None:
+        executor = self._executor
+        if executor is None:
+            return  # the pool is being mended, and sends all jobs when it is whole
+        try:
+            attempt = executor.submit(job.task, *job.arguments)
+        except BrokenProcessPool:
+            self._mend(executor)
+        else:
+            attempt.add_done_callback(lambda future: self._settle(job, executor, future))
+
+    def _settle(self, job: _Job[T], executor: ProcessPoolExecutor, attempt: Future[T]) -> None:
+        if attempt.cancelled():
+            return
+        error = attempt.exception()
+        if isinstance(error, BrokenProcessPool):
+            self._mend(executor)
+            return
+        with self._lock:
+            self._row = 0
+            self._jobs.remove(job)
+        if error is not None:
+            job.future.set_exception(error)
+        else:
+            job.future.set_result(attempt.result())
+
+    def _mend(self, broken: ProcessPoolExecutor) -> None:
+        """Put a new executor in the place of one whose worker died; each is replaced once."""
+        with self._lock:
+            if self._stopped or self._executor is not broken:
+                return
+            self._executor = None
+            self.deaths += 1
+            self._row += 1
+            self._mending = threading.Thread(target=self._replace, args=(broken,), daemon=True)
+            self._mending.start()
+
+    def _replace(self, broken: ProcessPoolExecutor) -> None:
+        # A queue may be in disorder, so the other workers end too; they save their work first.
+        self._end(broken)
+        with self._lock:
+            if self._stopped:
+                return
+            if self._row < MOST_DEATHS:
+                self._executor = self._started()
+                for job in self._jobs:
+                    self._send(job)
+                return
+            lost, self._jobs = self._jobs, []
+            # Tasks are handed out in order, so the oldest ones were under way.
+            names = ", ".join(job.name for job in lost[: self.workers] if job.name)
+            self._error = InputError(
+                f"worker processes died {MOST_DEATHS} times in a row; perhaps memory ran out",
+                found=f"they were doing {names}" if names else None,
+                advice="Make memory free, then go on: methodic resume RUN. "
+                "A new run with --workers 1 needs less of it.",
+            )
+        for job in lost:
+            job.future.set_exception(self._error)
+
+    def _end(self, executor: ProcessPoolExecutor) -> None:
+        processes = list((executor._processes or {}).values())
+        self._ending = processes
+        for process in processes:
+            process.terminate()
+        deadline = time.monotonic() + PATIENCE
+        left = {process.sentinel for process in processes}
+        while left and (seconds := deadline - time.monotonic()) > 0:
+            left -= set(wait(list(left), seconds))
+        for process in processes:
+            if process.sentinel in left:
+                _kill(process)
+        executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _start(threads: int) -> None:
+@contextlib.contextmanager
+def stoppable() -> Iterator[Callable[[], bool]]:
+    """Within, SIGTERM and Ctrl-C are requests: the yielded function says whether one came.
+
+    The block then ends as soon as it can by raising `Interrupted`, and the signal has its usual
+    effect. A second Ctrl-C has it at once. Outside of the main thread signals can't be had.
+    """
+    came: list[int] = []
+
+    def note(number: int, frame: object) -> None:  # noqa: ARG001
+        if number == signal.SIGINT and came:
+            raise KeyboardInterrupt
+        came.append(number)
+
+    usual: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+            handler = signal.getsignal(number)
+            if handler is not signal.SIG_IGN and handler is not None:
+                usual[number] = signal.signal(number, note)
+    try:
+        yield lambda: bool(came)
+    except Interrupted:
+        if not came:
+            raise
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+    if came:  # whoever handles the signal let it pass
+        raise Interrupted
+
+
+def _start(threads: int, parent: int) -> None:
     # Ctrl-C goes to the whole group of processes; only the main one answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
     # Waiting threads that spin take the core that another worker needs.
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    threading.Thread(target=_follow, args=(parent,), daemon=True).start()
     import torch
 
     torch.set_num_threads(threads)
+
+
+def _follow(parent: int) -> None:
+    """End this worker soon after its parent, which may be killed and not be able to say so.
+
+    Else it would go on and write into a run that is being resumed.
+    """
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os._exit(1)
+
+
+def _kill(process: Any) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))

@@ -26,6 +26,7 @@ def notes(
 def _missing(state: RunState) -> Iterator[str]:
     if state.status != "finished":
         yield "The run is not finished; this ranking is of what it has measured so far."
+    yield from state.notes
     for amendment in state.amendments:
         plural = "s" if len(amendment.blocks) > 1 else ""
         blocks = ", ".join(map(str, amendment.blocks))

@@ -38,11 +38,13 @@ def parts(recipe: Recipe) -> int:
     """The number of moving parts: what has to be chosen beyond plain gradient descent.
 
     Every stage, turn and objective counts 1, so does every regularizer, clipping by norm or by
-    value, momentum, a schedule that isn't constant, and a warm-up; an optimizer as in `_RULES`.
+    value, momentum, a schedule that isn't constant, a warm-up, and a full batch; an optimizer as in
+    `_RULES`.
     """
     count = len(recipe.stages)
     for stage in recipe.stages:
         count += len(stage.regularizers) + sum(map(_of_turn, stage.turns))
+        count += stage.batch == "full"  # rarely a method that anyone would use as it is
     return count
 
 

@@ -28,6 +28,7 @@ from methodic.plan import (
 )
 
 _V = TypeVar("_V", bound=Value)
+_COPY = "Restore the file from a copy, or start a new run."
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,10 @@ def load(folder: Path) -> Folder:
         leaderboard = _read(folder / "leaderboard.json", "leaderboard", Leaderboard)
     paths = sorted((folder / "records").glob("*.json"))
     baselines = [path for path in paths if path.name.startswith("baseline-")]
-    units = [_read(path, "record", UnitRecord) for path in paths if path not in baselines]
+    again = _COPY
+    if state.status != "finished":
+        again = f"Delete this file, and its unit of work is done again: methodic resume {folder}"
+    units = [_unit(path, again) for path in paths if path not in baselines]
     return Folder(
         plan=plan,
         state=state,
@@ -95,7 +99,7 @@ def load(folder: Path) -> Folder:
         screened=tuple(unit for unit in units if unit.unit.phase == "screen"),
         confirmed=tuple(unit for unit in units if unit.unit.phase == "confirm"),
         trained=tuple(unit for unit in units if unit.unit.phase == "train"),
-        baselines=tuple(_read(path, "record", BaselineRecord) for path in baselines),
+        baselines=tuple(_read(path, "record", BaselineRecord, again) for path in baselines),
     )
 
 
@@ -142,8 +146,15 @@ def best(folder: Folder) -> dict[str, Tried]:
     return {pair[0]: known[pair] for pair in chosen if pair in known}
 
 
-def _read(path: Path, what: str, kind: type[_V]) -> _V:
-    document: Any = read_json(path, what)
+def _unit(path: Path, advice: str) -> UnitRecord:
+    record = _read(path, "record", UnitRecord, advice)
+    if record.unit.id != path.stem:
+        raise _damaged(path, "record", f"the record of {record.unit.id}", advice)
+    return record
+
+
+def _read(path: Path, what: str, kind: type[_V], advice: str = _COPY) -> _V:
+    document: Any = read_json(path, what, advice=advice)
     version = document.get("format") if isinstance(document, dict) else None
     if isinstance(version, int) and version > FORMAT:
         raise InputError(
@@ -157,8 +168,8 @@ def _read(path: Path, what: str, kind: type[_V]) -> _V:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise InputError(
-            f"{path}: this {what} is damaged",
-            found=f"{field}: {first['msg']}",
-            advice="Restore the file from a copy, or start a new run.",
-        ) from None
+        raise _damaged(path, what, f"{field}: {first['msg']}", advice) from None
+
+
+def _damaged(path: Path, what: str, found: str, advice: str) -> InputError:
+    return InputError(f"{path}: this {what} is damaged", found=found, advice=advice)

@@ -176,7 +176,7 @@ def _notes(folder: Folder) -> str:
     lines = list(board.notes) if board is not None else []
     lines += folder.plan.notes
     if board is None:  # a leaderboard names them in its notes
-        lines += [each.reason for each in folder.state.amendments]
+        lines += [*folder.state.notes, *(each.reason for each in folder.state.amendments)]
     return "<h2>Notes</h2>" + sections.bullets(dict.fromkeys(lines)) if lines else ""
 
 

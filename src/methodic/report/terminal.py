@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from methodic.evidence.leaderboard import Leaderboard
+from methodic.evidence.sameness import Reproduction
 from methodic.plan import Contender, Plan, Unit
 from methodic.recipes.types import Recipe
 from methodic.report import tables
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _WIDE = 110
 """From so many columns on, there is room for every number."""
+_FIRST = 10
+"""So many differences are shown; reproduction.json holds more."""
 
 
 # --- tables -----------------------------------------------------------------------------------
@@ -99,6 +102,37 @@ def recipes_table(recipes: Sequence[Recipe]) -> Table:
     table.add_column("use when", overflow="fold", ratio=1)
     for recipe in recipes:
         table.add_row(Text(recipe.name), Text(recipe.about), Text(recipe.use_when))
+    return table
+
+
+def reproduction_table(result: Reproduction) -> Table:
+    """How many things of each kind came out the same."""
+    from rich.text import Text
+
+    table = _table()
+    table.add_column("compared")
+    for title in ("to the bit", "to tolerance", "different"):
+        table.add_column(title, justify="right")
+    for tally in result.tallies:
+        counts = (tally.bit, tally.tolerance, tally.different)
+        style = "bold" if tally.different else ""
+        table.add_row(Text(tally.kind), *(Text(f"{n:,}") for n in counts), style=style)
+    return table
+
+
+def differences_table(result: Reproduction) -> Table:
+    """The first things that didn't come out the same to the bit, by name, with both values."""
+    from rich.text import Text
+
+    table = _table()
+    table.add_column("not the same to the bit", overflow="fold", ratio=1)
+    for title in ("first", "again"):
+        table.add_column(title, overflow="fold", max_width=24)
+    for each in result.differences[:_FIRST]:
+        table.add_row(
+            *(Text(cell) for cell in (each.what, each.first, each.again)),
+            style="bold" if each.grade == "different" else "",
+        )
     return table
 
 

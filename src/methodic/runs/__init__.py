@@ -2,80 +2,51 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import torch
 
 from methodic.data.dataset import DataSet
 from methodic.durations import parse_budget
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
-from methodic.evidence.leaderboard import Leaderboard
+from methodic.evidence.sameness import Reproduction
 from methodic.files import write_text
 from methodic.metrics import default_metric, get_metric
-from methodic.plan import Plan, RunState
+from methodic.plan import Plan
 from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
-from methodic.report import page
 from methodic.report.terminal import Quiet
-from methodic.runs import planning, preparation, tasks
+from methodic.runs import (
+    admission,
+    networks,
+    origin,
+    planning,
+    preparation,
+    reproduction,
+    resuming,
+    single,
+    tasks,
+)
 from methodic.runs.execution import Execution
 from methodic.runs.folders import new_run
 from methodic.runs.planning import Wishes
+from methodic.runs.results import Run, finish, load_run
 
-if TYPE_CHECKING:
-    import polars as pl
-
-    from methodic.bundle import Bundle
+__all__ = [
+    "DEFAULT_BUDGET",
+    "Run",
+    "load_run",
+    "make_plan",
+    "reproduce",
+    "resume",
+    "run",
+    "train_method",
+]
 
 DEFAULT_BUDGET = 60.0  # seconds
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run's folder, read.
-
-    Args:
-        folder: where everything lies.
-        plan: what was to run.
-        state: how far it came.
-        leaderboard: the ranking; None before the first cohort is done.
-    """
-
-    folder: Path
-    plan: Plan
-    state: RunState
-    leaderboard: Leaderboard | None
-
-    @property
-    def bundle_path(self) -> Path:
-        """Folder of the trained model."""
-        return self.folder / "model"
-
-    @property
-    def report_path(self) -> Path:
-        """The report, one HTML file."""
-        return self.folder / "report.html"
-
-    @property
-    def bundle(self) -> Bundle:
-        """The trained model."""
-        from methodic.bundle import load
-
-        return load(self.folder)
-
-    def predict(self, source: Any) -> pl.DataFrame:
-        """Predictions of the shipped model for raw rows; see `Bundle.predict_frame`."""
-        return self.bundle.predict_frame(source)
-
-    def report(self, out: Path | str | None = None) -> Path:
-        """Write the report as one HTML file; returns where."""
-        return page.write(self.folder, None if out is None else Path(out))
 
 
 def run(
@@ -83,12 +54,14 @@ def run(
     *,
     budget: str | float | None = None,
     recipes: Sequence[str | Path | Recipe] | None = None,
+    model: networks.Source | None = None,
     metric: str | None = None,
     seed: int = 0,
     seeds: int | None = None,
     device: str = "cpu",
     threads: int | None = None,
     workers: int | None = None,
+    compile: bool | None = None,
     out: Path | str | None = None,
     progress: Quiet | None = None,
     command: str = "",
@@ -100,12 +73,17 @@ def run(
         data: from `methodic.load`.
         budget: wall time up to the verdict, as seconds or "60s", "2m", "1h"; default 60 s.
         recipes: names, YAML files or values; default the whole library.
+        model: a network of your own in place of the recipes': a function that returns a
+            torch.nn.Module (called for each member, under its seed), or a module (every member
+            starts from its weights), as for `train`. A run keeps weights but no code, so `resume`
+            and `load_run` need it again.
         metric: see `methodic.metrics`; default accuracy, or RMSE for numbers.
         seed: of the split and of all members' seeds.
         seeds: of the confirmation, ≥ 2; default 10 or more.
         device: a torch device.
         threads: of each worker; default 1.
         workers: processes; default one for each core; 0 trains in this process.
+        compile: turn the steps into machine code; default where that is predicted to pay.
         out: folder of the run; default a new one in runs/.
         progress: told what happens; default silence.
         command: what to type to repeat the run; stands in the plan.
@@ -123,18 +101,22 @@ def run(
     """
     started = time.monotonic() if started is None else started
     wishes = _wishes(data, budget, recipes, metric, seed, seeds, device, threads, workers, command)
+    wishes = dataclasses.replace(wishes, compile=compile)
     progress = progress or Quiet()
+    networks.check_repeatable(model, seed)
     chosen = planning.machine(wishes)
     with Pool(chosen.workers, chosen.threads) as pool, new_run(data.name, out) as folder:
         prepared = preparation.prepare(data, wishes.seed)
         work = folder / tasks.WORK
-        preparation.save(prepared, work)
+        preparation.save(prepared, work, (data.source, data.test_source))
         progress.phase("planning")
-        plan = planning.make(data, prepared, work, pool, wishes, time.monotonic() - started)
+        network = admission.admit(model, prepared, data.schema.task, work, pool, wishes)
+        gone = time.monotonic() - started
+        plan = planning.make(data, prepared, work, pool, wishes, gone, network)
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
-        Execution(folder, plan, prepared, pool, progress, started).run()
-    page.write(folder)
-    return load_run(folder)
+        origin.write(folder, data)
+        Execution(folder, plan, prepared, pool, progress, started, network).run()
+    return finish(folder, model)
 
 
 def make_plan(
@@ -142,24 +124,28 @@ def make_plan(
     *,
     budget: str | float | None = None,
     recipes: Sequence[str | Path | Recipe] | None = None,
+    model: networks.Source | None = None,
     metric: str | None = None,
     seed: int = 0,
     seeds: int | None = None,
     device: str = "cpu",
     threads: int | None = None,
     workers: int | None = None,
+    compile: bool | None = None,
     command: str = "",
 ) -> Plan:
     """What `run` would do with the same arguments, without doing it."""
     started = time.monotonic()
     wishes = _wishes(data, budget, recipes, metric, seed, seeds, device, threads, workers, command)
+    wishes = dataclasses.replace(wishes, compile=compile)
     chosen = planning.machine(wishes)
     with tempfile.TemporaryDirectory() as temporary, Pool(chosen.workers, chosen.threads) as pool:
         prepared = preparation.prepare(data, wishes.seed)
-        preparation.save(prepared, Path(temporary))
-        return planning.make(
-            data, prepared, Path(temporary), pool, wishes, time.monotonic() - started
-        )
+        work = Path(temporary)
+        preparation.save(prepared, work)
+        network = admission.admit(model, prepared, data.schema.task, work, pool, wishes)
+        gone = time.monotonic() - started
+        return planning.make(data, prepared, work, pool, wishes, gone, network)
 
 
 def train_method(
@@ -193,50 +179,111 @@ def train_method(
     with Pool(0, 1) as pool, new_run(data.name, out) as folder:
         prepared = preparation.prepare(data, wishes.seed)
         work = folder / tasks.WORK
-        preparation.save(prepared, work)
-        plan = planning.make_single(data, prepared, work, wishes, steps)
+        preparation.save(prepared, work, (data.source, data.test_source))
+        plan = single.make(data, prepared, work, wishes, steps)
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
+        origin.write(folder, data)
         Execution(folder, plan, prepared, pool, progress, started).run()
-    page.write(folder)
-    return load_run(folder)
+    return finish(folder)
 
 
-def resume(folder: Path | str, progress: Quiet | None = None, data: DataSet | None = None) -> Run:
+def resume(
+    folder: Path | str,
+    progress: Quiet | None = None,
+    data: DataSet | None = None,
+    *,
+    model: networks.Source | None = None,
+    any_machine: bool = False,
+) -> Run:
     """Go on with a run that was stopped; its frozen plan is not measured again.
 
     Args:
         folder: the run's.
         progress: told what happens.
-        data: the same data again; needed only for data that came from memory.
+        data: the same data again, to make sure that they are; not needed, since a run keeps its
+            prepared rows until it is finished.
+        model: in a run that trains a network of your own: the same one again.
+        any_machine: go on although the processor's capability or torch's version is another one
+            than the plan's, so that bits may differ; the run says so.
 
     Raises:
-        InputError: no run there, a finished one, or data that changed.
+        InputError: no run there, a finished, newer or damaged one, data that changed, another
+            machine, or a folder that can't be written.
+        Interrupted: Ctrl-C, once more.
     """
-    path = Path(folder)
-    stopped = load_run(path)
-    if stopped.state.status == "finished":
-        raise InputError(f"{path}: this run is finished", advice=f"Read {stopped.report_path}.")
-    work = path / tasks.WORK
-    if not (work / "encoders.json").exists():
-        raise InputError(
-            f"{path}: the prepared data are gone ({work})",
-            advice="Start a new run.",
-        )
-    if data is not None and data.fingerprint != stopped.plan.data.fingerprint:
-        raise InputError(f"{path}: these are not the data that this run began with")
-    prepared = preparation.load(work)
+    path, progress = Path(folder), progress or Quiet()
+    stopped, notes = resuming.check(path, data, any_machine)
+    network = networks.again(model, stopped.plan.network, path, stopped.plan.machine.workers)
+    prepared = preparation.load(path / tasks.WORK)
+    progress.say(resuming.how_far(stopped))
+    for note in notes:
+        progress.say(note)
     started = time.monotonic() - stopped.state.seconds
-    machine = stopped.plan.machine
+    machine = origin.here(stopped.plan.machine)
+    plan = stopped.plan.model_copy(update={"machine": machine})
     with Pool(machine.workers, machine.threads) as pool:
-        Execution(path, stopped.plan, prepared, pool, progress or Quiet(), started).run()
-    page.write(path)
-    return load_run(path)
+        execution = Execution(path, plan, prepared, pool, progress, started, network)
+        known = dict.fromkeys((*execution.state.notes, *notes))
+        execution.state = execution.state.model_copy(update={"notes": tuple(known)})
+        execution.run()
+    return finish(path, model)
 
 
-def load_run(folder: Path | str) -> Run:
-    """Read a run's folder; see `report.folder.load` for the errors."""
-    read = page.load(Path(folder))
-    return Run(Path(folder), read.plan, read.state, read.leaderboard)
+def reproduce(
+    folder: Path | str,
+    data: DataSet | Path | str | None = None,
+    out: Path | str | None = None,
+    *,
+    test: Path | str | None = None,
+    model: networks.Source | None = None,
+    workers: int | None = None,
+    progress: Quiet | None = None,
+) -> Reproduction:
+    """Execute the frozen plan of a run again in a new folder, and compare all numbers.
+
+    Nothing is measured and time drops nothing: exactly what the first execution did is done, of a
+    run that was stopped as much as it had begun.
+
+    Args:
+        folder: the first run's.
+        data: the same data: a data set, or where to read them; default where the run read them.
+            Their fingerprint has to be the run's.
+        out: the new run's folder; default a new one in runs/. In the folder of an earlier
+            reproduction of the same run it goes on; if that is finished, it is compared again.
+        test: where to read the user's own test rows, if they lie elsewhere by now.
+        model: of a run that trains a network of your own: the same one again.
+        workers: processes; default as many as the plan says; 0 trains in this process.
+        progress: told what happens.
+
+    Raises:
+        InputError: no run, a damaged or newer one, or other data.
+        Interrupted: Ctrl-C; reproducing into the same folder goes on.
+
+    Example:
+        >>> mt.reproduce("runs/iris-001").verdict               # doctest: +SKIP
+        'All 212 compared things came out the same, to the bit.'
+    """
+    path, progress = Path(folder), progress or Quiet()
+    first = reproduction.begin(path)
+    if out is not None and (Path(out) / "plan.json").exists():
+        target = Path(out)
+        if (data, test, workers) != (None, None, None):
+            raise InputError(
+                f"{target}: this reproduction has begun, so its data and workers are fixed",
+                advice="Choose a new folder for --out, or leave --data, --split and --workers out.",
+            )
+        if reproduction.begun(path, first, target).state.status != "finished":
+            resume(target, progress, model=model)
+    else:
+        if not isinstance(data, DataSet):
+            data = origin.read_data(first.plan.data, data, test)
+        origin.check_data(path, first.plan.data, data)
+        plan, state = reproduction.plan_again(path, first, data, workers)
+        name = f"{path.resolve().name}-again"
+        network = networks.again(model, plan.network, path, plan.machine.workers)
+        target = reproduction.execute(plan, state, data, out, name, progress, network)
+        finish(target)
+    return reproduction.compare(path, first, target)
 
 
 def _wishes(
@@ -252,7 +299,8 @@ def _wishes(
     command: str,
 ) -> Wishes:
     task = data.schema.task
-    chosen = catalogue.all_recipes() if recipes is None else [_recipe(r) for r in recipes]
+    asked = catalogue.all_recipes() if recipes is None else recipes
+    chosen = [each if isinstance(each, Recipe) else catalogue.get(str(each)) for each in asked]
     names = [recipe.name for recipe in chosen]
     twice = sorted({name for name in names if names.count(name) > 1})
     if not chosen:
@@ -261,7 +309,7 @@ def _wishes(
         raise InputError(f"two recipes have the same name: {', '.join(twice)}")
     if not 0 <= seed < 2**63:
         raise InputError("--seed must be a whole number from 0 to 2**63 - 1", found=seed)
-    _check_device(device)
+    resuming.check_device(device, "Leave --device out to use the processor.")
     if seeds is not None and seeds < 1:
         raise InputError("--seeds must be at least 1", found=seeds)
     return Wishes(
@@ -276,18 +324,3 @@ def _wishes(
         command=command,
         named=recipes is not None,
     )
-
-
-def _check_device(device: str) -> None:
-    try:
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(
-            f"the device '{device}' can't be used on this machine",
-            found=str(error).splitlines()[0],
-            advice="Leave --device out to use the processor.",
-        ) from None
-
-
-def _recipe(chosen: str | Path | Recipe) -> Recipe:
-    return chosen if isinstance(chosen, Recipe) else catalogue.get(str(chosen))

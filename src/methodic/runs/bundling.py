@@ -86,4 +86,5 @@ def _card(plan: Plan, member: MemberRecord, test: float, candidates: int) -> bun
         validation=member.validation[plan.metric],
         test=test,
         about=about,
+        network=plan.network,
     )

@@ -1,11 +1,12 @@
 """Running a frozen plan: screening, confirmation, verdict; and going on where a run was stopped.
 
 What is finished lies in records/; a unit that has its record is never done again, so a run goes on
-after Ctrl-C, a kill or a power cut with the same results.
+after Ctrl-C, a kill or a power cut with the same results. A unit goes on from its last checkpoint.
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from typing import Protocol
 import numpy as np
 from filelock import FileLock, Timeout
 
+from methodic.engine.keeper import INTERVAL
 from methodic.engine.workers import Pool
 from methodic.errors import InputError, Interrupted
 from methodic.evidence import design, predictions
@@ -33,9 +35,12 @@ from methodic.plan import (
 )
 from methodic.runs import tasks
 from methodic.runs.bundling import ship
+from methodic.runs.networks import Network
 from methodic.runs.planning import TAIL, TAIL_SECONDS
 from methodic.runs.preparation import Prepared
 from methodic.runs.units import confirm_units
+
+CHECKPOINTS = INTERVAL  # seconds between those of a unit
 
 
 class Progress(Protocol):
@@ -59,6 +64,7 @@ class Execution:
         pool: started workers.
         progress: told what happens.
         started: `time.monotonic()` at which the budget began to run.
+        network: the user's own, which every method trains; None: each recipe's.
     """
 
     def __init__(
@@ -69,6 +75,7 @@ class Execution:
         pool: Pool,
         progress: Progress,
         started: float,
+        network: Network | None = None,
     ) -> None:
         self.folder = folder
         self.plan = plan
@@ -76,11 +83,13 @@ class Execution:
         self.pool = pool
         self.progress = progress
         self.started = started
+        self.network = network
         self.state = _read_state(folder)
         self.plan_json = plan.model_dump_json()
         self.done = 0
         self.member_steps = 0
         self.leader: str | None = None
+        self._deaths = pool.deaths  # of workers, as the user knows
         self._folder = folder / "records"
         self._read: dict[str, UnitRecord] = {}
 
@@ -88,7 +97,7 @@ class Execution:
         """Do whatever of the plan isn't done yet, up to the verdict.
 
         Raises:
-            Interrupted: Ctrl-C; what is finished is kept.
+            Interrupted: Ctrl-C; what is finished and what was under way is kept.
             InputError: another process works on this run.
         """
         lock = FileLock(self.folder / tasks.WORK / "lock", blocking=False)
@@ -110,9 +119,23 @@ class Execution:
         try:
             return self._phases()
         except (KeyboardInterrupt, Interrupted):
-            self._save_state(status="interrupted")
-            self._write_leaderboard()
+            with contextlib.suppress(KeyboardInterrupt):  # a second one, from who won't wait
+                self._stop()
             raise Interrupted(str(self.folder)) from None
+        except InputError:
+            with contextlib.suppress(InputError):  # if the disk is full, this fails as well
+                self._save_state(status="interrupted")
+            raise
+
+    def _stop(self) -> None:
+        """Let the workers save where they stand, and write down how far the run has come."""
+        if self.pool.workers:
+            self.progress.say("stopping: what is under way is being saved (Ctrl-C: don't wait)")
+        try:
+            self.pool.stop()
+        finally:
+            self._save_state(status="interrupted")
+        self._write_leaderboard()
 
     def _phases(self) -> Leaderboard:
         plan = self.plan
@@ -122,7 +145,11 @@ class Execution:
         self.progress.start(most, plan.budget)
         rivals = [
             self.pool.submit(
-                tasks.fit_baseline, self.folder, self.plan_json, baseline.model_dump_json()
+                tasks.fit_baseline,
+                self.folder,
+                self.plan_json,
+                baseline.model_dump_json(),
+                name=f"baseline-{baseline.kind}",
             )
             for baseline in plan.baselines
             if not tasks.record_path(self.folder, f"baseline-{baseline.kind}").exists()
@@ -177,10 +204,18 @@ class Execution:
                 self._drop(phase, rest)
                 break
             for unit in todo:
-                if not tasks.record_path(self.folder, unit.id).exists():
+                if tasks.record_path(self.folder, unit.id).exists():
+                    self._advance(1, 0)
+                else:
                     waiting.add(
                         self.pool.submit(
-                            tasks.train_unit, self.folder, self.plan_json, unit.model_dump_json()
+                            tasks.train_unit,
+                            self.folder,
+                            self.plan_json,
+                            unit.model_dump_json(),
+                            CHECKPOINTS,
+                            *([] if self.network is None else [self.network]),
+                            name=unit.id,
                         )
                     )
         self._wait(waiting, 0)
@@ -190,8 +225,14 @@ class Execution:
         seconds = []
         while len(waiting) > until:
             finished, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            if self.pool.deaths > self._deaths:
+                if not self._deaths:
+                    self.progress.say("a worker process died; its work goes on in another one")
+                self._deaths = self.pool.deaths
             for future in finished:
                 record = self._record(tasks.record_path(self.folder, future.result()))
+                for note in record.notes:
+                    self.progress.say(note)
                 seconds.append(record.seconds)
                 self._advance(1, sum(m.steps_taken for m in record.members))
             if finished and self.plan.screen:

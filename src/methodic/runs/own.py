@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Sequence
@@ -14,24 +13,29 @@ import torch
 from torch import nn
 
 from methodic import build
+from methodic.bundle import module_outputs, outputs_of
 from methodic.data.dataset import DataSet
 from methodic.data.encoders import Encoders
 from methodic.data.frames import as_frame
 from methodic.durations import parse_budget
 from methodic.engine import loop
-from methodic.engine.evaluation import CHUNK, outputs
+from methodic.engine.evaluation import outputs
 from methodic.engine.parts import Cohort
 from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.metrics import default_metric, get_metric
+from methodic.models.failures import copied
+from methodic.models.module import put
+from methodic.models.preflight import Preflight, preflight
 from methodic.plan import CurvePoint, Status
 from methodic.recipes import catalogue
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Recipe
-from methodic.runs.preparation import prepare
+from methodic.runs.preparation import Prepared, prepare
 from methodic.runs.units import evaluations
 
 _TRIAL = 10  # steps that are timed to turn a budget into steps
+_CHECKED = 64  # rows of a preflight's batch, at most
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,13 @@ class TrainedModule:
         status, why: how training ended.
         curve: the evaluations on the way.
         steps: optimizer steps taken.
+        preflight: whether several such modules could train at once, and why; here there is one.
+
+    Example:
+        >>> import methodic as mt
+        >>> net = nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.1))
+        >>> mt.train(net, mt.load("iris"), "adam", steps=5).preflight.reason
+        "layer '1' (Dropout) draws from torch's generator"
     """
 
     module: nn.Module
@@ -59,22 +70,17 @@ class TrainedModule:
     why: str
     curve: Sequence[CurvePoint]
     steps: int
+    preflight: Preflight
 
     def predict(self, source: Any) -> torch.Tensor:
         """Probabilities [N, C] or numbers [N, 1] for raw rows (frame or array)."""
-        inputs = self.encoders.encode(as_frame(source))
-        rows = next(iter(inputs.values())).shape[0]
-        with torch.no_grad():
-            parts = []
-            for start in range(0, rows, CHUNK):
-                part = {name: value[start : start + CHUNK] for name, value in inputs.items()}
-                parts.append(
-                    self.module(next(iter(part.values())))
-                    if len(part) == 1
-                    else self.module(**part)
-                )
-        joined = torch.cat(parts)
-        return self.encoders.predictions(joined.reshape(rows, -1))
+        return predicted(self.module, self.encoders, source)
+
+
+def predicted(module: nn.Module, encoders: Encoders, source: Any) -> torch.Tensor:
+    """What a trained module in evaluation mode predicts for raw rows; see `TrainedModule`."""
+    inputs = encoders.encode(as_frame(source))
+    return encoders.predictions(module_outputs(module, inputs, outputs_of(encoders)))
 
 
 def train_module(
@@ -93,6 +99,7 @@ def train_module(
     Args:
         module: takes the data's input as its only argument, or "numeric", "categorical" and
             "array" by name where the data have several; returns logits [B, C], or [B, 1].
+            Parameters with requires_grad=False stay as they are; tied weights stay tied.
         data: from `methodic.load`.
         recipe: a name, a YAML file or a value; its model is left out, of a range the middle is
             taken.
@@ -103,7 +110,8 @@ def train_module(
         device: a torch device.
 
     Raises:
-        InputError: the module or the arguments don't fit.
+        InputError: the module or the arguments don't fit, or the preflight found that the module
+            would train otherwise than in plain PyTorch; it names the layer.
 
     Example:
         >>> import methodic as mt, torch
@@ -129,6 +137,9 @@ def train_module(
     concrete = replace(resolved, design.grid(resolved, 1)[0])
     target = torch.device(device)
     rows = prepared.rows["train"].to(target)
+    found = checked_module(
+        module, prepared, build.batch_rows(concrete.stages[0], len(rows)), target
+    )
 
     def cohort(count: int) -> Cohort:
         return build.cohort(
@@ -178,15 +189,20 @@ def train_module(
         why=fate.why,
         curve=trained.curves[0],
         steps=fate.ended if fate.ended is not None else trained.steps_taken,
+        preflight=found,
     )
 
 
+def checked_module(
+    module: nn.Module, prepared: Prepared, batch: int, device: torch.device
+) -> Preflight:
+    """The preflight of a module on the first training rows, two batches of at most ``batch``."""
+    rows = prepared.rows["train"]
+    size = max(1, min(batch, _CHECKED, len(rows) // 2))
+    batches = [rows.part(i * size, (i + 1) * size).to(device).inputs for i in range(2)]
+    return preflight(module, prepared.outputs, batches)
+
+
 def _with_weights(module: nn.Module, cohort: Cohort, trained: loop.Trained) -> nn.Module:
-    copied = copy.deepcopy(module).cpu().eval()
-    parameters = cohort.layout.views(trained.flat)
-    with torch.no_grad():
-        for name, parameter in copied.named_parameters():
-            parameter.copy_(parameters[name][0])
-        for name, buffer in copied.named_buffers():
-            buffer.copy_(trained.buffers[name][0])
-    return copied
+    values = {**cohort.layout.views(trained.flat), **trained.buffers}
+    return put(copied(module).cpu().eval(), {name: x[0] for name, x in values.items()})

@@ -18,26 +18,26 @@ import torch
 from methodic import build
 from methodic.baselines import plan_baselines
 from methodic.data.dataset import DataSet
+from methodic.data.schema import ASKED
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.evidence import design
+from methodic.evidence.simplicity import parts
 from methodic.plan import (
-    BaselinePlan,
     ConfirmPlan,
     Contender,
     DataFacts,
     Machine,
-    Member,
     Plan,
-    Unit,
 )
-from methodic.recipes.numbers import replace
-from methodic.recipes.types import SGD, Recipe
+from methodic.recipes.types import Auto, Recipe
+from methodic.runs.compiling import choose
+from methodic.runs.networks import Network, described
 from methodic.runs.preparation import Prepared
 from methodic.runs.speed import (
     EPOCHS,
     LEAST_CAP,
-    Speed,
+    WIDTH,
     Survey,
     Timed,
     cap,
@@ -45,12 +45,11 @@ from methodic.runs.speed import (
     steps_within,
     too_short,
 )
-from methodic.runs.tasks import measure
-from methodic.runs.units import EVALUATIONS, SCREEN_SEEDS, evaluations, screen_units
+from methodic.runs.units import SCREEN_SEEDS, screen_units
 
 CONFIRM_SEEDS = 10
 MOST_SEEDS = 20
-BLOCK = 5  # seeds of confirmation that train in one cohort, and are dropped together
+BLOCK = WIDTH  # seeds of confirmation that train in one cohort, and are dropped together
 TAIL = 0.05  # share of the budget for predictions, report and bundle
 TAIL_SECONDS = 3.0
 BASELINE_SHARE = 0.08
@@ -71,6 +70,7 @@ class Wishes:
     device: str = "cpu"
     command: str = ""
     named: bool = False  # the user named the recipes, so none may be left out
+    compile: bool | None = None  # None: where it pays
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def facts(data: DataSet, prepared: Prepared, seed: int) -> DataFacts:
     """What a plan records about the data."""
     return DataFacts(
         name=data.name,
-        source=data.source,
+        **place(data),
         fingerprint=data.fingerprint,
         task=data.schema.task,
         target=data.schema.target,
@@ -117,7 +117,14 @@ def facts(data: DataSet, prepared: Prepared, seed: int) -> DataFacts:
         numeric=prepared.encoders.width,
         categorical=prepared.encoders.columns,
         split_seed=seed,
+        drop=tuple(each.name for each in data.schema.dropped if each.why == ASKED),
     )
+
+
+def place(data: DataSet) -> dict[str, str | None]:
+    """Where data can be read again, as fields of `DataFacts`."""
+    whole = data.test is None or data.test_source is not None
+    return {"source": data.source if whole else None, "test": data.test_source}
 
 
 def machine(wishes: Wishes) -> Machine:
@@ -133,7 +140,13 @@ def machine(wishes: Wishes) -> Machine:
 
 
 def make(
-    data: DataSet, prepared: Prepared, work: Path, pool: Pool, wishes: Wishes, elapsed: float
+    data: DataSet,
+    prepared: Prepared,
+    work: Path,
+    pool: Pool,
+    wishes: Wishes,
+    elapsed: float,
+    network: Network | None = None,
 ) -> Plan:
     """Measure, then fix what will run.
 
@@ -143,15 +156,18 @@ def make(
         pool: started workers.
         wishes: what the user asked for.
         elapsed: seconds of the budget that are gone by now.
+        network: the user's own, which every method trains; None: each recipe's.
 
     Raises:
         InputError: the budget is too small for these data.
     """
     task, rows = data.schema.task, prepared.counts[0]
     recipes = [build.resolve(recipe, task, rows) for recipe in wishes.recipes]
+    if network is not None:
+        recipes = [recipe.model_copy(update={"model": Auto()}) for recipe in recipes]
     began = time.monotonic()
     chosen = machine(wishes)
-    survey = Survey(pool, work, rows, wishes.metric, wishes.device)
+    survey = Survey(pool, work, rows, wishes.metric, wishes.device, network)
     rivals = plan_baselines(
         task,
         rows,
@@ -175,6 +191,7 @@ def make(
     if fit.short:
         gone = elapsed + time.monotonic() - began
         raise _too_small(wishes, data, fit, gone, max(chosen.workers, 1))
+    fit, compiling = _compiled(survey, fit, recipes, left, wishes, chosen.workers)
     seeds = wishes.seeds or _more_seeds(fit)
     contenders = tuple(
         Contender(
@@ -192,19 +209,25 @@ def make(
         data=facts(data, prepared, wishes.seed),
         metric=wishes.metric,
         budget=wishes.budget,
-        machine=chosen,
+        machine=chosen.model_copy(update={"compiled": survey.compiled}),
         contenders=contenders,
         baselines=rivals,
         screen=screen_units(contenders, wishes.seed, fit.looks),
         confirm=ConfirmPlan(
             finalists=fit.shape.finalists,
-            simplest=_simplest(recipes),
+            simplest=min(recipes, key=parts).name,
             seeds=design.seeds(wishes.seed, "confirm", seeds),
             block=BLOCK,
             scale=fit.scale,
             evaluations=fit.looks,
         ),
-        notes=(*notes, *_notes(fit, seeds, data)),
+        notes=(
+            *notes,
+            *_notes(fit, seeds, data),
+            *compiling,
+            *(described(network) if network else ()),
+        ),
+        network=None if network is None else network.facts,
     )
 
 
@@ -261,67 +284,37 @@ def _fitted(
     )
 
 
+def _compiled(
+    survey: Survey,
+    fit: _Fit,
+    recipes: Sequence[Recipe],
+    left: Callable[[], float],
+    wishes: Wishes,
+    workers: int,
+) -> tuple[_Fit, tuple[str, ...]]:
+    """The comparison with compiled cohorts, where they pay; and in words why or why not."""
+    seconds = fit.cohorts * fit.share
+    choice = choose(survey, fit.methods, seconds, workers, wishes.compile)
+    if not choice.compiled:
+        return fit, (choice.why,)
+    survey.compiled = True
+    compiled = _fit(survey, recipes, left, wishes.seeds)
+    before = sum(method.speed.step for method in survey.eager(compiled.methods))
+    after = sum(method.speed.step for method in compiled.methods)
+    times = (
+        f"A step of all methods takes {after * 1000:.3g} ms, and {before * 1000:.3g} ms without."
+    )
+    if not wishes.compile and (after > before or compiled.short):
+        survey.compiled = False
+        return _fit(survey, recipes, left, wishes.seeds), (f"Not compiled after all. {times}",)
+    return compiled, (choice.why, times)
+
+
 def _more_seeds(fit: _Fit) -> int:
     """Seeds of the confirmation: ten, and more in whole blocks where time is left."""
     block = min(len(fit.methods), fit.shape.finalists + 1) * fit.share * fit.scale
     more = min(int(fit.spare / block), (MOST_SEEDS - CONFIRM_SEEDS) // BLOCK)
     return CONFIRM_SEEDS + BLOCK * more
-
-
-def make_single(
-    data: DataSet, prepared: Prepared, work: Path, wishes: Wishes, steps: int | None
-) -> Plan:
-    """The plan of `methodic train`: one method, one member, the middle of each range."""
-    rows = prepared.counts[0]
-    recipe = build.resolve(wishes.recipes[0], data.schema.task, rows)
-    batch = [build.batch_rows(stage, rows) for stage in recipe.stages]
-    settings = design.grid(recipe, 1)
-    middle = replace(recipe, settings[0]).model_dump_json()
-    speed = Speed(*measure(work, [middle], wishes.metric, wishes.device))
-    method = Timed(recipe, tuple(batch), speed)
-    if steps is None:
-        count = steps_within(method, wishes.budget * SLACK, EVALUATIONS, rows)
-        most = max(LEAST_CAP, math.ceil(EPOCHS * rows / batch[-1]))
-        count = [
-            min(each, max(1, round(most * s.share)))
-            for each, s in zip(count, recipe.stages, strict=True)
-        ]
-    else:
-        count = [max(1, round(steps * stage.share)) for stage in recipe.stages]
-    contender = Contender(
-        recipe=recipe,
-        settings=settings,
-        batch=tuple(batch),
-        steps=tuple(count),
-        confirm_steps=(),
-        milliseconds=round(speed.step * 1000, 4),
-    )
-    unit = Unit(
-        id=f"train-{recipe.name}",
-        phase="train",
-        block=0,
-        members=(Member(recipe=recipe.name, setting=0, seed=wishes.seed),),
-        steps=tuple(count),
-        evaluate=evaluations(sum(count)),
-        predict_test=True,
-    )
-    notes = tuple(
-        f"{path} = {value:g}: the middle of the recipe's range"
-        for path, value in settings[0].items()
-    )
-    return Plan(
-        command=wishes.command,
-        data=facts(data, prepared, wishes.seed),
-        metric=wishes.metric,
-        budget=None if steps is not None else wishes.budget,
-        machine=machine(wishes).model_copy(update={"workers": 0}),
-        contenders=(contender,),
-        baselines=(BaselinePlan(kind="constant"),),
-        screen=(),
-        confirm=None,
-        train=(unit,),
-        notes=notes,
-    )
 
 
 def _too_small(
@@ -337,28 +330,6 @@ def _too_small(
         f"'{data.name}' ({name} would get less than an epoch or 30 steps)",
         advice=f"Try --budget {enough}s, or fewer methods (--recipes A,B).",
     )
-
-
-def _simplest(recipes: Sequence[Recipe]) -> str:
-    """The method with the fewest non-default parts; ties go to the one listed first."""
-
-    def parts(recipe: Recipe) -> int:
-        count = 2 * len(recipe.stages)
-        for stage in recipe.stages:
-            count += len(stage.regularizers) + 2 * len(stage.turns)
-            count += stage.batch == "full"  # rarely a method that anyone would use as it is
-            for turn in stage.turns:
-                match turn.optimizer:
-                    case SGD(momentum=0.0):
-                        pass
-                    case SGD():
-                        count += 1
-                    case _:
-                        count += 2
-                count += turn.schedule.kind != "constant"
-        return count
-
-    return min(recipes, key=parts).name
 
 
 def _notes(fit: _Fit, seeds: int, data: DataSet) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,11 +20,15 @@ from methodic.data.dataset import DataSet
 from methodic.data.encoders import Encoders
 from methodic.data.splits import split
 from methodic.engine.evaluation import Judge
-from methodic.files import read_json, write_json, write_with
+from methodic.errors import InputError
+from methodic.files import file_hash, read_json, write_json, write_with
 from methodic.metrics import get_metric
 from methodic.models.mlp import Inputs
+from methodic.plan import FORMAT
 
 PARTS = ("train", "validation", "test")
+_FILES = ("rows.safetensors", "encoders.json")
+_MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -101,8 +106,14 @@ def prepare(data: DataSet, split_seed: int) -> Prepared:
     return Prepared(encoders, rows, raw, truth)
 
 
-def save(prepared: Prepared, folder: Path) -> None:
-    """Write what workers need into ``folder``."""
+def save(prepared: Prepared, folder: Path, sources: Iterable[str | None] = ()) -> None:
+    """Write what workers need into ``folder``; the manifest comes last.
+
+    Args:
+        prepared: the data.
+        folder: RUN/work.
+        sources: where the data were read; the manifest keeps a hash of those that are files.
+    """
     state, tensors = prepared.encoders.state()
     flat = {f"encoders/{name}": value for name, value in tensors.items()}
     for part in PARTS:
@@ -115,6 +126,67 @@ def save(prepared: Prepared, folder: Path) -> None:
     contiguous = {name: value.contiguous().clone() for name, value in flat.items()}
     write_with(folder / "rows.safetensors", lambda path: save_file(contiguous, path))
     write_json(folder / "encoders.json", state)
+    write_json(
+        folder / _MANIFEST,
+        {
+            "format": FORMAT,
+            "files": {name: file_hash(folder / name) for name in _FILES},
+            "sources": {
+                each: known for each in sources if each and (known := _hash(each)) is not None
+            },
+        },
+    )
+
+
+def check(folder: Path) -> None:
+    """Compare what `save` wrote with its manifest, before a run goes on with it.
+
+    Raises:
+        InputError: a file is missing, or not as it was written.
+    """
+    files = _manifest(folder)["files"]
+    for name in _FILES:
+        file = folder / name
+        if not file.is_file() or file_hash(file) != files.get(name):
+            raise InputError(
+                f"{file}: the prepared data of this run were changed",
+                found="no such file" if not file.is_file() else "other bytes than at its start",
+                advice="Restore the file from a copy, or start a new run.",
+            )
+
+
+def moved_on(folder: Path) -> list[str]:
+    """Files which the data were read from, that are still there and have other bytes now."""
+    sources = _manifest(folder)["sources"]
+    return [path for path, was in sources.items() if _hash(path) not in (None, was)]
+
+
+def _manifest(folder: Path) -> dict[str, dict[str, str]]:
+    path = folder / _MANIFEST
+    if not path.exists():
+        raise InputError(
+            f"{folder}: the prepared data of this run are gone",
+            found=f"no {_MANIFEST} there",
+            advice="Start a new run.",
+        )
+    manifest = read_json(path, "manifest")
+    if not isinstance(manifest, dict) or not all(
+        isinstance(manifest.get(part), dict) for part in ("files", "sources")
+    ):
+        raise InputError(
+            f"{path}: this manifest is damaged",
+            advice="Restore the file from a copy, or start a new run.",
+        )
+    return manifest
+
+
+def _hash(source: str) -> str | None:
+    """None for what is no file that can be read, as the name of a built-in set."""
+    try:
+        # A relative path can only be such a name; a file of the same name is not meant.
+        return file_hash(Path(source)) if Path(source).is_absolute() else None
+    except OSError:
+        return None
 
 
 @lru_cache(maxsize=1)

@@ -13,12 +13,14 @@ from methodic.engine.workers import Pool
 from methodic.evidence import design
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Recipe
-from methodic.runs.tasks import measure
+from methodic.runs.networks import Network
+from methodic.runs.tasks import measure, uncompiled
 from methodic.runs.units import EVALUATIONS
 
 EPOCHS = 200  # more don't help a table; a budget isn't used up for its own sake
 LEAST_CAP = 2000  # steps, so that a tiny data set still gets enough of them
 LEAST_LOOKS = 4
+WIDTH = 5  # members of a cohort of confirmation
 LOOKING = 0.15  # share of a cohort's time that evaluations may take
 
 
@@ -37,6 +39,7 @@ class Timed:
     recipe: Recipe
     batch: tuple[int, ...]  # rows, by stage
     speed: Speed
+    width: int = 1  # members
 
 
 class Survey:
@@ -47,15 +50,26 @@ class Survey:
         work: folder of the prepared data.
         rows: training rows.
         metric, device: the run's.
+        network: the user's own, in place of the recipes'.
     """
 
-    def __init__(self, pool: Pool, work: Path, rows: int, metric: str, device: str) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        work: Path,
+        rows: int,
+        metric: str,
+        device: str,
+        network: Network | None = None,
+    ) -> None:
+        self.network = network
         self.pool = pool
         self.work = work
         self.rows = rows
         self.metric = metric
         self.device = device
-        self._known: dict[tuple[str, int], Speed] = {}
+        self.compiled = False  # whether the cohorts asked for from now on are
+        self._known: dict[tuple[str, int, bool], Speed] = {}
 
     def screening(self, recipes: Sequence[Recipe], points: int) -> list[Timed]:
         """Each method with its screening cohort: a member for each of its settings."""
@@ -64,25 +78,45 @@ class Survey:
     def cohorts(self, recipes: Sequence[Recipe], widths: Sequence[int]) -> list[Timed]:
         """Each method with a cohort of so many members."""
         pairs = list(zip(recipes, widths, strict=True))
-        asked = [(r, w) for r, w in pairs if (r.name, w) not in self._known]
+        asked = [(r, w) for r, w in pairs if (r.name, w, self.compiled) not in self._known]
         futures = [self._measured(recipe, width) for recipe, width in asked]
         for (recipe, width), future in zip(asked, futures, strict=True):
-            self._known[recipe.name, width] = Speed(*future.result())
+            self._known[recipe.name, width, self.compiled] = Speed(*future.result())
         return [
             Timed(
                 recipe,
                 tuple(build.batch_rows(stage, self.rows) for stage in recipe.stages),
-                self._known[recipe.name, width],
+                self._known[recipe.name, width, self.compiled],
+                width,
             )
             for recipe, width in pairs
         ]
 
-    def _measured(self, recipe: Recipe, width: int) -> Future[tuple[float, float]]:
-        settings = design.grid(recipe, 3)
-        members = [
-            replace(recipe, settings[i % len(settings)]).model_dump_json() for i in range(width)
+    def eager(self, timed: Sequence[Timed]) -> list[Timed]:
+        """The same cohorts as they were without compilation; measured now where they weren't."""
+        was, self.compiled = self.compiled, False
+        found = self.cohorts([each.recipe for each in timed], [each.width for each in timed])
+        self.compiled = was
+        return found
+
+    def uncompiled(self, recipes: Sequence[Recipe]) -> int:
+        """How many functions of confirmation's cohorts aren't in the cache of compiled code."""
+        futures = [
+            self.pool.submit(uncompiled, self.work, _members(r, WIDTH), self.device)
+            for r in recipes
         ]
-        return self.pool.submit(measure, self.work, members, self.metric, self.device)
+        return len(set[str]().union(*(future.result() for future in futures)))
+
+    def _measured(self, recipe: Recipe, width: int) -> Future[tuple[float, float]]:
+        members = _members(recipe, width)
+        return self.pool.submit(
+            measure, self.work, members, self.metric, self.device, self.network, self.compiled
+        )
+
+
+def _members(recipe: Recipe, width: int) -> list[str]:
+    settings = design.grid(recipe, 3)
+    return [replace(recipe, settings[i % len(settings)]).model_dump_json() for i in range(width)]
 
 
 def cap(timed: Sequence[Timed], rows: int) -> float:

@@ -6,8 +6,9 @@ worker does it, the files are the same (clock columns excepted).
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,15 @@ from safetensors.torch import save_file
 
 from methodic import baselines, build
 from methodic.baselines import BaselineResult
+from methodic.data.batches import Rows
 from methodic.engine import loop
-from methodic.engine.evaluation import outputs
+from methodic.engine.compilation import Search
+from methodic.engine.evaluation import Judge, outputs
+from methodic.engine.keeper import INTERVAL, Keeper
 from methodic.engine.parts import Cohort
+from methodic.engine.workers import stoppable
 from methodic.evidence import predictions
-from methodic.files import write_text, write_with
+from methodic.files import fingerprint, write_text, write_with
 from methodic.metrics import get_metric
 from methodic.plan import (
     BaselinePlan,
@@ -33,6 +38,7 @@ from methodic.plan import (
 )
 from methodic.recipes.numbers import replace, walk
 from methodic.recipes.types import Recipe
+from methodic.runs.networks import Network
 from methodic.runs.preparation import Prepared, load
 
 _MEASURING = 0.6  # seconds
@@ -55,14 +61,21 @@ def weights_path(folder: Path, unit: str) -> Path:
     return folder / WORK / f"{unit}.safetensors"
 
 
+def checkpoints_path(folder: Path, unit: str) -> Path:
+    """The folder of a unit's checkpoints, until it has its record."""
+    return folder / WORK / "checkpoints" / unit
+
+
 def cohort_of(
     prepared: Prepared,
     recipes: Sequence[Recipe],
     seeds: Sequence[int],
     steps: Sequence[int],
     device: str,
+    network: Network | None = None,
+    compiled: bool = False,
 ) -> Cohort:
-    """A cohort on prepared data."""
+    """A cohort on prepared data; ``network`` is the user's own, in place of the recipes'."""
     return build.cohort(
         recipes,
         seeds,
@@ -72,6 +85,8 @@ def cohort_of(
         rows=len(prepared.rows["train"]),
         class_counts=prepared.encoders.class_counts,
         device=torch.device(device),
+        module=None if network is None else network.model(seeds, prepared.outputs),
+        compiled=compiled,
     )
 
 
@@ -80,20 +95,39 @@ def concrete(contender: Contender, setting: int) -> Recipe:
     return replace(contender.recipe, contender.settings[setting])
 
 
-def measure(work: Path, recipes: Sequence[str], metric: str, device: str) -> tuple[float, float]:
+def measure(
+    work: Path,
+    recipes: Sequence[str],
+    metric: str,
+    device: str,
+    network: Network | None = None,
+    compiled: bool = False,
+) -> tuple[float, float]:
     """Seconds of one step and of one evaluation of a cohort of ``recipes`` (as JSON), seeds 0, 1 …
 
-    The median, not the best: what disturbs the measurement will disturb the run as well.
+    The median, not the best: what disturbs the measurement will disturb the run as well. Members
+    that train one after the other cost what one of them costs, so many times.
     """
     prepared = load(work)
     parsed = [Recipe.model_validate_json(each) for each in recipes]
+    times = 1
+    if network is not None and not network.facts.together:
+        times, parsed = len(parsed), parsed[:1]
     cohort = cohort_of(
-        prepared, parsed, range(len(parsed)), [10**6 for _ in parsed[0].stages], device
+        prepared,
+        parsed,
+        range(len(parsed)),
+        [10**6 for _ in parsed[0].stages],
+        device,
+        network,
+        compiled,
     )
     rows = prepared.rows["train"].to(cohort.device)
     judge = prepared.judge(metric, cohort.device)
     stage = cohort.stages[0]
     state = loop.begin(stage, loop.initial_state(cohort))
+    if compiled:  # the first step compiles
+        state = loop.advance(cohort, stage, state, rows, 1, lambda _: None)
     rates: list[float] = []
     spent, count = 0.0, 1
     while spent < _MEASURING:
@@ -115,30 +149,81 @@ def measure(work: Path, recipes: Sequence[str], metric: str, device: str) -> tup
             )
         )
         looking = min(looking, time.perf_counter() - start)
-    return step, looking
+    return step * times, looking * times
 
 
-def train_unit(folder: Path, plan_json: str, unit_json: str) -> str:
+def uncompiled(work: Path, recipes: Sequence[str], device: str) -> set[str]:
+    """Keys of the functions of a cohort's first step that nobody compiled here before."""
+    prepared = load(work)
+    parsed = [Recipe.model_validate_json(each) for each in recipes]
+    search = Search()
+    cohort = dataclasses.replace(
+        cohort_of(prepared, parsed, range(len(parsed)), [1 for _ in parsed[0].stages], device),
+        kernels=search,
+    )
+    state = loop.begin(cohort.stages[0], loop.initial_state(cohort))
+    rows = prepared.rows["train"].to(cohort.device)
+    loop.advance(cohort, cohort.stages[0], state, rows, 1, lambda _: None)
+    return search.missing
+
+
+def train_unit(
+    folder: Path,
+    plan_json: str,
+    unit_json: str,
+    interval: float = INTERVAL,
+    network: Network | None = None,
+) -> str:
     """Train one cohort and write its record, its test predictions and its weights.
+
+    Training goes on from the unit's last checkpoint, if there is one.
+
+    Args:
+        folder: the run's.
+        plan_json, unit_json: what to train.
+        interval: seconds between checkpoints.
+        network: the user's own, in place of the recipes'.
 
     Returns:
         The unit's id.
+
+    Raises:
+        Interrupted: the process was asked to stop; where training stood is saved.
     """
-    plan = Plan.model_validate_json(plan_json)
     unit = Unit.model_validate_json(unit_json)
+    training = fingerprint(plan_json, unit_json)
+    with (
+        stoppable() as asked,
+        Keeper(checkpoints_path(folder, unit.id), training, asked, interval) as keeper,
+    ):
+        _train(folder, Plan.model_validate_json(plan_json), unit, keeper, network)
+        keeper.remove()
+    return unit.id
+
+
+def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, network: Network | None) -> None:
     start = time.perf_counter()
     prepared = load(folder / WORK)
     by_name = {contender.recipe.name: contender for contender in plan.contenders}
     recipes = [concrete(by_name[m.recipe], m.setting) for m in unit.members]
+    seeds = [m.seed for m in unit.members]
+    machine = plan.machine
     cohort = cohort_of(
-        prepared, recipes, [m.seed for m in unit.members], unit.steps, plan.machine.device
+        prepared, recipes, seeds, unit.steps, machine.device, network, machine.compiled
     )
     judge = prepared.judge(plan.metric, cohort.device)
     rows = prepared.rows["train"].to(cohort.device)
-    trained = loop.train(cohort, rows, judge, unit.evaluate)
+    if network is None or network.facts.together or len(seeds) == 1:
+        trained = loop.train(cohort, rows, judge, unit.evaluate, keeper)
+    else:
+        members_alone = (
+            cohort_of(prepared, [one], [seed], unit.steps, plan.machine.device, network)
+            for one, seed in zip(recipes, seeds, strict=True)
+        )
+        trained = _one_by_one(members_alone, rows, judge, unit.evaluate, keeper)
     if unit.predict_test:
         _predict(folder, prepared, cohort, trained, unit)
-    seconds = time.perf_counter() - start
+    seconds = keeper.seconds + time.perf_counter() - start
     members = tuple(
         MemberRecord(
             member=member,
@@ -162,9 +247,29 @@ def train_unit(folder: Path, plan_json: str, unit_json: str) -> str:
         curves=tuple(tuple(curve) for curve in trained.curves),
         seconds=seconds,
         threads=torch.get_num_threads(),
+        notes=tuple(keeper.notes),
     )
     write_text(record_path(folder, unit.id), record.model_dump_json(indent=1))
-    return unit.id
+
+
+def _one_by_one(
+    members: Iterable[Cohort], rows: Rows, judge: Judge, evaluate: Sequence[int], keeper: Keeper
+) -> loop.Trained:
+    """Members that can't share a step, one after the other, each with checkpoints of its own."""
+    done = []
+    for number, member in enumerate(members):
+        with keeper.part(f"member-{number}") as own:
+            done.append(loop.train(member, rows, judge, evaluate, own))
+        keeper.seconds += own.seconds
+        keeper.notes += own.notes
+    return loop.Trained(
+        torch.cat([each.flat for each in done]),
+        {name: torch.cat([each.buffers[name] for each in done]) for name in done[0].buffers},
+        [each.fates[0] for each in done],
+        [each.curves[0] for each in done],
+        max(each.steps_taken for each in done),
+        max(each.batches_seen for each in done),
+    )
 
 
 def _predict(

@@ -1,0 +1,88 @@
+"""Compiling where it is predicted to pay, on imaginary machines."""
+
+from __future__ import annotations
+
+import pytest
+
+from methodic.runs import compiling
+from methodic.runs.compiling import COLD, FASTER, MARGIN, START, WARM
+from tests.runs import conftest
+from tests.runs.conftest import COMPILED, FULL, MOMENTUM, PLAIN, MakePlan, recipe
+
+
+def why(plan: object) -> str:
+    (note,) = [n for n in plan.notes if "ompiled" in n and not n.startswith("A step")]  # type: ignore[attr-defined]
+    return str(note)
+
+
+@pytest.mark.parametrize(("budget", "cold"), [(20.0, False), (60.0, True), (100.0, True)])
+def test_a_short_run_is_not_compiled(make_plan: MakePlan, budget: float, cold: bool) -> None:
+    plan = make_plan(PLAIN, MOMENTUM, step=0.01, budget=budget, cold=cold)
+    assert not plan.machine.compiled
+    assert why(plan).startswith("Not compiled: ")
+
+
+@pytest.mark.parametrize(("budget", "cold"), [(80.0, False), (600.0, True)])
+def test_a_long_run_or_a_warm_cache_is(make_plan: MakePlan, budget: float, cold: bool) -> None:
+    fast = make_plan(PLAIN, MOMENTUM, step=0.1, budget=budget, cold=cold)
+    slow = make_plan(PLAIN, MOMENTUM, step=0.1, budget=budget, compile=False)
+    assert fast.machine.compiled
+    assert not slow.machine.compiled
+    assert why(fast).startswith("Compiled: ")
+    assert why(slow) == "Not compiled, as asked."
+    steps = [sum(each.contenders[0].steps) for each in (fast, slow)]
+    assert steps[0] == pytest.approx(COMPILED * steps[1], rel=0.1), "the time goes into training"
+    assert [each.contenders[0].milliseconds for each in (fast, slow)] == [50.0, 100.0]
+
+
+def test_twice_the_cost(make_plan: MakePlan) -> None:
+    """The saving must be more than twice the cost of all functions in all workers."""
+    for methods, workers, cold in ((2, 1, 3), (2, 2, 3), (6, 2, 0), (1, 2, 1)):
+        first = [*[COLD["gradient"], *[COLD["update"]] * methods][:cold]]
+        rest = [*[WARM["gradient"], *[WARM["update"]] * methods][cold:]]
+        cost = workers * (START + sum(first) + sum(rest))
+        enough = MARGIN * cost / (1 - 1 / FASTER)
+
+        class Survey:
+            network = None
+
+            def uncompiled(self, recipes: object, cold: int = cold) -> int:
+                return cold
+
+        timed = [object_with_recipe() for _ in range(methods)]
+        for seconds, compiled in ((enough * 1.01, True), (enough * 0.99, False)):
+            choice = compiling.choose(Survey(), timed, seconds, workers, None)  # type: ignore[arg-type]
+            assert choice.compiled is compiled, choice.why
+
+
+def object_with_recipe() -> object:
+    class Method:
+        recipe = PLAIN
+
+    return Method()
+
+
+def test_what_turns_out_slower_is_not_compiled(
+    make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conftest, "COMPILED", 0.5)
+    plan = make_plan(PLAIN, step=0.1, budget=80.0, cold=False)
+    assert not plan.machine.compiled
+    assert "Not compiled after all. A step of all methods takes 200 ms, and 100 ms" in why(plan)
+    assert plan.contenders[0].milliseconds == 100.0
+    asked = make_plan(PLAIN, step=0.1, budget=80.0, cold=False, compile=True)
+    assert asked.machine.compiled
+
+
+def test_no_compiler(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "missing_compiler", lambda: "no C++ compiler on this machine")
+    for compile in (None, True):
+        plan = make_plan(PLAIN, FULL, step=0.1, budget=600.0, compile=compile)
+        assert not plan.machine.compiled
+        assert why(plan) == "Not compiled: no C++ compiler on this machine."
+
+
+def test_flags_override(make_plan: MakePlan) -> None:
+    plan = make_plan(recipe("a"), step=0.1, budget=20.0, compile=True)
+    assert plan.machine.compiled
+    assert why(plan) == "Compiled, as asked."

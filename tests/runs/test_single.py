@@ -1,0 +1,36 @@
+"""The plan of a single training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from methodic.data.dataset import DataSet
+from methodic.plan import Plan
+from methodic.runs import single
+from methodic.runs.planning import Wishes
+from methodic.runs.preparation import Prepared
+from tests.runs.conftest import LR, PLAIN, SetSpeeds
+
+
+def test_a_single_method_takes_the_middle_of_its_ranges(
+    iris: DataSet, prepared: Prepared, set_speeds: SetSpeeds, tmp_path: Path
+) -> None:
+    set_speeds({"plain": (0.01, 0.0)})
+
+    def planned(steps: int | None, budget: float = 20.0) -> Plan:
+        wishes = Wishes(recipes=(PLAIN,), metric="accuracy", budget=budget, seed=3)
+        return single.make(iris, prepared, tmp_path, wishes, steps)
+
+    plan = planned(100)
+    (unit,), (contender,) = plan.train, plan.contenders
+    assert unit.steps == (100,)
+    assert unit.members[0].seed == 3
+    assert unit.predict_test
+    assert contender.settings == ({LR: pytest.approx(0.1)},)
+    assert plan.confirm is plan.budget is None
+    assert any(LR in note for note in plan.notes)
+    assert planned(None).train[0].steps[0] == pytest.approx(20 * 0.85 / 0.01, rel=0.01)
+    assert planned(None, 1e4).train[0].steps == (2000,)
+    assert planned(None).budget == 20.0
