@@ -19,7 +19,7 @@ test-all: $(VENV)/.ready
 	$(BIN)/pytest -n 2
 
 bench: $(VENV)/.ready $(BENCH)/.ready
-	for file in benchmarks/[a-z]*.py; do $(BENCH)/bin/python $$file || exit 1; done
+	for file in benchmarks/[a-z]*.py; do $(BENCH)/bin/python $$file $(BENCHFLAGS) || exit 1; done
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

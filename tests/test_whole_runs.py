@@ -16,8 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from methodic import bundle
-from methodic.evidence import predictions
 from methodic.runs import preparation
 from methodic.runs.preparation import Prepared
 from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan, iris, make_plan, prepared
@@ -59,44 +57,6 @@ def test_from_a_table_to_predictions(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "colour: 2" in done.stderr
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 4
-
-
-@pytest.mark.parametrize("wait", [0.2, 0.5, 0.8])
-def test_a_killed_run_goes_on_with_the_same_bits(tmp_path: Path, wait: float) -> None:
-    """Killed with all its workers after a share of its units, then resumed."""
-    options = ["wine", "--budget", "45s", "--recipes", "sgd,adam", "--seeds", "10"]
-    process = subprocess.Popen(
-        [*METHODIC, "run", *options, "--out", "run"],
-        cwd=tmp_path,
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    records = tmp_path / "run" / "records"
-    units = 6 + 4
-    while process.poll() is None and len(list(records.glob("*-*-*.json"))) < wait * units:
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    # Without a budget no block of seeds is dropped, however slow the machine is just now.
-    plan = json.loads((tmp_path / "run" / "plan.json").read_text())
-    (tmp_path / "run" / "plan.json").write_text(json.dumps({**plan, "budget": None}))
-    # The same plan, begun anew without a kill, from the prepared data that the run left behind.
-    twin = tmp_path / "twin"
-    shutil.copytree(tmp_path / "run", twin)
-    shutil.rmtree(twin / "records")
-    (twin / "run.json").unlink()
-    for name in ("run", "twin"):
-        done = methodic("resume", name, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-    names = sorted(path.name for path in records.glob("*.json"))
-    assert names == sorted(path.name for path in (twin / "records").glob("*.json"))
-    for path in records.glob("confirm-*.predictions.parquet"):
-        other = twin / "records" / path.name
-        assert (predictions.read(path) == predictions.read(other)).all()
-    one, two = bundle.load(tmp_path / "run"), bundle.load(twin)
-    assert one.card == two.card
-    assert all((one.parameters[k] == two.parameters[k]).all() for k in one.parameters)
 
 
 KILLS = 15  # for each number of workers

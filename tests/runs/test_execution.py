@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import accuracy_score
 
 from methodic import bundle, runs
@@ -326,7 +327,10 @@ def test_a_worker_that_is_killed_goes_on_from_its_checkpoint(
 ) -> None:
     """Units long enough that a kill is sure to hit one of them."""
     plan = make_plan(MOMENTUM, step=0.03, seeds=5, workers=1).model_copy(update={"budget": None})
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as many as the worker will have
     execute(plan, tmp_path / "whole", prepared)
+    torch.set_num_threads(threads)
     monkeypatch.setattr(execution, "CHECKPOINTS", 0.0)
     folder = tmp_path / "killed"
     make_folder(folder / tasks.WORK)
