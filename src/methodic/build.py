@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from methodic.data.batches import Order
 from methodic.engine.compilation import Kernels
 from methodic.engine.parts import Cohort, Layout, Stage, StopRule, Turn
 from methodic.errors import InputError
@@ -142,7 +143,8 @@ def cohort(
         first.stop.loss, first.stop.gradient_norm, first.stop.patience, first.stop.keep == "best"
     )
     kernels = Kernels() if compiled else None
-    return Cohort(model, layout, tuple(seeds), stages, numbers, stop, device, kernels)
+    orders = {s.name: Order(seeds, rows, s.batch, f"order/{s.name}") for s in stages}
+    return Cohort(model, layout, tuple(seeds), stages, numbers, stop, device, orders, kernels)
 
 
 def network(spec: recipe.Model, inputs: Inputs, outputs: int) -> Model:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from methodic import build
+from methodic.data import batches
 from methodic.data.batches import Rows
 from methodic.engine import loop
 from methodic.engine.evaluation import Judge, outputs
@@ -68,6 +69,26 @@ def test_looking_more_often_changes_no_weight(
         return loop.train(cohort, rows, judge, evaluate).flat
 
     assert torch.equal(last([40]), last(list(range(1, 41))))
+
+
+def test_an_epoch_is_shuffled_once(
+    make_cohort: MakeCohort, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many stretches it takes: sorting costs as much as a few steps."""
+    shuffled = []
+
+    def order(seeds: tuple[int, ...], epoch: int, *rest: object) -> torch.Tensor:
+        shuffled.append(epoch)
+        return original(seeds, epoch, *rest)  # type: ignore[arg-type]
+
+    original = batches.order
+    monkeypatch.setattr(batches, "order", order)
+    cohort = make_cohort([0.1], steps=[40])
+    stage = cohort.stages[0]
+    state = loop.begin(stage, loop.initial_state(cohort))
+    for _ in range(8):
+        state = loop.advance(cohort, stage, state, rows, 5, lambda _: None)
+    assert shuffled == sorted(set(shuffled))
 
 
 def test_advancing_in_pieces_is_advancing_at_once(make_cohort: MakeCohort, rows: Rows) -> None:

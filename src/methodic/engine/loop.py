@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from methodic.data.batches import Order, Rows
+from methodic.data.batches import Rows
 from methodic.engine.checkpoint import Standing
 from methodic.engine.evaluation import Judge, measured_buffers, outputs
 from methodic.engine.keeper import Keeper
@@ -141,7 +141,7 @@ def advance(
     Fewer steps are taken, but at least one, if ``pause`` says so after a step.
     """
     first, turns = state.steps_taken, len(stage.turns)
-    order = Order(cohort.seeds, len(rows), stage.batch, f"order/{stage.name}")
+    order = cohort.orders[stage.name]
     draws = _draws(cohort, stage)
     tables = [
         coefficients(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from methodic.data.batches import Order
 from methodic.engine.compilation import Kernels
 from methodic.types import (
     Average,
@@ -119,6 +120,7 @@ class Cohort:
     numbers: Mapping[str, Tensor]  # path → [M]
     stop: StopRule
     device: torch.device
+    orders: Mapping[str, Order]  # of the rows, by stage
     kernels: Kernels | None = None  # compiled functions; None: not compiled
 
     @property

@@ -136,8 +136,8 @@ class Dropout(Layer):
         # A p that rounds up to 1 would leave the 16 bits and drop everything.
         threshold = (p * 65536.0 - 32768.0).round().clamp(max=32767.0)
         # Comparing in floats, in place, takes a fifth of the time of a mask of booleans.
-        mask = run.noise[self.name].to(torch.float32, copy=True).ge_(threshold).mul_(1.0 / (1.0 - p))
-        return x * mask
+        kept = run.noise[self.name].to(torch.float32, copy=True).ge_(threshold)
+        return x * kept.mul_(1.0 / (1.0 - p))
 
 
 @dataclass(frozen=True)
