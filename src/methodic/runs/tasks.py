@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,9 @@ from safetensors.torch import save_file
 
 from methodic import baselines, build
 from methodic.baselines import BaselineResult
-from methodic.data.batches import Rows
 from methodic.engine import loop
 from methodic.engine.compilation import Search
-from methodic.engine.evaluation import Judge, outputs
+from methodic.engine.evaluation import outputs
 from methodic.engine.keeper import INTERVAL, Keeper
 from methodic.engine.parts import Cohort
 from methodic.engine.workers import stoppable
@@ -38,6 +37,7 @@ from methodic.plan import (
 )
 from methodic.recipes.numbers import replace, walk
 from methodic.recipes.types import Recipe
+from methodic.runs import fitting
 from methodic.runs.networks import Network
 from methodic.runs.preparation import Prepared, load
 
@@ -208,19 +208,27 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, network: Networ
     recipes = [concrete(by_name[m.recipe], m.setting) for m in unit.members]
     seeds = [m.seed for m in unit.members]
     machine = plan.machine
-    cohort = cohort_of(
-        prepared, recipes, seeds, unit.steps, machine.device, network, machine.compiled
-    )
+
+    def make(places: Sequence[int]) -> Cohort:
+        return cohort_of(
+            prepared,
+            [recipes[i] for i in places],
+            [seeds[i] for i in places],
+            unit.steps,
+            machine.device,
+            network,
+            machine.compiled,
+        )
+
+    everyone = range(len(seeds))
+    cohort = make(everyone)
     judge = prepared.judge(plan.metric, cohort.device)
     rows = prepared.rows["train"].to(cohort.device)
     if network is None or network.facts.together or len(seeds) == 1:
-        trained = loop.train(cohort, rows, judge, unit.evaluate, keeper)
+        trained = fitting.train(make, everyone, rows, judge, unit.evaluate, keeper)
     else:
-        members_alone = (
-            cohort_of(prepared, [one], [seed], unit.steps, plan.machine.device, network)
-            for one, seed in zip(recipes, seeds, strict=True)
-        )
-        trained = _one_by_one(members_alone, rows, judge, unit.evaluate, keeper)
+        alone = [[place] for place in everyone]
+        trained = fitting.in_parts(make, alone, rows, judge, unit.evaluate, keeper)
     if unit.predict_test:
         _predict(folder, prepared, cohort, trained, unit)
     seconds = keeper.seconds + time.perf_counter() - start
@@ -250,26 +258,6 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, network: Networ
         notes=tuple(keeper.notes),
     )
     write_text(record_path(folder, unit.id), record.model_dump_json(indent=1))
-
-
-def _one_by_one(
-    members: Iterable[Cohort], rows: Rows, judge: Judge, evaluate: Sequence[int], keeper: Keeper
-) -> loop.Trained:
-    """Members that can't share a step, one after the other, each with checkpoints of its own."""
-    done = []
-    for number, member in enumerate(members):
-        with keeper.part(f"member-{number}") as own:
-            done.append(loop.train(member, rows, judge, evaluate, own))
-        keeper.seconds += own.seconds
-        keeper.notes += own.notes
-    return loop.Trained(
-        torch.cat([each.flat for each in done]),
-        {name: torch.cat([each.buffers[name] for each in done]) for name in done[0].buffers},
-        [each.fates[0] for each in done],
-        [each.curves[0] for each in done],
-        max(each.steps_taken for each in done),
-        max(each.batches_seen for each in done),
-    )
 
 
 def _predict(

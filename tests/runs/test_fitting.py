@@ -1,0 +1,103 @@
+"""Units that don't fit into memory train in parts, with the same results."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from methodic.engine import loop
+from methodic.errors import InputError
+from methodic.plan import Plan
+from methodic.runs.fitting import out_of_memory
+from methodic.runs.preparation import Prepared
+from tests.runs.conftest import PLAIN, MakePlan, execute
+
+
+def too_large() -> RuntimeError:
+    """The error that torch itself raises."""
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**50, dtype=torch.float32)
+    return caught.value
+
+
+def records(folder: Path) -> dict[str, Any]:
+    """Without the clocks and the notes."""
+    found = {}
+    for path in sorted((folder / "records").glob("*-*-*.json")):
+        record = json.loads(path.read_text())
+        notes = record.pop("notes")
+        record.pop("seconds")
+        for member in record["members"]:
+            member.pop("seconds")
+        found[path.name] = (record, len(notes))
+    return found
+
+
+@pytest.fixture
+def plan(make_plan: MakePlan) -> Plan:
+    return make_plan(PLAIN, step=0.2, seeds=5).model_copy(update={"budget": None})
+
+
+@pytest.mark.parametrize("room", [1, 2, 4])
+def test_halves_give_the_same_results(
+    plan: Plan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int
+) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    execute(plan, tmp_path / "whole", prepared)
+    original, error, widths = loop.train, too_large(), []
+
+    def train(cohort: Any, *rest: Any) -> Any:
+        if cohort.width > room:
+            raise error
+        widths.append(cohort.width)
+        return original(cohort, *rest)
+
+    monkeypatch.setattr(loop, "train", train)
+    execute(plan, tmp_path / "parted", prepared)
+    torch.set_num_threads(threads)
+    whole, parted = records(tmp_path / "whole"), records(tmp_path / "parted")
+    assert {name: record for name, (record, _) in parted.items()} == {
+        name: record for name, (record, _) in whole.items()
+    }
+    assert max(widths) <= room
+    assert all(notes == 0 for _, notes in whole.values())
+    assert all(notes >= 1 for _, notes in parted.values())
+    for path in (tmp_path / "whole" / "records").glob("*.parquet"):
+        other = tmp_path / "parted" / "records" / path.name
+        assert path.read_bytes() == other.read_bytes()
+    assert not list((tmp_path / "parted").glob("work/checkpoints/*"))
+
+
+def test_not_even_one(
+    plan: Plan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*_: Any) -> Any:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(loop, "train", train)
+    with pytest.raises(InputError, match="a single network needs more memory") as caught:
+        execute(plan, tmp_path / "run", prepared)
+    assert "smaller network" in (caught.value.advice or "")
+
+
+def test_other_errors_stay_what_they_are(
+    plan: Plan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*_: Any) -> Any:
+        raise RuntimeError("something else")
+
+    monkeypatch.setattr(loop, "train", train)
+    with pytest.raises(RuntimeError, match="something else"):
+        execute(plan, tmp_path / "run", prepared)
+
+
+def test_out_of_memory() -> None:
+    assert out_of_memory(too_large())
+    assert out_of_memory(MemoryError())
+    assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert not out_of_memory(RuntimeError("shape"))
