@@ -180,6 +180,11 @@ def test_the_cache_lies_with_the_user(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "methodic" / "compiled"
     assert cache_folder().is_dir()
+    assert not compilation.anything_known()
+    (cache_folder() / "known").mkdir()
+    assert not compilation.anything_known()
+    (cache_folder() / "known" / "key").touch()
+    assert compilation.anything_known()
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert tmp_path not in cache_folder().parents

@@ -19,7 +19,7 @@ from methodic.files import make_folder, write_text
 from methodic.plan import BaselinePlan, Plan
 from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
-from methodic.runs import planning, preparation, single, speed, tasks
+from methodic.runs import compiling, planning, preparation, single, speed, tasks
 from methodic.runs.execution import Execution
 from methodic.runs.planning import Wishes
 from methodic.runs.preparation import Prepared
@@ -69,6 +69,7 @@ SetSpeeds = Callable[[Speeds], None]
 MakePlan = Callable[..., Plan]
 
 
+CLOCK = time.monotonic
 COMPILED = 2.0
 """How much faster compiled steps are on an imaginary machine."""
 
@@ -87,6 +88,7 @@ def pretend(patch: pytest.MonkeyPatch, speeds: Speeds, cold: bool = True) -> Non
 
     patch.setattr(speed, "measure", measure)
     patch.setattr(speed, "uncompiled", uncompiled)
+    patch.setattr(compiling, "anything_known", lambda: True)
     patch.setattr(single, "measure", measure)
 
 
@@ -125,6 +127,8 @@ def make_plan(
         )
         with pytest.MonkeyPatch.context() as patch, Pool(0, 1) as pool:
             pretend(patch, speeds, cold)
+            if time.monotonic is CLOCK:  # a busy machine would leave an imaginary one less time
+                patch.setattr(planning.time, "monotonic", lambda: 0.0)
             plan = planning.make(iris, prepared, work, pool, asked, elapsed)
         rivals = (BaselinePlan(kind="constant"), BaselinePlan(kind="linear"))
         return plan.model_copy(update={"baselines": rivals}) if cheap else plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from methodic.runs import compiling
+from methodic.runs import compiling, planning
 from methodic.runs.compiling import COLD, FASTER, MARGIN, START, WARM
 from tests.runs import conftest
 from tests.runs.conftest import COMPILED, FULL, MOMENTUM, PLAIN, MakePlan, recipe
@@ -35,8 +35,39 @@ def test_a_long_run_or_a_warm_cache_is(make_plan: MakePlan, budget: float, cold:
     assert [each.contenders[0].milliseconds for each in (fast, slow)] == [50.0, 100.0]
 
 
-def test_twice_the_cost(make_plan: MakePlan) -> None:
+def test_finding_out_takes_its_time(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The seconds of a search for compiled code are missing from training afterwards."""
+
+    def steps(seconds: float) -> int:
+        now = [0.0]
+
+        def choose(*_: object) -> compiling.Choice:
+            now[0] += seconds
+            return compiling.Choice(False, "Not compiled.")
+
+        monkeypatch.setattr(planning.time, "monotonic", lambda: now[0])
+        monkeypatch.setattr(planning, "choose", choose)
+        return sum(make_plan(PLAIN, MOMENTUM, step=0.05).contenders[0].steps)
+
+    assert steps(20.0) < 0.8 * steps(0.0)
+
+
+def test_an_empty_cache_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "anything_known", lambda: False)
+
+    class Survey:
+        network = None
+
+    method = object_with_recipe()
+    choice = compiling.choose(Survey(), [method], 1e4, 2, None)  # type: ignore[arg-type, list-item]
+    assert choice.compiled
+    cost = 2 * (START + COLD["gradient"] + COLD["update"])
+    assert f"costs {cost:.0f} s" in choice.why
+
+
+def test_twice_the_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     """The saving must be more than twice the cost of all functions in all workers."""
+    monkeypatch.setattr(compiling, "anything_known", lambda: True)
     for methods, workers, cold in ((2, 1, 3), (2, 2, 3), (6, 2, 0), (1, 2, 1)):
         first = [*[COLD["gradient"], *[COLD["update"]] * methods][:cold]]
         rest = [*[WARM["gradient"], *[WARM["update"]] * methods][cold:]]

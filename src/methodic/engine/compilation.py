@@ -170,7 +170,7 @@ class _Graph:
     @property
     def mark(self) -> Path:
         """A file that says that this graph was compiled by this user before."""
-        return cache_folder() / "known" / self.key
+        return _marks() / self.key
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -210,6 +210,16 @@ def cache_folder() -> Path:
     if os.access(folder, os.W_OK):
         return folder
     return Path(tempfile.gettempdir()) / f"methodic-{getpass.getuser()}"
+
+
+def _marks() -> Path:
+    return cache_folder() / "known"
+
+
+def anything_known() -> bool:
+    """Whether this user ever compiled anything."""
+    folder = _marks()
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def missing_compiler() -> str | None:

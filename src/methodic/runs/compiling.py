@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from methodic.engine.compilation import missing_compiler
+from methodic.engine.compilation import anything_known, missing_compiler
 from methodic.runs.speed import Survey, Timed
 
 # Seconds of one worker, measured on a processor of 2023 with one thread to itself.
@@ -52,7 +52,9 @@ def choose(
         return Choice(False, f"Not compiled: {missing}.")
     if asked:
         return Choice(True, "Compiled, as asked.")
-    cold = survey.uncompiled([method.recipe for method in timed])
+    # Tracing takes seconds, too; where nothing was ever compiled, the answer is known.
+    recipes = [method.recipe for method in timed]
+    cold = survey.uncompiled(recipes) if anything_known() else len(recipes) + 1
     cost = workers * (START + _seconds(len(timed), cold))
     words = f"compiling costs {cost:.0f} s and saves about {saved:.0f} s of the workers' time"
     if saved <= MARGIN * cost:

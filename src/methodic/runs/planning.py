@@ -296,7 +296,8 @@ def _compiled(
     seconds = fit.cohorts * fit.share
     choice = choose(survey, fit.methods, seconds, workers, wishes.compile)
     if not choice.compiled:
-        return fit, (choice.why,)
+        # What is measured is known, but finding out took its time.
+        return _fit(survey, recipes, left, wishes.seeds), (choice.why,)
     survey.compiled = True
     compiled = _fit(survey, recipes, left, wishes.seeds)
     before = sum(method.speed.step for method in survey.eager(compiled.methods))
