@@ -8,7 +8,7 @@ import pytest
 
 from methodic.data.dataset import DataSet
 from methodic.plan import Plan
-from methodic.runs import single
+from methodic.runs import planning, single
 from methodic.runs.planning import Wishes
 from methodic.runs.preparation import Prepared
 from tests.runs.conftest import LR, PLAIN, SetSpeeds
@@ -31,6 +31,6 @@ def test_a_single_method_takes_the_middle_of_its_ranges(
     assert contender.settings == ({LR: pytest.approx(0.1)},)
     assert plan.confirm is plan.budget is None
     assert any(LR in note for note in plan.notes)
-    assert planned(None).train[0].steps[0] == pytest.approx(20 * 0.85 / 0.01, rel=0.01)
+    assert planned(None).train[0].steps[0] == pytest.approx(20 * planning.SLACK / 0.01, rel=0.01)
     assert planned(None, 1e4).train[0].steps == (2000,)
     assert planned(None).budget == 20.0

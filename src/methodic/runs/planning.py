@@ -53,7 +53,9 @@ BLOCK = WIDTH  # seeds of confirmation that train in one cohort, and are dropped
 TAIL = 0.05  # share of the budget for predictions, report and bundle
 TAIL_SECONDS = 3.0
 BASELINE_SHARE = 0.08
-SLACK = 0.85  # share of the remaining time that is planned; both cores are never busy throughout
+SLACK = (
+    0.75  # share of the remaining time that is planned: a machine in use is slower than measured
+)
 
 
 @dataclass(frozen=True)
