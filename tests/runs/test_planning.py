@@ -71,7 +71,7 @@ def test_narrow_cohorts_are_priced_as_narrow(make_plan: MakePlan) -> None:
     many = [recipe(name) for name in "abcdef"]
 
     def affine(width: int) -> tuple[float, float]:
-        return 0.06 * (width + 1), 0.0
+        return 0.05 * (width + 1), 0.0
 
     plan = make_plan(*many, step={each.name: affine for each in many})
     assert plan.confirm is not None
@@ -197,7 +197,7 @@ def test_a_recipe_with_an_end_of_its_own_needs_a_budget_too(make_plan: MakePlan)
 
 def test_little_time_means_fewer_settings_and_finalists(make_plan: MakePlan) -> None:
     many = [recipe(name) for name in "abcdef"]
-    rich, poor = make_plan(*many, step=0.1), make_plan(*many, step=0.3)
+    rich, poor = make_plan(*many, step=0.1), make_plan(*many, step=0.25)
     sizes = []
     for plan in (rich, poor):
         assert plan.confirm is not None
