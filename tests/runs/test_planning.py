@@ -197,7 +197,7 @@ def test_a_recipe_with_an_end_of_its_own_needs_a_budget_too(make_plan: MakePlan)
 
 def test_little_time_means_fewer_settings_and_finalists(make_plan: MakePlan) -> None:
     many = [recipe(name) for name in "abcdef"]
-    rich, poor = make_plan(*many, step=0.1), make_plan(*many, step=0.25)
+    rich, poor = make_plan(*many, step=0.08), make_plan(*many, step=0.25)
     sizes = []
     for plan in (rich, poor):
         assert plan.confirm is not None
