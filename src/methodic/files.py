@@ -9,15 +9,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import json
 import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from methodic.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
@@ -86,6 +90,31 @@ def read_json(
             found=str(error),
             advice=advice,
         ) from None
+
+
+def read_parquet(path: Path, what: str, damaged: Callable[[Path, str], InputError]) -> pl.DataFrame:
+    """Read a Parquet file.
+
+    Args:
+        path: the file.
+        what: what it holds, as "predictions"; stands in the error.
+        damaged: (path, what was found) → the error for a file that isn't Parquet.
+
+    Raises:
+        InputError: missing, unreadable, or damaged.
+    """
+    import polars as pl
+
+    try:
+        return pl.read_parquet(io.BytesIO(path.read_bytes()))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file of {what}") from None
+    except OSError as error:
+        raise InputError(
+            f"{path}: the {what} can't be read", found=error.strerror or error
+        ) from None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise damaged(path, str(error).partition("\n")[0] or "no Parquet") from None
 
 
 def fingerprint(*parts: bytes | str) -> str:

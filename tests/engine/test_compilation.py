@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from methodic import build
 from methodic.data.batches import Rows
 from methodic.engine import compilation, loop
 from methodic.engine.compilation import Kernels, Search, cache_folder, missing_compiler
+from methodic.errors import InputError
 from methodic.models.mlp import Inputs
 from methodic.recipes.types import Recipe
 
@@ -174,6 +176,21 @@ def test_the_picked_class_is_that_of_the_loss(target: Tensor) -> None:
         torch.ones(1, 4), log_p, target, None, 0, -100, torch.zeros(())
     )
     assert torch.equal(back, slope)
+
+
+def test_what_cannot_be_compiled_is_the_machine_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("fatal error: Python.h: No such file\nand more")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import torch._inductor
+    monkeypatch.setattr(torch._inductor, "compile", refuse)
+    compilation._compiled.cache_clear()
+    with pytest.raises(InputError, match="machine code") as caught:
+        Kernels()("f", lambda x: 5 * x, torch.ones(2))
+    assert caught.value.found == "fatal error: Python.h: No such file"
+    assert "--no-compile" in (caught.value.advice or "")
 
 
 def test_the_cache_lies_with_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

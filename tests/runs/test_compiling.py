@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from methodic.errors import InputError
 from methodic.runs import compiling, planning
 from methodic.runs.compiling import COLD, FASTER, MARGIN, START, WARM
 from tests.runs import conftest
@@ -103,6 +104,21 @@ def test_what_turns_out_slower_is_not_compiled(
     assert plan.contenders[0].milliseconds == 100.0
     asked = make_plan(PLAIN, step=0.1, budget=80.0, cold=False, compile=True)
     assert asked.machine.compiled
+
+
+def test_a_compiler_that_fails(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run goes on without; unless the user asked for it."""
+
+    class Fails(float):
+        def __truediv__(self, other: float) -> float:
+            raise InputError("no machine code", found="Python.h")
+
+    speeds = {"plain": (Fails(0.1), 0.0)}
+    plan = make_plan(PLAIN, step=speeds, budget=600.0)
+    assert not plan.machine.compiled
+    assert why(plan) == "Not compiled: no machine code (Python.h)."
+    with pytest.raises(InputError, match="no machine code"):
+        make_plan(PLAIN, step=speeds, budget=600.0, compile=True)
 
 
 def test_no_compiler(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,8 @@ import torch
 import torch.utils._pytree as pytree
 from torch import Tensor, fx
 
+from methodic.errors import InputError
+
 Flat = Callable[..., tuple[Tensor, ...]]
 _OPTIONS = {
     # Its patterns turn the products of a cohort of one into others, which round differently.
@@ -193,7 +195,14 @@ def _compiled(graph: _Graph) -> Flat:
         warnings.simplefilter("ignore", DeprecationWarning)
         from torch._inductor import compile as machine_code
 
-        kernel = machine_code(graph.module, list(graph.inputs), options=options)
+        try:
+            kernel = machine_code(graph.module, list(graph.inputs), options=options)
+        except (RuntimeError, OSError) as error:  # as where Python's header files are missing
+            raise InputError(
+                "the steps can't be turned into machine code on this machine",
+                found=str(error).partition("\n")[0] or type(error).__name__,
+                advice="Leave compilation out: --no-compile.",
+            ) from None
     graph.inputs = []  # what was traced needn't stay in memory
     with contextlib.suppress(OSError):  # without the mark, the next run expects a cold cache
         graph.mark.parent.mkdir(parents=True, exist_ok=True)

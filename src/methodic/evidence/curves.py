@@ -13,13 +13,12 @@ A value that isn't finite is null. The size is bounded by the plan, which lists 
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from methodic.errors import InputError
-from methodic.files import write_with
+from methodic.files import read_parquet, write_with
 from methodic.plan import UnitRecord
 
 if TYPE_CHECKING:
@@ -73,18 +72,8 @@ def read(path: Path) -> pl.DataFrame:
     Raises:
         InputError: the file is missing, damaged, or not one of curves.
     """
-    import polars as pl
 
-    try:
-        frame = pl.read_parquet(io.BytesIO(path.read_bytes()))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file of learning curves") from None
-    except OSError as error:
-        raise InputError(
-            f"{path}: the learning curves can't be read", found=error.strerror or error
-        ) from None
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise _damaged(path, str(error).splitlines()[0] if str(error) else "no Parquet") from None
+    frame = read_parquet(path, "learning curves", _damaged)
     if tuple(frame.columns) != COLUMNS:
         raise _damaged(path, f"the columns {', '.join(frame.columns)}")
     return frame

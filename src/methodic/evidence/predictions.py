@@ -6,7 +6,6 @@ class as float32, or one predicted number as float64. Rows are ordered by member
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from methodic.errors import InputError
-from methodic.files import write_with
+from methodic.files import read_parquet, write_with
 
 Array = npt.NDArray[Any]
 
@@ -54,16 +53,7 @@ def read(path: Path) -> Array:
     """
     import polars as pl
 
-    try:
-        frame = pl.read_parquet(io.BytesIO(path.read_bytes()))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file of predictions") from None
-    except OSError as error:
-        raise InputError(
-            f"{path}: the predictions can't be read", found=error.strerror or error
-        ) from None
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise _damaged(path, str(error).splitlines()[0] if str(error) else "no Parquet") from None
+    frame = read_parquet(path, "predictions", _damaged)
     outputs = frame.width - 2
     columns = ["member", "row", *(f"output_{c}" for c in range(outputs))]
     if outputs < 1 or frame.columns != columns:

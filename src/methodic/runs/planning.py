@@ -301,7 +301,14 @@ def _compiled(
         # What is measured is known, but finding out took its time.
         return _fit(survey, recipes, left, wishes.seeds), (choice.why,)
     survey.compiled = True
-    compiled = _fit(survey, recipes, left, wishes.seeds)
+    try:
+        compiled = _fit(survey, recipes, left, wishes.seeds)
+    except InputError as error:
+        if wishes.compile:
+            raise
+        survey.compiled = False
+        why = f"Not compiled: {error.problem} ({error.found})."
+        return _fit(survey, recipes, left, wishes.seeds), (why,)
     before = sum(method.speed.step for method in survey.eager(compiled.methods))
     after = sum(method.speed.step for method in compiled.methods)
     times = (
