@@ -133,3 +133,13 @@ def test_flags_override(make_plan: MakePlan) -> None:
     plan = make_plan(recipe("a"), step=0.1, budget=20.0, compile=True)
     assert plan.machine.compiled
     assert why(plan) == "Compiled, as asked."
+
+
+def test_what_is_too_slow_when_compiled_is_refused(make_plan: MakePlan) -> None:
+    """Nobody is planned with less than an epoch, whatever the flags."""
+    speeds = {"plain": (0.1, 0.0)}
+    assert make_plan(PLAIN, step=speeds, budget=20.0, compile=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(conftest, "COMPILED", 0.001)
+        with pytest.raises(InputError, match="too small"):
+            make_plan(PLAIN, step=speeds, budget=20.0, compile=True)

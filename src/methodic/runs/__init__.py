@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tempfile
 import time
 from collections.abc import Sequence
@@ -100,8 +99,9 @@ def run(
         'adamw_cosine'
     """
     started = time.monotonic() if started is None else started
-    wishes = _wishes(data, budget, recipes, metric, seed, seeds, device, threads, workers, command)
-    wishes = dataclasses.replace(wishes, compile=compile)
+    wishes = _wishes(
+        data, budget, recipes, metric, seed, seeds, device, threads, workers, compile, command
+    )
     progress = progress or Quiet()
     networks.check_repeatable(model, seed)
     chosen = planning.machine(wishes)
@@ -136,8 +136,9 @@ def make_plan(
 ) -> Plan:
     """What `run` would do with the same arguments, without doing it."""
     started = time.monotonic()
-    wishes = _wishes(data, budget, recipes, metric, seed, seeds, device, threads, workers, command)
-    wishes = dataclasses.replace(wishes, compile=compile)
+    wishes = _wishes(
+        data, budget, recipes, metric, seed, seeds, device, threads, workers, compile, command
+    )
     chosen = planning.machine(wishes)
     with tempfile.TemporaryDirectory() as temporary, Pool(chosen.workers, chosen.threads) as pool:
         prepared = preparation.prepare(data, wishes.seed)
@@ -172,7 +173,7 @@ def train_method(
         seed, metric, device, threads, out, progress, command: as for `run`.
     """
     started = time.monotonic()
-    wishes = _wishes(data, budget, [recipe], metric, seed, None, device, threads, 0, command)
+    wishes = _wishes(data, budget, [recipe], metric, seed, None, device, threads, 0, None, command)
     if steps is not None and steps < 1:
         raise InputError("--steps must be at least 1", found=steps)
     progress = progress or Quiet()
@@ -296,6 +297,7 @@ def _wishes(
     device: str,
     threads: int | None,
     workers: int | None,
+    compile: bool | None,
     command: str,
 ) -> Wishes:
     task = data.schema.task
@@ -321,6 +323,7 @@ def _wishes(
         workers=workers,
         threads=threads,
         device=device,
+        compile=compile,
         command=command,
         named=recipes is not None,
     )

@@ -190,10 +190,14 @@ def make(
         notes = [f"Left out: {name}, too slow for this budget." for name in sorted(slow)]
         recipes = [recipe for recipe in recipes if recipe.name not in slow]
         fit = _fit(survey, recipes, left, wishes.seeds)
+    if not fit.short:
+        # What is measured is known; finding out about compilation took its time, which is gone.
+        compiling = _compiling(survey, fit, recipes, left, wishes, chosen.workers)
+        fit = _fit(survey, recipes, left, wishes.seeds)
+        notes += compiling
     if fit.short:
         gone = elapsed + time.monotonic() - began
         raise _too_small(wishes, data, fit, gone, max(chosen.workers, 1))
-    fit, compiling = _compiled(survey, fit, recipes, left, wishes, chosen.workers)
     seeds = wishes.seeds or _more_seeds(fit)
     contenders = tuple(
         Contender(
@@ -223,12 +227,7 @@ def make(
             scale=fit.scale,
             evaluations=fit.looks,
         ),
-        notes=(
-            *notes,
-            *_notes(fit, seeds, data),
-            *compiling,
-            *(described(network) if network else ()),
-        ),
+        notes=(*notes, *_notes(fit, seeds, data), *(described(network) if network else ())),
         network=None if network is None else network.facts,
     )
 
@@ -286,20 +285,18 @@ def _fitted(
     )
 
 
-def _compiled(
+def _compiling(
     survey: Survey,
     fit: _Fit,
     recipes: Sequence[Recipe],
     left: Callable[[], float],
     wishes: Wishes,
     workers: int,
-) -> tuple[_Fit, tuple[str, ...]]:
-    """The comparison with compiled cohorts, where they pay; and in words why or why not."""
-    seconds = fit.cohorts * fit.share
-    choice = choose(survey, fit.methods, seconds, workers, wishes.compile)
+) -> list[str]:
+    """Let the survey compile its cohorts from now on, where that pays; in words why or why not."""
+    choice = choose(survey, fit.methods, fit.cohorts * fit.share, workers, wishes.compile)
     if not choice.compiled:
-        # What is measured is known, but finding out took its time.
-        return _fit(survey, recipes, left, wishes.seeds), (choice.why,)
+        return [choice.why]
     survey.compiled = True
     try:
         compiled = _fit(survey, recipes, left, wishes.seeds)
@@ -307,8 +304,7 @@ def _compiled(
         if wishes.compile:
             raise
         survey.compiled = False
-        why = f"Not compiled: {error.problem} ({error.found})."
-        return _fit(survey, recipes, left, wishes.seeds), (why,)
+        return [f"Not compiled: {error.problem} ({error.found})."]
     before = sum(method.speed.step for method in survey.eager(compiled.methods))
     after = sum(method.speed.step for method in compiled.methods)
     times = (
@@ -316,8 +312,8 @@ def _compiled(
     )
     if not wishes.compile and (after > before or compiled.short):
         survey.compiled = False
-        return _fit(survey, recipes, left, wishes.seeds), (f"Not compiled after all. {times}",)
-    return compiled, (choice.why, times)
+        return [f"Not compiled after all. {times}"]
+    return [choice.why, times]
 
 
 def _more_seeds(fit: _Fit) -> int:
