@@ -66,13 +66,14 @@ def data(which: str) -> tuple[Tensor, Tensor]:
     return x, torch.randint(0, CLASSES, (ROWS[which],), generator=generator)
 
 
-def methodic(which: str, lrs: Sequence[float], **choices: bool) -> Runner:
+def methodic(which: str, lrs: Sequence[float], *, half: bool = False, last: bool = False) -> Runner:
     """The engine, a cohort of one for each learning rate; ``advance(n)`` takes n steps of each.
 
     Args:
         which: network.
         lrs: learning rates.
-        choices: more arguments of `build.cohort`, such as ``compiled``.
+        half: gradients in bfloat16.
+        last: channels last in memory.
     """
     from methodic.data.batches import Order, Rows
     from methodic.engine import loop
@@ -81,7 +82,7 @@ def methodic(which: str, lrs: Sequence[float], **choices: bool) -> Runner:
     rows = Rows({"array": x}, y)
 
     def fresh(lr: float, seed: int, dropout: float = 0.1) -> list[Any]:
-        made = _cohort(network(which, dropout), which, lr, seed, choices)
+        made = _cohort(network(which, dropout), which, lr, seed, half=half, last=last)
         return [made, loop.begin(made.stages[0], loop.initial_state(made))]
 
     members = [fresh(lr, seed) for seed, lr in enumerate(lrs)]
@@ -97,7 +98,7 @@ def methodic(which: str, lrs: Sequence[float], **choices: bool) -> Runner:
         return steps * len(members)
 
     def check() -> float:
-        """Against the plain loop, on the same batches and without dropout."""
+        """Against the plain float32 loop, on the same batches and without dropout."""
         each = fresh(lrs[-1], 0, dropout=0.0)
         step(each, CHECKED)
         order = Order((0,), len(rows), BATCH[which], f"order/{each[0].stages[0].name}")
@@ -117,9 +118,10 @@ def methodic(which: str, lrs: Sequence[float], **choices: bool) -> Runner:
     return Runner(advance, check)
 
 
-def _cohort(net: nn.Module, which: str, lr: float, seed: int, choices: dict[str, bool]) -> Any:
+def _cohort(net: nn.Module, which: str, lr: float, seed: int, *, half: bool, last: bool) -> Any:
     from methodic import build
     from methodic.models.mlp import Inputs
+    from methodic.models.module import ModuleModel
     from methodic.recipes import types as recipes
 
     recipe = recipes.Recipe(name="adam", stages=[stage(lr, BATCH[which])])
@@ -130,8 +132,8 @@ def _cohort(net: nn.Module, which: str, lr: float, seed: int, choices: dict[str,
         inputs=Inputs(array=int(np.prod(SHAPE[which]))),
         outputs=CLASSES,
         rows=ROWS[which],
-        module=net,
-        **choices,  # type: ignore[arg-type]
+        module=ModuleModel(net, CLASSES, channels_last=last),
+        precision="bfloat16" if half else "float32",
     )
 
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import _shared as shared
-from _bench import Bench, Goal
+from _bench import ROUNDED, SAME, Bench, Goal
 from _hosts import Rates, Team
 from _population import LRS, NETWORKS, population
 
@@ -327,11 +327,12 @@ def modules(bench: Bench) -> None:
             f"{PLAIN}, fused Adam": ("plain", {**plain, "fused": True}),
             f"{PLAIN}, {half}": ("plain", {**plain, **fast}),
             "methodic": ("module", {}),
+            f"methodic, {half}": ("module", {"half": True, "last": last}),
         }
+        if last:
+            kinds["methodic, channels last"] = ("module", {"last": True})
         if not bench.quick:
             kinds[f"{PLAIN}, {half}, compiled"] = ("plain", {**plain, **fast, "compiled": True})
-        if bench.compiled:
-            kinds["methodic, compiled"] = ("module", {"compiled": True})
         with ExitStack() as stack:
             teams = {
                 name: stack.enter_context(
@@ -345,7 +346,8 @@ def modules(bench: Bench) -> None:
                 bench.report.say(f"- {which}, {name}: not possible: {error}")
             ready = {name: team for name, team in teams.items() if name not in failed}
             for name, team in ready.items():
-                bench.check(team, "it", f"F, {which}, {name}")
+                same = ROUNDED if kinds[name][1].get("half") else SAME
+                bench.check(team, "it", f"F, {which}, {name}", same)
                 team.calibrate("it", 2 * bench.seconds)
             cases = {n: (lambda t=t: t.rate("it")) for n, t in ready.items()}
             rates = bench.rounds(which, cases)

@@ -108,3 +108,13 @@ def test_tables(tmp_path: Path) -> None:
     arguments.check_table(None)
     arguments.check_table(tmp_path / "a.csv")
     assert "unknown format" in refused(arguments.check_table, tmp_path / "a.xlsx").problem
+
+
+def test_speed() -> None:
+    assert arguments.speed(None, "auto", "contiguous", 2) == {
+        "compile": None,
+        "precision": "auto",
+        "memory_format": "contiguous",
+        "width": 2,
+    }
+    assert "'half'" in refused(arguments.speed, None, "half", "auto", None).problem

@@ -108,6 +108,24 @@ def test_unknown_field_in_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "mine.yaml" in message
 
 
+def test_a_network_of_which_not_even_one_fits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """500 GB for one copy of its weights; nothing of it is made."""
+    recipe = tmp_path / "wide.yaml"
+    recipe.write_text(
+        "name: wide\nmodel: {kind: mlp, width: 65536, depth: 30}\n"
+        "stages:\n  - optimizer: {kind: adam, lr: 0.01}\n"
+    )
+    out = tmp_path / "run"
+    code, message = end(["train", "iris", "--recipe", str(recipe), "--out", str(out)], capsys)
+    assert code == 2, message
+    assert "Traceback" not in message
+    for word in ("more memory than there is", "wide needs about", "are free", "smaller network"):
+        assert word in message
+    assert not out.exists()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_read_only_output(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tmp_path.chmod(0o500)

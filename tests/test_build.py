@@ -379,3 +379,34 @@ def test_structure_of_the_network() -> None:
     assert not made.model.buffers()
     assert len(made.model.noise(5)) == 3
     assert made.numbers["model.dropout"].tolist() == pytest.approx([0.1])
+
+
+def test_members_may_start_later() -> None:
+    one, two = make({"batch": 16}), make({"turns": [{}, {}]})
+
+    def started(chosen: Recipe, born: list[int], **how: Any) -> Cohort:
+        return build.cohort(
+            [build.resolve(chosen, "multiclass", 50)] * 2,
+            [1, 1],
+            steps=[9] * len(chosen.stages),
+            inputs=Inputs(numeric=4),
+            outputs=3,
+            rows=50,
+            born=born,
+            **how,
+        )
+
+    assert started(one, [0, 5]).born == (0, 5)
+    assert started(two, [2, 4]).born == (2, 4)
+    with pytest.raises(InputError, match="alternates between 2 turns") as caught:
+        started(two, [2, 5])
+    assert caught.value.found == "step 5"
+    several = make({"share": 0.5, "name": "a"}, {"share": 0.5, "name": "b"})
+    assert started(several, [0, 0]).born == (0, 0)
+    with pytest.raises(InputError, match="several stages"):
+        started(several, [0, 2])
+    assert [order.shared for order in started(one, [0, 0]).orders.values()] == [True]
+    assert [order.shared for order in started(one, [0, 5]).orders.values()] == [False]
+    path = "stages.0.turns.0.objectives.0.weight"
+    assert path not in started(one, [0, 0]).numbers
+    assert path in started(one, [0, 0], changing=True).numbers

@@ -88,7 +88,8 @@ def test_run_passes_everything_on(
     options = (
         f"--target label --budget 2m --recipes adam,sgd --recipe {mine} --metric auc --seed 7 "
         f"--seeds 12 --out {tmp_path / 'new'} --device cuda:1 --threads 2 --workers 3 "
-        "--task binary --drop id,z --no-compile --quiet"
+        "--task binary --drop id,z --no-compile --shared-batches --quiet "
+        "--precision bfloat16 --memory-format contiguous --width 4"
     ).split()
     assert methodic("run", str(table), *options) == 0
     call = runs["run"]
@@ -109,6 +110,10 @@ def test_run_passes_everything_on(
         "threads": 2,
         "workers": 3,
         "compile": False,
+        "precision": "bfloat16",
+        "memory_format": "contiguous",
+        "width": 4,
+        "shared_batches": True,
         "out": tmp_path / "new",
     }
 

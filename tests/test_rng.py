@@ -101,6 +101,22 @@ def test_a_table_of_keys_holds_the_same_keys(seeds: list[int], first: int, count
         assert torch.equal(table[i], rng.keys(seeds, "step", 1, first + i))
 
 
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 500)), min_size=1, max_size=4),
+    st.integers(500, 2**40),
+    st.integers(1, 5),
+)
+def test_a_table_of_keys_by_each_member_s_own_clock(
+    members: list[tuple[int, int]], first: int, count: int
+) -> None:
+    seeds, born = [seed for seed, _ in members], [start for _, start in members]
+    table = rng.key_table(seeds, "step", first=first, count=count, born=born)
+    for i in range(count):
+        for m, (seed, start) in enumerate(members):
+            assert torch.equal(table[i, :, m], rng.keys([seed], "step", first + i - start)[:, 0])
+
+
 SITES = {"dropout/0": Noise((5, 7)), "init": Noise((3,), "normal"), "mask": Noise((130,))}
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from methodic.errors import InputError, nearest, unknown
 from methodic.recipes import catalogue
@@ -127,6 +130,30 @@ def check_metric(metric: str | None) -> None:
 
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS, "--metric")
+
+
+def speed(
+    compile: bool | None, precision: str, memory_format: str, width: int | None
+) -> dict[str, Any]:
+    """What commands hand on about the speed of a run, by the names of `methodic.run`'s arguments.
+
+    Raises:
+        InputError: an unknown word. Whether the machine and the network can do that shows later.
+    """
+    from methodic.plan import asked
+
+    asked(precision, memory_format, width)
+    return {
+        "compile": compile,
+        "precision": precision,
+        "memory_format": memory_format,
+        "width": width,
+    }
+
+
+def typed() -> str:
+    """The command as it was typed."""
+    return shlex.join(["methodic", *sys.argv[1:]])
 
 
 def columns(values: Sequence[str]) -> tuple[str, ...]:

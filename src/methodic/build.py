@@ -13,16 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from methodic.data.batches import Order
-from methodic.engine.compilation import Kernels
 from methodic.engine.parts import Cohort, Layout, Stage, StopRule, Turn
 from methodic.errors import InputError
+from methodic.files import fingerprint
 from methodic.models.mlp import MLP, Inputs
 from methodic.models.module import ModuleModel
 from methodic.objectives.supervised import CrossEntropy, MeanSquaredError
 from methodic.optimizers.adam import Adam, AdamW
 from methodic.optimizers.descent import SGD
 from methodic.optimizers.rms import RMSprop
-from methodic.plan import Task
+from methodic.plan import Precision, Task
 from methodic.recipes import types as recipe
 from methodic.recipes.numbers import is_number, split
 from methodic.regularizers.averaging import EMA
@@ -101,6 +101,10 @@ def cohort(
     device: torch.device | None = None,
     module: nn.Module | ModuleModel | None = None,
     compiled: bool = False,
+    precision: Precision = "float32",
+    born: Sequence[int] = (),
+    changing: bool = False,
+    shared_batches: bool = False,
 ) -> Cohort:
     """Members of one shape, ready to train.
 
@@ -115,11 +119,21 @@ def cohort(
         module: a user's own network in place of the recipe's model. A module is one member; for
             several, a `ModuleModel` with a start for each.
         compiled: turn gradient and update into machine code at the first step.
+        precision: of the gradient; see `models.precision`.
+        born: the step of the cohort at which each member started, so that its own clock runs from
+            there; () if all start with the cohort.
+        changing: members will come and go, so what is built must not depend on their Numbers.
+        shared_batches: all members see one order of rows, whatever their seeds: common random
+            numbers. It is the same in every cohort.
+
+    Raises:
+        InputError: members arrive where they can't: between the stages or turns of a recipe.
     """
     device = device or torch.device("cpu")
     first = recipes[0]
     keys_and_numbers = [split(each) for each in recipes]
     assert len({key for key, _ in keys_and_numbers}) == 1, "members of one cohort share a skeleton"
+    _check_arrivals(first, born)
     host: dict[str, FloatArray] = {
         path: np.array([numbers[path] for _, numbers in keys_and_numbers])
         for path in keys_and_numbers[0][1]
@@ -133,7 +147,7 @@ def cohort(
         if ".optimizer." not in path and ".schedule." not in path
     }
     for path in [p for p in numbers if ".objectives." in p and bool((host[p] == 1).all())]:
-        if path.endswith(".weight"):
+        if path.endswith(".weight") and not changing:
             del numbers[path]  # an objective times 1 is that objective: one kernel saved
     stages = tuple(
         _stage(spec, f"stages.{i}", steps[i], host, layout, rows, class_counts, device)
@@ -142,9 +156,47 @@ def cohort(
     stop = StopRule(
         first.stop.loss, first.stop.gradient_norm, first.stop.patience, first.stop.keep == "best"
     )
-    kernels = Kernels() if compiled else None
-    orders = {s.name: Order(seeds, rows, s.batch, f"order/{s.name}") for s in stages}
-    return Cohort(model, layout, tuple(seeds), stages, numbers, stop, device, orders, kernels)
+    program = None
+    if compiled:
+        refused = own is not None or device.type != "cpu" or precision != "float32"
+        assert not refused, "runs.compiling asks for none of these"
+        built = (keys_and_numbers[0][0], inputs, outputs, rows, class_counts)
+        program = fingerprint(*(str(each) for each in built))
+    shuffled = ("shared order", [0] * len(seeds)) if shared_batches else ("order", seeds)
+    orders = {
+        s.name: Order(shuffled[1], rows, s.batch, f"{shuffled[0]}/{s.name}", born) for s in stages
+    }
+    return Cohort(
+        model=model,
+        layout=layout,
+        seeds=tuple(seeds),
+        stages=stages,
+        numbers=numbers,
+        stop=stop,
+        device=device,
+        orders=orders,
+        program=program,
+        born=tuple(born),
+        precision=precision,
+    )
+
+
+def _check_arrivals(chosen: recipe.Recipe, born: Sequence[int]) -> None:
+    """Stages would have to begin at another step for each member, and turns to alternate."""
+    if any(born) and len(chosen.stages) > 1:
+        raise InputError(
+            f"recipe {chosen.name} has several stages, so no member can join after the start",
+            found=f"{len(chosen.stages)} stages",
+            advice="Let all members start together; they may leave at any time.",
+        )
+    turns = len(chosen.stages[0].turns)
+    if any(step % turns for step in born):
+        raise InputError(
+            f"recipe {chosen.name} alternates between {turns} turns, so a member can't join "
+            "in between",
+            found="step " + ", ".join(str(step) for step in sorted({*born}) if step % turns),
+            accepted=f"steps that are multiples of {turns}",
+        )
 
 
 def network(spec: recipe.Model, inputs: Inputs, outputs: int) -> Model:

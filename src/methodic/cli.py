@@ -51,6 +51,10 @@ def run_command(
     threads: o.Threads = None,
     workers: o.Workers = None,
     compile: o.Compile = None,
+    precision: o.Precision = "auto",
+    memory_format: o.MemoryFormat = "auto",
+    width: o.Width = None,
+    shared_batches: o.SharedBatches = False,
     task: o.Task = None,
     drop: o.Drop = None,
     split: o.Split = None,
@@ -61,6 +65,7 @@ def run_command(
     started = time.monotonic()  # reading the data is part of the budget
     seconds = parse_budget(budget)
     arguments.check_out(out)
+    speed = arguments.speed(compile, precision, memory_format, width)
     dataset, chosen = _inputs(data, target, task, drop, split, metric, device, recipes, recipe)
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs import run
@@ -76,10 +81,11 @@ def run_command(
             device=device,
             threads=threads,
             workers=workers,
-            compile=compile,
+            **speed,
+            shared_batches=shared_batches,
             out=out,
             progress=progress,
-            command=_command(),
+            command=arguments.typed(),
             started=started,
         )
     console.show_run(finished, json)
@@ -100,6 +106,10 @@ def plan_command(
     threads: o.Threads = None,
     workers: o.Workers = None,
     compile: o.Compile = None,
+    precision: o.Precision = "auto",
+    memory_format: o.MemoryFormat = "auto",
+    width: o.Width = None,
+    shared_batches: o.SharedBatches = False,
     task: o.Task = None,
     drop: o.Drop = None,
     split: o.Split = None,
@@ -109,6 +119,7 @@ def plan_command(
     """Show what `run` would do with the same options, and for how long. Trains nothing."""
     seconds = parse_budget(budget)
     arguments.check_out(out)
+    speed = arguments.speed(compile, precision, memory_format, width)
     dataset, chosen = _inputs(data, target, task, drop, split, metric, device, recipes, recipe)
     from methodic.runs import make_plan
 
@@ -122,8 +133,9 @@ def plan_command(
         device=device,
         threads=threads,
         workers=workers,
-        compile=compile,
-        command=_command(),
+        **speed,
+        shared_batches=shared_batches,
+        command=arguments.typed(),
     )
     if json:
         console.show_json(plan.model_dump(mode="json"))
@@ -174,7 +186,7 @@ def train_command(
             threads=threads,
             out=out,
             progress=progress,
-            command=_command(),
+            command=arguments.typed(),
         )
     console.show_run(finished, json)
 
@@ -345,10 +357,6 @@ def _rows(data: str) -> Any:
     if data in sources.builtin_names():
         return sources.builtin(data)[0]
     return sources.read(Path(data))
-
-
-def _command() -> str:
-    return shlex.join(["methodic", *sys.argv[1:]])
 
 
 # --- the entry --------------------------------------------------------------------------------

@@ -56,6 +56,20 @@ Compile = Annotated[
         "--compile/--no-compile", help="Machine code for the steps.", show_default="where it pays"
     ),
 ]
+Precision = Annotated[
+    str,
+    typer.Option(help="float32 or bfloat16.", show_default="the faster one that trains as well"),
+]
+MemoryFormat = Annotated[
+    str,
+    typer.Option(help="contiguous or channels_last.", show_default="the faster one"),
+]
+Width = Annotated[
+    int | None, typer.Option(min=1, help="Models trained at once.", show_default="the fastest")
+]
+SharedBatches = Annotated[
+    bool, typer.Option("--shared-batches", help="One order of rows for all models.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document, nothing else.")]
 SameWorkers = Annotated[
     int | None,

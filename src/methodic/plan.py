@@ -5,10 +5,11 @@ Both are plain, typed values that round-trip through JSON; nothing here imports 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from methodic.errors import InputError, unknown
 from methodic.recipes.types import Recipe
 
 FORMAT = 1
@@ -16,6 +17,9 @@ FORMAT = 1
 
 Task = Literal["binary", "multiclass", "regression"]
 Phase = Literal["screen", "confirm", "train"]
+Precision = Literal["float32", "bfloat16"]
+MemoryFormat = Literal["contiguous", "channels_last"]
+Batches = Literal["own", "shared"]
 
 
 class Value(BaseModel):
@@ -50,7 +54,42 @@ class Machine(Value):
     workers: int
     threads: int  # per worker
     compiled: bool = False
-    precision: Literal["float32"] = "float32"
+    precision: Precision = "float32"  # of gradients; everything else is float32
+    memory_format: MemoryFormat = "contiguous"  # of images, in a network of the user's own
+    width: int = 0  # members of a unit that train at once, at most; 0: all of them
+
+
+class Asked(Value):
+    """What the user wants of the machine; None: what is fastest here and does no harm."""
+
+    precision: Precision | None = None
+    memory_format: MemoryFormat | None = None
+    width: int | None = None
+
+
+def asked(precision: str, memory_format: str, width: int | None) -> Asked:
+    """The user's wishes, out of words as they were typed; "auto" is none.
+
+    Raises:
+        InputError: an unknown word, or a width below 1.
+    """
+    for option, word, known in (
+        ("--precision", precision, get_args(Precision)),
+        ("--memory-format", memory_format, get_args(MemoryFormat)),
+    ):
+        if word not in ("auto", *known):
+            raise unknown(option.strip("-").replace("-", " "), word, ["auto", *known], option)
+    if width is not None and width < 1:
+        raise InputError("--width must be at least 1", found=width)
+    typed = {"precision": precision, "memory_format": memory_format, "width": width}
+    return Asked.model_validate({k: v for k, v in typed.items() if v != "auto"})
+
+
+class Tried(Value):
+    """What a step cost with one choice for the machine, before the plan was frozen."""
+
+    what: str
+    milliseconds: float
 
 
 class NetworkFacts(Value):
@@ -137,6 +176,8 @@ class Plan(Value):
     train: tuple[Unit, ...] = ()
     notes: tuple[str, ...] = ()  # what the plan decided, in words
     network: NetworkFacts | None = None  # the user's own; None: each recipe's
+    tried: tuple[Tried, ...] = ()  # a pair for each choice: without it and with it
+    batches: Batches = "own"  # each member's order of rows by its seed, or one
 
 
 Status = Literal["finished", "stopped", "diverged"]

@@ -102,11 +102,22 @@ def key_table(
     first: int,
     count: int,
     device: torch.device | None = None,
+    born: Sequence[int] = (),
 ) -> Tensor:
-    """`keys(seeds, *path, step)` for ``count`` steps from ``first``: int32 [T, 2, M, 1]."""
+    """`keys(seeds, *path, step)` for ``count`` steps from ``first``: int32 [T, 2, M, 1].
+
+    Args:
+        seeds: one for each member.
+        path: what the numbers are for.
+        first, count: which steps, on a clock that all members share.
+        device: where the keys are wanted.
+        born: when each member's own clock started, at most ``first``; () if all did at 0.
+    """
     states = np.array([_chain(seed, path) for seed in seeds], dtype=np.uint64)
-    steps = np.arange(first, first + count, dtype=np.uint64)
-    last = _splitmix_array(_splitmix_array(states ^ _splitmix_array(steps)[:, None]))
+    steps = np.arange(first, first + count, dtype=np.uint64)[:, None]
+    if any(born):
+        steps = steps - np.array(born, dtype=np.uint64)
+    last = _splitmix_array(_splitmix_array(states ^ _splitmix_array(steps)))
     halves = np.stack([last & np.uint64(0xFFFFFFFF), last >> np.uint64(32)], axis=1)
     signed = np.ascontiguousarray(halves.astype(np.uint32)).view(np.int32)
     return torch.from_numpy(signed).unsqueeze(-1).to(device)

@@ -180,9 +180,13 @@ class Average(Protocol):
         ...
 
     def update(
-        self, flat: Tensor, state: Mapping[str, Tensor], numbers: Mapping[str, Tensor], step: int
+        self,
+        flat: Tensor,
+        state: Mapping[str, Tensor],
+        numbers: Mapping[str, Tensor],
+        step: int | Tensor,
     ) -> dict[str, Tensor]:
-        """State after the ``step``-th optimizer step (from 1)."""
+        """State after the ``step``-th optimizer step (from 1), or each member's own, [M]."""
         ...
 
     def evaluation_weights(self, flat: Tensor, state: Mapping[str, Tensor]) -> Tensor:

@@ -5,7 +5,8 @@ Adding one to the project is adding a row here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -129,7 +130,9 @@ def members(model: dict[str, Any], stage: dict[str, Any], count: int) -> list[Re
     return made
 
 
-def make(recipes: list[Recipe], seeds: list[int], regression: bool) -> Cohort:
+def make(
+    recipes: list[Recipe], seeds: list[int], regression: bool, born: Sequence[int] = ()
+) -> Cohort:
     return build.cohort(
         recipes,
         seeds,
@@ -138,6 +141,7 @@ def make(recipes: list[Recipe], seeds: list[int], regression: bool) -> Cohort:
         outputs=1 if regression else CLASSES,
         rows=N,
         class_counts=torch.tensor([10, 20, 31]),
+        born=born,
     )
 
 
@@ -171,6 +175,33 @@ def test_alone_and_in_company(name: str) -> None:
     _, pair = trained([recipes[4], recipes[2]], [seeds[4], seeds[2]], regression)
     _, alone = trained([recipes[2]], [seeds[2]], regression)
     assert same_bits(pair, alone, 1), f"another place, other neighbours: '{name}'"
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_alone_and_in_company_that_shares_its_rows(name: str) -> None:
+    """Members of one seed see the same rows, which lie in memory once."""
+    model, stage = TABLE[name]
+    regression = name == "squared error"
+    recipes, seeds = members(model, stage, 5), [11] * 5
+    cohort, company = trained(recipes, seeds, regression)
+    assert all(order.shared for order in cohort.orders.values())
+    for at in (0, 3):
+        _, alone = trained([recipes[at]], [11], regression)
+        assert same_bits(company, alone, at), f"member {at} of '{name}'"
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_alone_and_in_company_that_came_earlier(name: str) -> None:
+    """A member that arrives when the others are at step 4 trains as one that starts by itself."""
+    model, stage = TABLE[name]
+    regression = name == "squared error"
+    recipes, seeds = members(model, stage, 3), [11, 12, 13]
+    cohort = make(recipes, seeds, regression, [0, 4, 2])
+    begun = loop.begin(cohort.stages[0], loop.initial_state(cohort))
+    state = replace(begun, steps_taken=4)
+    state = loop.advance(cohort, cohort.stages[0], state, rows(regression), STEPS, lambda _: None)
+    _, alone = trained([recipes[1]], [12], regression)
+    assert same_bits(state, alone, 1), f"the newcomer of '{name}'"
 
 
 @pytest.mark.parametrize("name", ["batch norm", "dropout", "adamw", "ema", "momentum"])

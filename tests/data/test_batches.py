@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
+from methodic.data import batches
 from methodic.data.batches import Order, Rows
+from methodic.rng import order
 
 SIZES = st.integers(1, 30).flatmap(lambda n: st.tuples(st.just(n), st.integers(1, n)))
 
@@ -66,6 +72,49 @@ def test_full_batches() -> None:
     assert not Order([1], 10, 9).full
 
 
+MEMBERS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0, 3, 7])), min_size=1, max_size=6)
+
+
+@settings(deadline=None, max_examples=80)
+@given(SIZES, MEMBERS, st.lists(st.integers(1, 9), min_size=1, max_size=4))
+def test_each_member_sees_its_rows_by_its_own_clock(
+    sizes: tuple[int, int], members: list[tuple[int, int]], counts: list[int]
+) -> None:
+    """As alone, from its own step 0; whoever else is there, in whatever pieces."""
+    rows, batch = sizes
+    seeds, born = [seed for seed, _ in members], [start for _, start in members]
+    order, at, pieces = Order(seeds, rows, batch, "order", born), 7, []
+    assert order.shared == (len(members) > 1 and len(set(members)) == 1)
+    for count in counts:
+        pieces.append(order.steps(at, count))
+        at += count
+    found = torch.cat(pieces).view(at - 7, -1, batch)
+    assert found.shape[1] == (1 if order.shared else len(members))
+    for m, (seed, start) in enumerate(members):
+        alone = Order([seed], rows, batch).steps(0, at)
+        mine = found[:, 0 if order.shared else m]
+        assert torch.equal(mine, alone[7 - start : at - start])
+
+
+def test_nobody_sees_rows_before_it_is_there() -> None:
+    with pytest.raises(AssertionError):
+        Order([1, 2], 10, 4, "order", [0, 5]).steps(4, 3)
+
+
+def test_one_shuffle_for_all_who_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shuffled: list[int] = []
+
+    def counted(seeds: Sequence[int], *rest: Any) -> Tensor:
+        shuffled.append(len(seeds))
+        return order(seeds, *rest)
+
+    monkeypatch.setattr(batches, "order", counted)
+    assert Order([4] * 5, 20, 8).steps(0, 2).shape == (2, 8)
+    assert Order([4, 5, 4], 20, 8).steps(0, 2).shape == (2, 24)
+    assert Order([4], 20, 8).steps(0, 2).shape == (2, 8)
+    assert shuffled == [1, 2, 1]
+
+
 @pytest.fixture
 def rows() -> Rows:
     inputs = {"numeric": torch.arange(12.0).view(6, 2), "categorical": torch.arange(6).view(6, 1)}
@@ -77,6 +126,18 @@ def test_gather(rows: Rows) -> None:
     assert batch.target.tolist() == [[50, 0, 20], [20, 10, 30]]
     assert batch.inputs["categorical"][1, :, 0].tolist() == [2, 1, 3]
     assert batch.inputs["numeric"][0].tolist() == [[10, 11], [0, 1], [4, 5]]
+
+
+def test_rows_that_are_shared_are_gathered_once(rows: Rows) -> None:
+    index = torch.tensor([5, 0, 2])
+    own = rows.gather(index.repeat(4), 4)
+    shared = rows.gather_shared(index, 4)
+    for a, b in (
+        (shared.target, own.target),
+        *((shared.inputs[k], own.inputs[k]) for k in own.inputs),
+    ):
+        assert torch.equal(a, b)
+        assert a.stride(0) == 0
 
 
 def test_everything_is_all_rows_in_their_order_without_a_copy(rows: Rows) -> None:

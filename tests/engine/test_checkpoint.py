@@ -46,7 +46,9 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, Window):
         pair = one, other
         full = all(len(window) for window in pair)
-        return len(one) == len(other) and (not full or same(one.tables(), other.tables()))
+        return len(one) == len(other) and (
+            not full or same([*one.tables(), one.folded], [*other.tables(), other.folded])
+        )
     if isinstance(one, dict):
         return list(one) == list(other) and all(same(one[k], other[k]) for k in one)
     if isinstance(one, list | tuple):
@@ -115,7 +117,9 @@ def standings(draw: Callable[..., Any]) -> Standing:
         buffers=named() if kept else {},
     )
     counts = [draw(st.integers(0, 2**40)) for _ in range(3)]
-    return Standing(*counts, state, memory, Window(tables))
+    sums = torch.arange(4.0 * members, dtype=torch.float64).view(4, members)
+    folded = sums if seen and draw(st.booleans()) else None
+    return Standing(*counts, state, memory, Window(tables, folded))
 
 
 @settings(deadline=None, max_examples=40)

@@ -17,7 +17,7 @@ from methodic.data.batches import Rows
 from methodic.engine import checkpoint, keeper, loop
 from methodic.engine.checkpoint import Standing
 from methodic.engine.evaluation import Judge
-from methodic.engine.keeper import Keeper
+from methodic.engine.keeper import Count, Keeper
 from methodic.engine.monitor import Fate, Memory, Window
 from methodic.engine.parts import State
 from methodic.errors import InputError, Interrupted
@@ -258,3 +258,22 @@ def test_a_write_while_training_goes_on(
         cohort, cohort.stages[0], state, rows, newest.state.steps_taken, lambda _: None
     )
     assert torch.equal(state.flat, newest.state.flat)
+
+
+def test_steps_of_all_parts_are_counted_together(tmp_path: Path) -> None:
+    path = tmp_path / "steps" / "unit"
+    count = Count(path)
+    count._next = 0.0  # it is time to tell
+    with Keeper(tmp_path / "unit", "x", lambda: False, count=count) as keeper:
+        keeper.members = 5
+        keeper.due()
+        assert path.read_text() == "5"
+        with keeper.part("members-0-1") as part:
+            part.members = 2
+            count._next = 0.0
+            part.due()
+            assert path.read_text() == "7"
+        keeper.remove()
+    assert path.exists(), "until there is a record of them"
+    count.end()
+    assert not path.exists()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from methodic import build
 from methodic.data import batches
 from methodic.data.batches import Rows
-from methodic.engine import loop
+from methodic.engine import gradient, loop, stretch
 from methodic.engine.evaluation import Judge, outputs
+from methodic.engine.parts import Turn
 from methodic.models.mlp import Inputs
 from methodic.recipes.types import Recipe
+from methodic.types import Batch, Model, Pass
 from tests.engine.conftest import MakeCohort
 
 FOUR = (10, 20, 30, 40)
@@ -235,7 +239,7 @@ def test_two_stages(make_cohort: MakeCohort, rows: Rows, judge: Judge) -> None:
 
 
 def test_turns_alternate() -> None:
-    turns = [loop._turn_steps(taken, which, 2) for which in (0, 1) for taken in (0, 1, 2, 3, 40)]
+    turns = [stretch._turn_steps(taken, which, 2) for which in (0, 1) for taken in (0, 1, 2, 3, 40)]
     assert turns == [0, 1, 1, 2, 20, 0, 0, 1, 1, 20]
 
 
@@ -295,3 +299,32 @@ def test_the_generator_of_torch_is_left_alone(
     state = loop.begin(cohort.stages[0], loop.initial_state(cohort))
     loop.advance(cohort, cohort.stages[0], state, rows, 3, lambda _: None)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_rows_that_members_share_are_gathered_once(
+    make_cohort: MakeCohort, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a copy, and with the bits of copies."""
+    layouts: set[tuple[int, ...]] = set()
+
+    real = gradient.total_loss
+
+    def noted(turn: Turn, model: Model, run: Pass, batch: Batch) -> Any:
+        layouts.add((batch.target.stride(0), batch.inputs["numeric"].stride(0)))
+        return real(turn, model, run, batch)
+
+    monkeypatch.setattr(gradient, "total_loss", noted)
+
+    def trained(rates: list[float], seeds: list[int]) -> Tensor:
+        made = make_cohort(rates, seeds=seeds)
+        state = loop.begin(made.stages[0], loop.initial_state(made))
+        return loop.advance(made, made.stages[0], state, rows, 20, lambda _: None).flat
+
+    together = trained([0.1, 0.2, 0.3], [5, 5, 5])
+    copied = (16, 16 * 4)
+    assert layouts == {(0, 0)}
+    layouts.clear()
+    others = trained([0.1, 0.2, 0.3], [5, 5, 6])
+    assert layouts == {copied}
+    assert torch.equal(others[:2], together[:2])
+    assert torch.equal(trained([0.3], [5])[0], together[2])

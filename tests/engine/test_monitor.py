@@ -204,6 +204,58 @@ def test_a_window_gathers_what_it_saw() -> None:
     assert len(Window([table[:0] for table in window.tables()])) == 0
 
 
+LONG = 20_000  # steps; a window keeps rows of fewer than 8192
+
+
+def noisy() -> tuple[Tensor, Tensor]:
+    """Losses [T, 3] and what was finite: never broken, broken early, broken late."""
+    losses = torch.rand(LONG, 3, generator=torch.Generator().manual_seed(0)) * 1e4
+    losses[17, 1], losses[LONG - 5, 2] = math.nan, math.inf
+    return losses, torch.isfinite(losses)
+
+
+def filled(losses: Tensor, finite: Tensor, copies: Sequence[int] = ()) -> Window:
+    """A window that saw all steps; it was copied, and the copy taken instead, after some."""
+    window = Window()
+    for i, (loss, fine) in enumerate(zip(losses, finite, strict=True)):
+        window.add(Seen(loss, {}, loss + 1, fine))
+        if i in copies:
+            folded = window.folded
+            window = Window(window.tables(), folded) if i % 2 else window.copy()
+    return window
+
+
+def test_a_long_window_keeps_sums() -> None:
+    losses, finite = noisy()
+    window = filled(losses, finite)
+    assert len(window) == LONG
+    assert 4096 <= len(window.tables()[0]) < 8192
+    assert torch.equal(window.tables()[1][-1], losses[-1] + 1), "the last norms are as they are"
+    kept = [losses[finite[:, m], m].double().numpy() for m in range(3)]
+    assert np.allclose(window.mean_losses(), [each.mean() for each in kept], rtol=1e-14, atol=0)
+    assert window.first_broken() == [-1, 17, LONG - 5]
+
+
+def test_a_long_window_is_the_same_however_often_it_was_copied() -> None:
+    losses, finite = noisy()
+    plain, copied = filled(losses, finite), filled(losses, finite, (3, 4099, 8191, 9000, 16_383))
+    alone = filled(losses[:, 1:2], finite[:, 1:2], (8190,))
+    assert plain.folded is not None
+    assert copied.folded is not None
+    assert torch.equal(plain.folded, copied.folded)
+    assert plain.mean_losses() == copied.mean_losses()
+    assert plain.mean_losses()[1:2] == alone.mean_losses(), "alone as in company"
+
+
+def test_a_member_that_breaks_in_the_part_that_was_summed_up() -> None:
+    losses, finite = noisy()
+    monitor = Monitor(StopRule(), True, 3)
+    scores = Scores(np.array([0.5] * 3), np.array([1.0] * 3))
+    alive = torch.tensor([True, False, False])
+    monitor.look(LONG + 100, scores, filled(losses, finite), torch.zeros(3, 1), {}, alive)
+    assert [fate.ended for fate in monitor.fates] == [None, 118, LONG + 96]
+
+
 def test_a_memory_is_a_copy_and_all_there_is() -> None:
     play, other = Play(2, patience=2), Play(2, patience=2)
     play.look([0.5, 0.4])

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from methodic.engine.parts import Layout
+from methodic.engine.parts import Layout, State, picked
 from methodic.types import ParameterSpec
 from tests.engine.conftest import MakeCohort
 
@@ -58,3 +58,27 @@ def test_masks_and_what_decays() -> None:
 
 def test_width(make_cohort: MakeCohort) -> None:
     assert make_cohort([0.1, 0.2, 0.3]).width == 3
+
+
+def state(members: int, start: float) -> State:
+    flat = torch.arange(members * 3.0).view(members, 3) + start
+    alive = torch.tensor([m % 2 == 0 for m in range(members)])
+    return State(
+        flat,
+        {"mean": flat[:, :1] + 1},
+        [{"velocity": flat + 2}, {}],
+        {"ema": flat + 3},
+        alive,
+        steps_taken=members,
+    )
+
+
+def test_rows_of_states_are_picked() -> None:
+    both = picked([state(2, 0.0), state(3, 100.0)], torch.tensor([4, 0, 0, 2]))
+    assert both.flat[:, 0].tolist() == [106, 0, 0, 100]
+    assert both.buffers["mean"][:, 0].tolist() == [107, 1, 1, 101]
+    assert both.rules[0]["velocity"][:, 0].tolist() == [108, 2, 2, 102]
+    assert both.average["ema"][:, 0].tolist() == [109, 3, 3, 103]
+    assert both.alive.tolist() == [True, True, True, True]
+    assert (both.rules[1], both.steps_taken) == ({}, 2)
+    assert picked([state(3, 0.0)], torch.tensor([1, 2])).alive.tolist() == [False, True]

@@ -74,3 +74,36 @@ def test_only_weights_decay(make_cohort: MakeCohort) -> None:
     assert table(everything, 0, 1)[0]["weight_decay"].shape == (1, 1)
     none = make_cohort(optimizer={"kind": "adamw", "lr": 0.1, "weight_decay": 0})
     assert "weight_decay" not in table(none, 0, 1)[0]
+
+
+RULES = [
+    {"kind": "sgd", "momentum": 0.9},
+    {"kind": "rmsprop"},
+    {"kind": "adam"},
+    {"kind": "adamw", "weight_decay": 0.05},
+]
+SCHEDULES = [
+    {"kind": "constant", "warmup": 0.3},
+    {"kind": "exponential", "final": 0.1},
+    {"kind": "cosine", "warmup": 0.2, "final": 0.1},
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda each: each["kind"])
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda each: each["kind"])
+def test_each_member_by_its_own_clock(
+    make_cohort: MakeCohort, rule: dict[str, object], schedule: dict[str, object]
+) -> None:
+    """As alone from its own step 0, to the bit."""
+    born = [0, 13, 5, 13]
+    made = make_cohort(
+        [0.1] * len(born), optimizer={**rule, "lr": 0.1}, schedule=schedule, batch=16
+    )
+    rows = list(coefficients(made.stages[0].turns[0], 13, 20, TOTAL, CPU, born))
+    alone = make_cohort([0.1], optimizer={**rule, "lr": 0.1}, schedule=schedule, batch=16)
+    for m, start in enumerate(born):
+        expected = table(alone, 13 - start, 20)
+        mine = [{name: c[name][m : m + 1] for name in c} for c in rows]
+        assert same(mine, expected)
+        if start == 13:  # in its warm-up; later some schedules stand still
+            assert not same(mine, table(alone, 13, 20))

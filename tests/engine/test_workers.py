@@ -320,3 +320,23 @@ def test_outside_of_the_main_thread_nothing_is_asked() -> None:
                 return asked()
 
         assert pool.submit(run).result() is False
+
+
+def test_a_pool_starts_again_with_others() -> None:
+    with Pool(2, 1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 1
+        assert pool.submit(workers.company).result() == 2
+        assert pool.memory() > 10e6
+        pool.restart(1, 2)
+        assert (pool.workers, pool.threads) == (1, 2)
+        assert pool.submit(torch.get_num_threads).result() == 2
+        assert pool.submit(workers.company).result() == 1
+
+
+def test_memory_is_that_of_who_works() -> None:
+    with Pool(0, 1) as pool:
+        before = pool.memory()
+        taken = torch.ones(50_000_000)
+        assert 150e6 < pool.memory() - before < 250e6
+        del taken
+    assert workers.company() == 1

@@ -65,6 +65,29 @@ def test_specifications() -> None:
     assert not model.native
 
 
+def test_channels_last_is_another_layout_and_nothing_else() -> None:
+    """Only in training, only for arrays with three axes: the results are the same to rounding."""
+    seen: list[bool] = []
+
+    class Images(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(x.is_contiguous(memory_format=torch.channels_last))
+            out: Tensor = super().forward(x)
+            return out
+
+    torch.manual_seed(0)
+    layers = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+    module = Images(*layers)
+    x = {"array": torch.randn(1, ROWS, 3, 8, 8, generator=torch.Generator().manual_seed(1))}
+    model, usual = ModuleModel(module, 2, channels_last=True), ModuleModel(module, 2)
+    out = model(run_of(model, training=True), x)
+    torch.testing.assert_close(out, usual(run_of(usual, training=True), x))
+    model(run_of(model, training=False), x)
+    assert seen == [True, False, False]
+    flat = ModuleModel(net(), 3, channels_last=True)
+    assert flat(run_of(flat, training=True), {"numeric": rows()}).shape == (1, ROWS, 3)
+
+
 class Two(nn.Module):
     """Takes its inputs by name, in an order of its own."""
 

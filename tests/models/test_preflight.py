@@ -182,3 +182,12 @@ def test_several_inputs() -> None:
         preflight(Head(), C, rows)
     assert "unexpected keyword argument" in (caught.value.found or "")
     assert "categorical int64 [12, 2]" in (caught.value.advice or "")
+
+
+def test_dropout_with_large_masks_agrees_too() -> None:
+    """They are drawn in another way than torch does, for the plain steps as well."""
+    wide = nn.Sequential(nn.Linear(4, 256), nn.Dropout(0.5), nn.Linear(256, 3))
+    x = torch.randn(2, 64, 4, generator=torch.Generator().manual_seed(0))
+    found = preflight(wide, 3, [{"numeric": x[0]}, {"numeric": x[1]}])
+    assert found.reason == "layer '1' (Dropout) draws from torch's generator"
+    assert found.repeatable

@@ -91,6 +91,11 @@ def test_the_key_of_a_skeleton_is_stable() -> None:
     assert len(numbers.split(recipe())[0]) == 16
 
 
+def test_the_numbers_belong_to_the_caller() -> None:
+    numbers.split(recipe())[1].clear()
+    assert numbers.split(recipe())[1]
+
+
 def test_a_range_can_not_be_split_and_says_where_it_stands() -> None:
     space = recipe(optimizer={"kind": "sgd", "lr": {"log_uniform": [0.1, 1]}})
     with pytest.raises(InputError) as caught:

@@ -75,3 +75,27 @@ def test_the_warm_up_ends_as_documented():
     assert share(79) > 0.1 + 1e-6
     assert share(80) == pytest.approx(0.1, abs=1e-12)
     assert share(5000) == pytest.approx(0.1, abs=1e-12)
+
+
+def test_each_member_has_its_own_clock():
+    """A member that came at step 7 is averaged as one that is there from its step 0, to the bit."""
+    weights, born = walk(20, members=3).float(), (0, 7, 3)
+    given = {"r.decay": torch.tensor([0.9, 0.7, 0.999])}
+    ema = EMA("r")
+
+    def clocks(step: int) -> torch.Tensor:
+        return torch.tensor([step - start for start in born], dtype=torch.float64)
+
+    state = {"ema": weights[7]}
+    for step in range(8, 20):
+        state = ema.update(weights[step], state, given, clocks(step))
+    for m, start in enumerate(born):
+        alone = {"ema": weights[7][m : m + 1]}
+        for step in range(8, 20):
+            own = {"r.decay": given["r.decay"][m : m + 1]}
+            alone = EMA("r").update(weights[step][m : m + 1], alone, own, step - start)
+        assert torch.equal(state["ema"][m : m + 1], alone["ema"])
+    one_clock = EMA("r").update(weights[8], {"ema": weights[7]}, given, 8)["ema"]
+    own_clocks = ema.update(weights[8], {"ema": weights[7]}, given, clocks(8))["ema"]
+    assert torch.equal(one_clock[0], own_clocks[0])
+    assert not torch.equal(one_clock[1], own_clocks[1])

@@ -107,7 +107,7 @@ def _tell(progress: terminal.Quiet) -> None:
     progress.phase("planning")
     progress.start(130, 60.0)
     progress.phase("screening")
-    progress.update(31, 12345.0, "adamw-cosine", 42.2)
+    progress.update(31, 12345.0, "adamw-cosine", 42.2, 1_234_000_000)
     progress.update(32, 12.0, None, None)
     progress.say("a [note]")
 
@@ -131,11 +131,12 @@ def test_progress_on_a_terminal_shows_one_line_and_cleans_up() -> None:
     console = Console(file=screen, force_terminal=True, width=80)
     with terminal.Progress(console) as progress:
         _tell(progress)
-        progress.update(31, 12345.0, "adamw-cosine", 42.2)
+        progress.update(31, 12345.0, "adamw-cosine", 42.2, 620_400_000)
         assert progress._bar is not None
         progress._bar.refresh()
     text = screen.getvalue()
-    assert all(word in text for word in ("31/130", "12.3k steps/s", "adamw-cosine leads", "left"))
+    words = ("31/130", "12.3k steps/s", "620 MB", "42.0 s left", "adamw-cosine leads")
+    assert all(word in text for word in words)
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # the cursor is back
 
 

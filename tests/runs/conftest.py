@@ -16,7 +16,7 @@ from methodic.engine.workers import Pool
 from methodic.errors import Interrupted
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.files import make_folder, write_text
-from methodic.plan import BaselinePlan, Plan
+from methodic.plan import BaselinePlan, Machine, Plan
 from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
 from methodic.runs import compiling, planning, preparation, single, speed, tasks
@@ -44,6 +44,7 @@ def recipe(name: str, *, stop: dict[str, Any] | None = None, **stage: Any) -> Re
     )
 
 
+MACHINE = Machine(device="cpu", capability="", torch="", workers=0, threads=1)
 PLAIN = recipe("plain")
 MOMENTUM = recipe(
     "momentum",
@@ -74,17 +75,32 @@ COMPILED = 2.0
 """How much faster compiled steps are on an imaginary machine."""
 
 
-def pretend(patch: pytest.MonkeyPatch, speeds: Speeds, cold: bool = True) -> None:
-    """A step and an evaluation of the named recipes take so many seconds, by width if callable."""
+def pretend(
+    patch: pytest.MonkeyPatch,
+    speeds: Speeds,
+    cold: bool = True,
+    precisions: Mapping[str, float] | None = None,
+) -> None:
+    """A step and an evaluation of the named recipes take so many seconds, by width if callable.
 
-    def measure(work: Path, recipes: list[str], metric: str, device: str, *rest: Any) -> Any:
+    Args:
+        patch: puts the pretended functions in their places.
+        speeds: see above.
+        cold: nothing was compiled before.
+        precisions: how much faster a step is in them.
+    """
+
+    def measure(
+        work: Path, recipes: list[str], metric: str, machine: Machine, *network: Any
+    ) -> tuple[float, float]:
         found = speeds[json.loads(recipes[0])["name"]]
         step, looking = found(len(recipes)) if callable(found) else found
-        compiled = rest[-1] if rest else False
-        return (step / COMPILED if compiled else step), looking
+        if precisions and machine.precision in precisions:
+            step /= precisions[machine.precision]
+        return (step / COMPILED if machine.compiled else step), looking
 
-    def uncompiled(work: Path, recipes: list[str], device: str) -> set[str]:
-        return {"gradient", json.loads(recipes[0])["name"]} if cold else set()
+    def uncompiled(work: Path, recipes: list[str], machine: Machine) -> set[str]:
+        return {json.loads(recipes[0])["name"]} if cold else set()
 
     patch.setattr(speed, "measure", measure)
     patch.setattr(speed, "uncompiled", uncompiled)
@@ -112,6 +128,7 @@ def make_plan(
         elapsed: float = 0.0,
         cheap: bool = True,
         cold: bool = True,
+        precisions: Mapping[str, float] | None = None,
         **wishes: Any,
     ) -> Plan:
         speeds = step if isinstance(step, Mapping) else {r.name: (step, 0.0) for r in recipes}
@@ -126,7 +143,7 @@ def make_plan(
             }
         )
         with pytest.MonkeyPatch.context() as patch, Pool(0, 1) as pool:
-            pretend(patch, speeds, cold)
+            pretend(patch, speeds, cold, precisions)
             if time.monotonic is CLOCK:  # a busy machine would leave an imaginary one less time
                 patch.setattr(planning.time, "monotonic", lambda: 0.0)
             plan = planning.make(iris, prepared, work, pool, asked, elapsed)

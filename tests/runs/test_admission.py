@@ -11,6 +11,7 @@ from torch import nn
 from methodic.data.dataset import DataSet
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
+from methodic.plan import Asked
 from methodic.runs import admission, preparation
 from methodic.runs.networks import Network
 from methodic.runs.planning import BLOCK, Wishes
@@ -21,9 +22,9 @@ from tests.runs.conftest import PLAIN
 @pytest.fixture
 def admit(prepared: Prepared, iris: DataSet, tmp_path: Path) -> Any:
     preparation.save(prepared, tmp_path)
-    wishes = Wishes(recipes=(PLAIN,), metric="accuracy", budget=60.0)
 
-    def admit(source: Any) -> Network | None:
+    def admit(source: Any, asked: Asked | None = None) -> Network | None:
+        wishes = Wishes((PLAIN,), "accuracy", 60.0, asked=asked or Asked())
         with Pool(0, 1) as pool:
             return admission.admit(source, prepared, iris.schema.task, tmp_path, pool, wishes)
 
@@ -36,7 +37,7 @@ def test_the_faster_way_is_taken(
 ) -> None:
     asked = []
 
-    def measure(work: Path, recipes: list[str], metric: str, device: str, own: Network) -> Any:
+    def measure(work: Path, recipes: list[str], metric: str, machine: Any, own: Network) -> Any:
         asked.append((len(recipes), own.facts.together))
         return (at_once if own.facts.together else in_turn), 0.0
 
@@ -64,3 +65,23 @@ def test_real_clocks(admit: Any) -> None:
 def test_what_fails_in_its_preflight_is_refused(admit: Any) -> None:
     with pytest.raises(InputError, match=r"layer '1' \(Linear\) fails in training"):
         admit(lambda: nn.Sequential(nn.Linear(4, 3), nn.Linear(4, 3)))
+
+
+def test_what_was_asked_for_is_not_timed(admit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "measure", None)
+    for asked, together in (
+        (Asked(width=1), False),
+        (Asked(width=3), True),
+        (Asked(memory_format="channels_last"), False),
+    ):
+        facts = admit(lambda: nn.Linear(4, 3), asked).facts
+        assert facts.together is together
+        assert facts.reason.startswith("as asked; ")
+
+
+def test_what_may_not_train_at_once_cannot_be_asked_to(admit: Any) -> None:
+    with pytest.raises(InputError, match="members of Sequential can't train at once") as caught:
+        admit(lambda: nn.Sequential(nn.Linear(4, 3), nn.Dropout(0.5)), Asked(width=2))
+    assert "draws from torch's generator" in (caught.value.advice or "")
+    with pytest.raises(InputError, match="can't train at once"):
+        admit(lambda: nn.Linear(4, 3), Asked(width=2, memory_format="channels_last"))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from methodic.errors import InputError
+from methodic.plan import Machine
 from methodic.runs import compiling, planning
-from methodic.runs.compiling import COLD, FASTER, MARGIN, START, WARM
+from methodic.runs.compiling import COLD, FASTER, MARGIN, START, TRACE
 from tests.runs import conftest
 from tests.runs.conftest import COMPILED, FULL, MOMENTUM, PLAIN, MakePlan, recipe
 
@@ -16,7 +17,7 @@ def why(plan: object) -> str:
     return str(note)
 
 
-@pytest.mark.parametrize(("budget", "cold"), [(20.0, False), (60.0, True), (100.0, True)])
+@pytest.mark.parametrize(("budget", "cold"), [(10.0, False), (30.0, True), (50.0, True)])
 def test_a_short_run_is_not_compiled(make_plan: MakePlan, budget: float, cold: bool) -> None:
     plan = make_plan(PLAIN, MOMENTUM, step=0.01, budget=budget, cold=cold)
     assert not plan.machine.compiled
@@ -34,6 +35,10 @@ def test_a_long_run_or_a_warm_cache_is(make_plan: MakePlan, budget: float, cold:
     steps = [sum(each.contenders[0].steps) for each in (fast, slow)]
     assert steps[0] == pytest.approx(COMPILED * steps[1], rel=0.1), "the time goes into training"
     assert [each.contenders[0].milliseconds for each in (fast, slow)] == [50.0, 100.0]
+    tried = {each.what: each.milliseconds for each in fast.tried}
+    assert tried["compilation, all methods"] == 100.0
+    assert tried["without compilation, all methods"] == 200.0
+    assert not any("compilation" in each.what for each in slow.tried)
 
 
 def test_finding_out_takes_its_time(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,38 +58,52 @@ def test_finding_out_takes_its_time(make_plan: MakePlan, monkeypatch: pytest.Mon
     assert steps(20.0) < 0.8 * steps(0.0)
 
 
+class Imaginary:
+    """A survey that knows how many methods aren't in the cache."""
+
+    def __init__(self, cold: int = 0, network: object = None, **machine: str) -> None:
+        self.cold = cold
+        self.network = network
+        chosen = {"device": "cpu", "capability": "AVX2", "torch": "2"} | machine
+        self.machine = Machine(workers=2, threads=1, **chosen)  # type: ignore[arg-type]
+
+    def uncompiled(self, recipes: object) -> int:
+        assert self.cold >= 0, "nobody should ask"
+        return self.cold
+
+
 def test_an_empty_cache_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "anything_known", lambda: False)
-
-    class Survey:
-        network = None
-
-    method = object_with_recipe()
-    choice = compiling.choose(Survey(), [method], 1e4, 2, None)  # type: ignore[arg-type, list-item]
+    choice = compiling.choose(Imaginary(-1), [object_with_recipe()], 1e4, 2, None)  # type: ignore[arg-type, list-item]
     assert choice.compiled
-    cost = 2 * (START + COLD["gradient"] + COLD["update"])
-    assert f"costs {cost:.0f} s" in choice.why
+    assert f"costs {2 * (START + TRACE) + COLD:.0f} s" in choice.why
 
 
 def test_twice_the_cost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The saving must be more than twice the cost of all functions in all workers."""
+    """The saving must be more than twice the cost: all trace in each worker, one compiles."""
     monkeypatch.setattr(compiling, "anything_known", lambda: True)
-    for methods, workers, cold in ((2, 1, 3), (2, 2, 3), (6, 2, 0), (1, 2, 1)):
-        first = [*[COLD["gradient"], *[COLD["update"]] * methods][:cold]]
-        rest = [*[WARM["gradient"], *[WARM["update"]] * methods][cold:]]
-        cost = workers * (START + sum(first) + sum(rest))
+    for methods, workers, cold in ((2, 1, 2), (2, 2, 1), (6, 2, 0), (1, 2, 1)):
+        cost = workers * (START + methods * TRACE) + cold * COLD
         enough = MARGIN * cost / (1 - 1 / FASTER)
-
-        class Survey:
-            network = None
-
-            def uncompiled(self, recipes: object, cold: int = cold) -> int:
-                return cold
-
         timed = [object_with_recipe() for _ in range(methods)]
         for seconds, compiled in ((enough * 1.01, True), (enough * 0.99, False)):
-            choice = compiling.choose(Survey(), timed, seconds, workers, None)  # type: ignore[arg-type]
+            choice = compiling.choose(Imaginary(cold), timed, seconds, workers, None)  # type: ignore[arg-type]
             assert choice.compiled is compiled, choice.why
+
+
+@pytest.mark.parametrize(
+    ("given", "why_not"),
+    [
+        ({"network": object()}, "a network of your own runs as it is"),
+        ({"device": "cuda"}, "compiled steps run on the processor, not on cuda"),
+        ({"precision": "bfloat16"}, "compiled steps are float32, not bfloat16"),
+    ],
+)
+def test_where_nothing_can_be_compiled(given: dict[str, object], why_not: str) -> None:
+    for asked in (None, True):
+        survey = Imaginary(-1, **given)  # type: ignore[arg-type]
+        choice = compiling.choose(survey, [object_with_recipe()], 1e4, 2, asked)  # type: ignore[arg-type, list-item]
+        assert choice == compiling.Choice(False, f"Not compiled: {why_not}.")
 
 
 def object_with_recipe() -> object:

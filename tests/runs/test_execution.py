@@ -223,10 +223,19 @@ class Told:
         self.phases.append(name)
 
     def update(
-        self, done_units: int, rate: float, leader: str | None, remaining: float | None
+        self,
+        done_units: int,
+        rate: float,
+        leader: str | None,
+        remaining: float | None,
+        memory: int | None = None,
     ) -> None:
         self.done.append(done_units)
         self.leaders.append(leader)
+        assert rate >= 0
+        assert remaining is None or remaining >= 0
+        assert memory is not None
+        assert memory > 10e6
 
     def say(self, text: str) -> None:
         self.said.append(text)
@@ -310,9 +319,14 @@ class Pulse(Told):
         self.killed: list[int] = []
 
     def update(
-        self, done_units: int, rate: float, leader: str | None, remaining: float | None
+        self,
+        done_units: int,
+        rate: float,
+        leader: str | None,
+        remaining: float | None,
+        memory: int | None = None,
     ) -> None:
-        super().update(done_units, rate, leader, remaining)
+        super().update(done_units, rate, leader, remaining, memory)
         if not self.killed and list(self.folder.glob("work/checkpoints/*/*.manifest.json")):
             executor = self.pool._executor
             assert executor is not None

@@ -9,12 +9,19 @@ from typing import Any
 import pytest
 import torch
 
-from methodic.engine import loop
+from methodic import build, runs
+from methodic.data.dataset import DataSet
+from methodic.engine import loop, memory
+from methodic.engine.memory import Need
 from methodic.errors import InputError
 from methodic.plan import Plan
+from methodic.recipes.numbers import replace
+from methodic.recipes.types import MLP
+from methodic.runs import measuring, preparation
 from methodic.runs.fitting import out_of_memory
+from methodic.runs.planning import Wishes, machine
 from methodic.runs.preparation import Prepared
-from tests.runs.conftest import PLAIN, MakePlan, execute
+from tests.runs.conftest import LR, PLAIN, MakePlan, execute
 
 
 def too_large() -> RuntimeError:
@@ -71,6 +78,81 @@ def test_halves_give_the_same_results(
         other = tmp_path / "parted" / "records" / path.name
         assert path.read_bytes() == other.read_bytes()
     assert not list((tmp_path / "parted").glob("work/checkpoints/*"))
+
+
+@pytest.mark.parametrize("fits", [1, 2])
+def test_what_would_not_fit_is_parted_before_it_begins(
+    plan: Plan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fits: int
+) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    execute(plan, tmp_path / "whole", prepared)
+    widths, original = [], loop.train
+
+    def train(cohort: Any, *rest: Any) -> Any:
+        widths.append(cohort.width)
+        return original(cohort, *rest)
+
+    monkeypatch.setattr(loop, "train", train)
+    monkeypatch.setattr(memory, "need", lambda *_: Need(0, 100))
+    monkeypatch.setattr(memory, "least", lambda _: 50)
+    monkeypatch.setattr(memory, "share", lambda *_: 100 * fits + 99)
+    execute(plan, tmp_path / "parted", prepared)
+    torch.set_num_threads(threads)
+    whole, parted = records(tmp_path / "whole"), records(tmp_path / "parted")
+    assert {name: record for name, (record, _) in parted.items()} == {
+        name: record for name, (record, _) in whole.items()
+    }
+    assert max(widths) == fits
+    assert all(notes >= 1 for _, notes in parted.values())
+
+
+def test_a_measurement_parts_a_cohort_as_training_will(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four members of which two fit cost two steps."""
+    preparation.save(prepared, tmp_path)
+    widths = []
+    monkeypatch.setattr(measuring, "_MEASURING", 0.01)
+    monkeypatch.setattr(memory, "need", lambda *_: Need(0, 100))
+    monkeypatch.setattr(memory, "least", lambda _: 50)
+    monkeypatch.setattr(memory, "share", lambda *_: 250)
+    advance = loop.advance
+
+    def noting(cohort: Any, *rest: Any) -> Any:
+        widths.append(cohort.width)
+        return advance(cohort, *rest)
+
+    monkeypatch.setattr(loop, "advance", noting)
+    one = replace(build.resolve(PLAIN, "multiclass", 90), {LR: 0.1}).model_dump_json()
+    step, _ = measuring.measure(tmp_path, [one] * 4, "accuracy", machine(Wishes((), "", 1.0)))
+    assert set(widths) == {2}
+    assert step > 0
+
+
+@pytest.mark.parametrize("least", [1, 10**6])
+def test_a_network_of_which_not_even_one_fits(
+    iris: DataSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    least: int,
+) -> None:
+    """It is an error while the plan is made, and before anything large is."""
+    monkeypatch.setattr(memory, "share", lambda *_: 1000)
+    monkeypatch.setattr(memory, "least", lambda _: least)
+    monkeypatch.setattr(memory, "need", lambda *_: Need(0, 2000))
+    monkeypatch.setattr(loop, "initial_state", lambda _: pytest.fail("weights were made"))
+    with pytest.raises(InputError, match="a single network needs more memory") as caught:
+        runs.run(iris, budget=30, recipes=[PLAIN], workers=0, out=tmp_path / "run")
+    assert "plain needs about" in (caught.value.found or "")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_widest_network_of_a_recipe(iris: DataSet, tmp_path: Path) -> None:
+    """Two such layers would take 17 GB for one copy of the weights; nothing of it is made."""
+    wide = PLAIN.model_copy(update={"model": MLP(width=65536, depth=30)})
+    with pytest.raises(InputError, match="a single network needs more memory"):
+        runs.train_method(iris, wide, steps=1, out=tmp_path / "run")
 
 
 def test_not_even_one(

@@ -161,3 +161,16 @@ def test_data_from_memory_can_not_be_read_again(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match="lived in memory"):
             origin.read_data(facts(data))
+
+
+def test_bfloat16_that_this_processor_lacks(
+    began: tuple[Path, DataFacts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = began
+    half = machine(precision="bfloat16")
+    monkeypatch.setattr(origin, "has_bfloat16", lambda device: True)
+    assert not origin.processor_or_torch(half)
+    monkeypatch.setattr(origin, "has_bfloat16", lambda device: False)
+    expected = ["bfloat16 by the processor then, which this one can't"]
+    assert origin.processor_or_torch(half) == origin.other_stack(folder, half) == expected
+    assert not origin.processor_or_torch(machine())

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from methodic import bundle, runs
-from methodic.data.dataset import DataSet
+from methodic.data.dataset import DataSet, load
 from methodic.engine.workers import Pool
 from methodic.errors import InputError, Interrupted
 from methodic.evidence import predictions
@@ -23,7 +23,7 @@ from methodic.files import make_folder, write_text
 from methodic.models.module import state_of
 from methodic.plan import BaselinePlan, Member, Plan, Unit, UnitRecord
 from methodic.report.terminal import Quiet
-from methodic.runs import networks, planning, preparation, tasks
+from methodic.runs import choosing, networks, planning, preparation, tasks
 from methodic.runs.execution import Execution
 from methodic.runs.networks import Network
 from methodic.runs.preparation import Prepared
@@ -106,6 +106,40 @@ def test_the_score_on_the_card_is_that_of_the_shipped_weights(
     assert facts is not None
     assert not facts.together
     assert facts.reason == "layer 'drop' (Dropout) draws from torch's generator"
+
+
+def test_bfloat16_and_channels_last_train_and_are_not_shipped(
+    set_speeds: SetSpeeds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training sees them, evaluation doesn't: the card holds what the module itself predicts."""
+    seen: set[tuple[bool, torch.dtype, bool]] = set()
+
+    class Images(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.filters, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            hidden = self.filters(x)
+            last = hidden.is_contiguous(memory_format=torch.channels_last)
+            seen.add((self.training, hidden.dtype, last))
+            return self.head(torch.relu(hidden).mean((2, 3)))
+
+    monkeypatch.setattr(choosing, "has_bfloat16", lambda device: True)
+    set_speeds(SPEEDS)
+    generator = np.random.default_rng(0)
+    classes = generator.integers(0, 2, 120)
+    pixels = generator.normal(size=(120, 3, 8, 8)) + 0.2 * classes[:, None, None, None]
+    data = load(pixels.astype(np.float32), target=classes)
+    choices = {"precision": "bfloat16", "memory_format": "channels_last"}
+    done = quick(data, tmp_path / "a", Images, **choices)
+    machine = done.plan.machine
+    assert (machine.precision, machine.memory_format) == ("bfloat16", "channels_last")
+    assert (True, torch.bfloat16, True) in seen
+    assert {dtype for training, dtype, _ in seen if not training} == {torch.float32}
+    rows = preparation.prepare(data, 0)
+    out = done.module(rows.rows["test"].inputs["array"])  # type: ignore[misc]
+    assert done.bundle.card.test == np.mean(out.argmax(-1).numpy() == rows.truth["test"])
 
 
 def test_without_its_code(iris: DataSet, set_speeds: SetSpeeds, tmp_path: Path) -> None:
@@ -280,16 +314,22 @@ def test_members_under_vmap_are_those_that_train_alone(
     np.testing.assert_allclose(results[0][1], results[1][1], atol=2e-3)
 
 
-@pytest.mark.parametrize("calls", [30, 70, 130])
+@pytest.mark.parametrize(
+    ("calls", "precision"),
+    [(30, "float32"), (70, "float32"), (130, "float32"), (70, "bfloat16")],
+)
 def test_members_that_train_alone_go_on_from_their_checkpoints(
     iris: DataSet,
     set_speeds: SetSpeeds,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     calls: int,
+    precision: str,
 ) -> None:
     own = networks.of(dropping, 0, False, "dropout", 0)
     plan, one = plan_for(iris, set_speeds, dropping), unit(7, 8, 9)
+    machine = plan.machine.model_copy(update={"precision": precision})
+    plan = plan.model_copy(update={"machine": machine})
     record, answers, weights = train(folder, plan, one, own)
     tasks.record_path(folder, one.id).unlink()
     left = [calls]

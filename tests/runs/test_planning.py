@@ -10,10 +10,10 @@ import pytest
 from methodic.data.dataset import DataSet
 from methodic.errors import InputError
 from methodic.evidence import design
-from methodic.plan import Plan
+from methodic.plan import Asked, Plan
 from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
-from methodic.runs import planning
+from methodic.runs import choosing, planning
 from methodic.runs.preparation import Prepared
 from tests.runs.conftest import FULL, LR, MOMENTUM, PLAIN, MakePlan, recipe
 
@@ -268,3 +268,41 @@ def test_the_library_can_be_planned(make_plan: MakePlan) -> None:
     recipes = catalogue.all_recipes()
     plan = make_plan(*recipes, step=0.001)
     assert [each.recipe.name for each in plan.contenders] == [each.name for each in recipes]
+
+
+def test_the_choices_stand_in_the_plan(
+    make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """bfloat16 that takes a third of the time: it is checked, taken, and the steps are planned so.
+
+    The imaginary machine knows no widths, so that parts cost what the whole does.
+    """
+    monkeypatch.setattr(choosing, "has_bfloat16", lambda device: True)
+    same = [([0.5] * 5, [0.6] * 5)] * 2
+    monkeypatch.setattr(choosing.Survey, "losses", lambda *_: same)
+    usual = make_plan(PLAIN, step=0.05, precisions={}, budget=120.0)
+    plan = make_plan(PLAIN, step=0.05, precisions={"bfloat16": 3.0}, budget=120.0)
+    assert usual.machine.precision == "float32"
+    assert plan.machine.precision == "bfloat16"
+    assert plan.machine.width == 0
+    tried = {each.what: each.milliseconds for each in plan.tried}
+    assert tried["without bfloat16"] == 50.0
+    assert tried["bfloat16"] == pytest.approx(50 / 3, rel=1e-4)
+    assert plan.contenders[0].milliseconds == pytest.approx(50 / 3, rel=1e-4)
+    assert steps(plan)["plain"] == pytest.approx(3 * steps(usual)["plain"], rel=0.1)
+    assert any(note.startswith("With bfloat16: ") for note in plan.notes)
+    assert any(note.startswith("Without parts of 4: ") for note in plan.notes)
+
+
+def test_choices_that_were_asked_for(make_plan: MakePlan) -> None:
+    plan = make_plan(PLAIN, asked=Asked(precision="float32", width=2), step=0.05)
+    assert (plan.machine.precision, plan.machine.width, plan.tried) == ("float32", 2, ())
+    with pytest.raises(InputError, match="channels_last"):
+        make_plan(PLAIN, asked=Asked(memory_format="channels_last"))
+
+
+def test_shared_batches_stand_in_the_plan_and_in_its_notes(make_plan: MakePlan) -> None:
+    shared, own = make_plan(PLAIN, shared_batches=True), make_plan(PLAIN)
+    assert (shared.batches, own.batches) == ("shared", "own")
+    assert any("not about another order of rows" in note for note in shared.notes)
+    assert not any("order of rows" in note for note in own.notes)

@@ -12,7 +12,7 @@ from methodic.engine.workers import Pool
 from methodic.runs import preparation
 from methodic.runs.preparation import Prepared
 from methodic.runs.speed import LEAST_LOOKS, Speed, Survey, Timed, looks, steps_within, too_short
-from tests.runs.conftest import PLAIN, recipe
+from tests.runs.conftest import MACHINE, PLAIN, recipe
 
 
 def timed(batch: int, evaluation: float = 0.0) -> Timed:
@@ -63,7 +63,7 @@ def test_a_real_measurement(prepared: Prepared, tmp_path: Path) -> None:
     resolved = build.resolve(PLAIN, "multiclass", prepared.counts[0])
     start = time.perf_counter()
     with Pool(0, 1) as pool:
-        survey = Survey(pool, tmp_path, prepared.counts[0], "accuracy", "cpu")
+        survey = Survey(pool, tmp_path, prepared.counts[0], "accuracy", MACHINE)
         (method,) = survey.screening([resolved], 3)
         seconds = time.perf_counter() - start
         assert survey.cohorts([resolved], [3]) == [method], "a width is measured once"

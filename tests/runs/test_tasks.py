@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from methodic.plan import BaselinePlan, BaselineRecord, Member, Plan, Unit, Unit
 from methodic.recipes.types import SGD
 from methodic.runs import preparation, tasks
 from methodic.runs.preparation import Prepared
-from tests.runs.conftest import LR, PLAIN, MakePlan, recipe
+from tests.runs.conftest import LR, MACHINE, PLAIN, MakePlan, recipe
 
 EARLY = recipe("early", stop={"patience": 2})
 
@@ -196,8 +197,71 @@ def test_a_contender_with_a_setting_put_in(plan: Plan) -> None:
         assert optimizer.lr == setting[LR]
 
 
-def test_a_measurement(folder: Path, plan: Plan) -> None:
-    recipes = [tasks.concrete(plan.contenders[0], i).model_dump_json() for i in (0, 1)]
-    step, evaluation = tasks.measure(folder / tasks.WORK, recipes, "accuracy", "cpu")
-    assert 0 < step < 1
-    assert 0 < evaluation < 1
+@pytest.mark.parametrize("width", [1, 2])
+def test_the_width_changes_no_bit(folder: Path, plan: Plan, width: int) -> None:
+    """Three members at once, or in parts of two or of one."""
+
+    def trained(plan: Plan) -> tuple[dict[str, torch.Tensor], list[object]]:
+        record = train(folder, plan, unit(settings=(0, 2, 4)))
+        scores = [(m.best_step, m.validation, m.numbers) for m in record.members]
+        return load_file(tasks.weights_path(folder, record.unit.id)), [*record.curves, *scores]
+
+    machine = plan.machine.model_copy(update={"width": width})
+    weights, curves = trained(plan)
+    again, same = trained(plan.model_copy(update={"machine": machine}))
+    assert same == curves
+    assert all(torch.equal(again[name], weights[name]) for name in weights)
+
+
+def test_how_many_train_at_once() -> None:
+    def network(together: bool) -> Any:
+        return SimpleNamespace(facts=SimpleNamespace(together=together))
+
+    narrow = MACHINE.model_copy(update={"width": 2})
+    wide = MACHINE.model_copy(update={"width": 4})
+    assert tasks.at_once(MACHINE, None, 5) == 5
+    assert tasks.at_once(narrow, None, 5) == 2
+    assert tasks.at_once(wide, None, 5) == 3, "three and two rather than four and one"
+    assert tasks.at_once(wide, None, 3) == 3
+    assert tasks.at_once(narrow, None, 1) == 1
+    assert tasks.at_once(narrow, network(together=True), 5) == 2
+    assert tasks.at_once(narrow, network(together=False), 5) == 1
+
+
+def test_shared_batches_are_one_order_of_rows_for_all_seeds(
+    folder: Path, plan: Plan, prepared: Prepared
+) -> None:
+    """The plan decides; a member sees the same rows in any company."""
+    parsed = [PLAIN, PLAIN]
+    shared = plan.model_copy(update={"batches": "shared"})
+
+    def orders(seeds: list[int], chosen: Plan) -> list[list[int]]:
+        made = tasks.cohort_of(
+            prepared,
+            [tasks.concrete(chosen.contenders[0], 0)] * len(seeds),
+            seeds,
+            [40],
+            chosen.machine,
+            None,
+            chosen.batches,
+        )
+        order = made.orders[made.stages[0].name]
+        laid = order.steps(0, 3)
+        laid = laid.repeat(1, len(seeds)) if order.shared else laid
+        return laid.view(3, len(seeds), -1).transpose(0, 1).flatten(1).tolist()
+
+    first, second = orders([7, 11], shared)
+    assert first == second == orders([3], shared)[0]
+    assert orders([7, 11], plan)[0] != orders([7, 11], plan)[1]
+    assert first not in orders([7, 11, 0], plan)
+    assert len(parsed) == 2
+
+    def losses(chosen: Plan, settings: tuple[int, ...]) -> list[float | None]:
+        for path in (folder / "records").iterdir():
+            path.unlink()
+        record = train(folder, chosen, unit(settings=settings))
+        return [curve[0].train_loss for curve in record.curves]
+
+    together = losses(shared, (0, 4))
+    assert losses(shared, (4,)) == together[1:], "alone as in company"
+    assert losses(plan, (0, 4)) != together

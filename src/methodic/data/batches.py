@@ -43,6 +43,14 @@ class Rows:
 
         return Batch({k: take(v) for k, v in self.inputs.items()}, take(self.target))
 
+    def gather_shared(self, index: Tensor, members: int) -> Batch:
+        """The rows ``index`` [B], the same for all members: gathered once, without a copy."""
+
+        def take(x: Tensor) -> Tensor:
+            return x.index_select(0, index).expand(members, -1, *x.shape[1:])
+
+        return Batch({k: take(v) for k, v in self.inputs.items()}, take(self.target))
+
     def part(self, start: int, stop: int) -> Rows:
         """Rows start … stop−1."""
         inputs = {k: v[start:stop] for k, v in self.inputs.items()}
@@ -65,14 +73,36 @@ class Order:
         seeds: one for each member.
         rows: n.
         batch: B ≥ 1; a batch as large as the data is all rows in their own order.
+        stream: what the shuffles are for.
+        born: the step at which each member's own clock started, so that it sees its first batch
+            there; () if all did at 0.
+
+    Attributes:
+        shared: all members, several of them, see the same rows.
     """
 
-    def __init__(self, seeds: Sequence[int], rows: int, batch: int, stream: str = "order") -> None:
-        self.seeds = tuple(seeds)
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        rows: int,
+        batch: int,
+        stream: str = "order",
+        born: Sequence[int] = (),
+    ) -> None:
         self.rows = rows
         self.batch = batch
-        self.stream = stream
-        self._epochs: dict[int, Tensor] = {}
+        members = list(zip(seeds, born or [0] * len(seeds), strict=True))
+        different = dict.fromkeys(members)
+        self.shared = len(members) > 1 and len(different) == 1
+        clocks: dict[int, list[int]] = {}
+        for seed, start in different:
+            clocks.setdefault(start, []).append(seed)
+        self._shuffles = {
+            start: _Shuffles(tuple(own), rows, stream) for start, own in clocks.items()
+        }
+        laid = [(seed, start) for start, own in clocks.items() for seed in own]
+        places = [laid.index(member) for member in members]
+        self._places = None if self.shared or laid == members else torch.tensor(places)
 
     @property
     def full(self) -> bool:
@@ -80,16 +110,37 @@ class Order:
         return self.batch == self.rows
 
     def steps(self, first: int, count: int, device: torch.device | None = None) -> Tensor:
-        """Row numbers of the steps first … first+count−1: int64 [T, M·B]."""
-        start, stop = first * self.batch, (first + count) * self.batch
-        pieces = []
+        """Row numbers of the steps first … first+count−1: int64 [T, M·B], where shared [T, B]."""
+        stretches = [
+            shuffles.stretch((first - start) * self.batch, count * self.batch)
+            for start, shuffles in self._shuffles.items()
+        ]
+        laid = stretches[0] if len(stretches) == 1 else torch.cat(stretches)
+        if self._places is not None:
+            laid = laid[self._places]
+        by_step = laid.view(-1, count, self.batch).transpose(0, 1)
+        return by_step.reshape(count, -1).to(device)
+
+
+class _Shuffles:
+    """Epochs of shuffled rows, laid end to end, for K different seeds."""
+
+    def __init__(self, seeds: Sequence[int], rows: int, stream: str) -> None:
+        self.seeds = seeds
+        self.rows = rows
+        self.stream = stream
+        self._epochs: dict[int, Tensor] = {}
+
+    def stretch(self, start: int, count: int) -> Tensor:
+        """Row numbers at ``count`` positions from ``start`` on: int64 [K, count]."""
+        assert start >= 0, "no member sees rows before it is there"
+        stop, pieces = start + count, []
         while start < stop:
             epoch, offset = divmod(start, self.rows)
             end = min(self.rows, offset + stop - start)
             pieces.append(self._epoch(epoch)[:, offset:end])
             start += end - offset
-        laid = torch.cat(pieces, dim=1).view(len(self.seeds), count, self.batch)
-        return laid.transpose(0, 1).reshape(count, -1).to(device)
+        return torch.cat(pieces, dim=1)
 
     def _epoch(self, epoch: int) -> Tensor:
         if epoch not in self._epochs:

@@ -183,6 +183,8 @@ def _tensors(standing: Standing) -> dict[str, Tensor]:
     add("kept_buffers", memory.buffers)
     if len(standing.window):
         add("window", dict(zip(_WINDOW, standing.window.tables(), strict=True)))
+        if (folded := standing.window.folded) is not None:
+            add("window", {"folded": folded})
     found: dict[str, Tensor] = {}
     taken: set[int] = set()
     for name, value in named.items():
@@ -237,7 +239,9 @@ def _standing(words: _Words, tensors: Mapping[str, Tensor]) -> Standing:
             flat=tensors.get("kept"),
             buffers=under("kept_buffers"),
         ),
-        window=Window([window[name] for name in _WINDOW]) if window else Window(),
+        window=Window([window[name] for name in _WINDOW], window.get("folded"))
+        if window
+        else Window(),
     )
 
 

@@ -21,6 +21,38 @@ from methodic.files import fingerprint, make_folder
 INTERVAL = 10.0
 """Seconds from the end of one checkpoint to the beginning of the next."""
 _KEPT = 2
+_TELLING = 1.0  # seconds
+
+
+class Count:
+    """Counts the steps of all members, and says in a file about once a second how many they are.
+
+    For whoever watches; it may be wrong or fail, and nothing hangs on it.
+
+    Args:
+        path: of the file; None counts for nobody.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._steps = 0
+        self._next = time.monotonic() + _TELLING
+
+    def add(self, steps: int, now: float) -> None:
+        """So many more by now."""
+        self._steps += steps
+        if now < self._next or self._path is None:
+            return
+        self._next = now + _TELLING
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.write_text(str(self._steps), encoding="utf-8")
+
+    def end(self) -> None:
+        """All is done."""
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
 
 
 class Keeper:
@@ -33,6 +65,7 @@ class Keeper:
         training: fingerprint of what is trained; checkpoints of anything else aren't used.
         asked: whether the process was asked to stop.
         interval: seconds between checkpoints; 0 writes one after the other.
+        count: of the steps.
     """
 
     def __init__(
@@ -41,6 +74,7 @@ class Keeper:
         training: str,
         asked: Callable[[], bool],
         interval: float = INTERVAL,
+        count: Count | None = None,
     ) -> None:
         self.folder = folder
         self.training = training
@@ -48,6 +82,9 @@ class Keeper:
         """Sentences for the user: checkpoints that could not be used."""
         self.seconds = 0.0
         """What was spent on this training before this process took it up."""
+        self.members = 1
+        """How many train together, for the count of their steps."""
+        self._count = count or Count()
         self._asked = asked
         self._interval = interval
         self._started = time.monotonic()
@@ -87,15 +124,17 @@ class Keeper:
     def part(self, name: str) -> Keeper:
         """The keeper of a part of this training; it is removed with this one."""
         training = fingerprint(self.training, name)
-        keeper = Keeper(self.folder / name, training, self._asked, self._interval)
+        keeper = Keeper(self.folder / name, training, self._asked, self._interval, self._count)
         self._parts.append(keeper)
         return keeper
 
     def due(self) -> bool:
-        """Whether `keep` should be called now; cheap enough for each step."""
+        """Whether `keep` should be called now; asked after each step, and cheap enough for that."""
+        now = time.monotonic()
+        self._count.add(self.members, now)
         if self._asked() or self._error is not None:
             return True
-        return time.monotonic() >= self._next and not self._writing()
+        return now >= self._next and not self._writing()
 
     def keep(self, standing: Standing) -> None:
         """Begin to write a checkpoint; when asked to stop, write it and stop.

@@ -5,8 +5,7 @@ Shapes: M members, T steps, P parameters.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,19 +17,11 @@ from methodic.engine.evaluation import Judge, measured_buffers, outputs
 from methodic.engine.keeper import Keeper
 from methodic.engine.monitor import Fate, Monitor, Window
 from methodic.engine.parts import Cohort, Stage, State
-from methodic.engine.step import Seen, step
-from methodic.engine.tables import coefficients
+from methodic.engine.stretch import AHEAD, never
+from methodic.engine.stretch import advance as advance
 from methodic.models.initialization import initial_buffers, initial_parameters
 from methodic.models.module import ModuleModel
 from methodic.plan import CurvePoint
-from methodic.rng import Draws, drawing, key, key_table
-from methodic.types import Batch
-
-_AHEAD = 256  # steps whose random keys, row numbers and coefficients are prepared at once
-
-
-def _never() -> bool:
-    return False
 
 
 @dataclass(frozen=True)
@@ -96,7 +87,7 @@ def train(
     else:
         first, done, batches, state = saved.stage, saved.steps, saved.batches, saved.state
         monitor.remember(saved.memory)
-    pause = keeper.due if keeper is not None else _never
+    pause = keeper.due if keeper is not None else never
     for number, stage in enumerate(cohort.stages[first:], first):
         if saved is not None:
             window, saved = saved.window, None
@@ -108,7 +99,7 @@ def train(
             state = advance(cohort, stage, state, rows, count, window.add, pause)
             now = done + state.steps_taken
             if now in evaluate:
-                flat, buffers = _evaluated(cohort, stage, state, rows)
+                flat, buffers = evaluated(cohort, stage, state, rows)
                 out = outputs(
                     cohort.model, cohort.layout, flat, buffers, judge.rows, cohort.numbers
                 )
@@ -118,7 +109,7 @@ def train(
                 keeper.keep(Standing(number, done, batches, state, monitor.memory(), window.copy()))
         done += state.steps_taken
         batches += state.batches_seen
-        flat, buffers = _evaluated(cohort, stage, state, rows)
+        flat, buffers = evaluated(cohort, stage, state, rows)
         if stage.average is not None:
             state = replace(state, flat=flat, buffers=buffers)
         if monitor.over:
@@ -127,77 +118,12 @@ def train(
     return Trained(flat, buffers, monitor.fates, monitor.curves, done, batches)
 
 
-def advance(
-    cohort: Cohort,
-    stage: Stage,
-    state: State,
-    rows: Rows,
-    count: int,
-    observe: Callable[[Seen], object],
-    pause: Callable[[], bool] = _never,
-) -> State:
-    """The state after ``count`` more optimizer steps of a stage; ``observe`` sees each of them.
-
-    Fewer steps are taken, but at least one, if ``pause`` says so after a step.
-    """
-    first, turns = state.steps_taken, len(stage.turns)
-    order = cohort.orders[stage.name]
-    draws = _draws(cohort, stage)
-    tables = [
-        coefficients(
-            turn,
-            _turn_steps(first, t, turns),
-            _turn_steps(first + count, t, turns) - _turn_steps(first, t, turns),
-            _turn_steps(stage.steps, t, turns),
-            cohort.device,
-        )
-        for t, turn in enumerate(stage.turns)
-    ]
-    everything = rows.everything(cohort.width) if order.full else None
-    index = None if order.full else order.steps(first, count, cohort.device)
-    path = ("noise", stage.name)
-    noise_keys = (
-        key_table(cohort.seeds, *path, first=first, count=count, device=cohort.device)
-        if draws
-        else None
-    )
-    for i in range(count):
-        which = (first + i) % turns
-        noise = draws(noise_keys[i]) if noise_keys is not None else {}
-        batch: Batch = (
-            everything if everything is not None else rows.gather(index[i], cohort.width)  # type: ignore[index]
-        )
-        c = next(tables[which])
-        if cohort.model.native:
-            state, seen = step(cohort, stage, which, state, batch, noise, c)
-        else:
-            with _own_generator(cohort, stage, first + i):
-                state, seen = step(cohort, stage, which, state, batch, noise, c)
-        observe(seen)
-        if pause():
-            break
-    return state
-
-
-def _turn_steps(taken: int, which: int, turns: int) -> int:
-    """How many of the first ``taken`` steps belong to turn ``which``, when turns alternate."""
-    return max(0, (taken - which + turns - 1) // turns)
-
-
 def _stretch(at: int, end: int, evaluate: Sequence[int]) -> int:
     """How many steps to go at once: to the next evaluation or the stage's end, and not too far."""
-    return min([step - at for step in evaluate if at < step <= end] + [end - at, _AHEAD])
+    return min([step - at for step in evaluate if at < step <= end] + [end - at, AHEAD])
 
 
-def _draws(cohort: Cohort, stage: Stage) -> Draws:
-    sites = cohort.model.noise(stage.batch)
-    for turn in stage.turns:
-        for objective, _ in turn.objectives:
-            sites |= objective.noise(stage.batch)
-    return Draws(sites, cohort.device)
-
-
-def _evaluated(
+def evaluated(
     cohort: Cohort, stage: Stage, state: State, rows: Rows
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The weights that are evaluated and shipped: averaged ones where the recipe averages."""
@@ -210,10 +136,3 @@ def _evaluated(
         cohort.model, cohort.layout, flat, state.buffers, rows, cohort.numbers
     )
     return flat, measured
-
-
-def _own_generator(
-    cohort: Cohort, stage: Stage, number: int
-) -> contextlib.AbstractContextManager[None]:
-    """A user's module draws from torch's generator: fork it, seeded by (seed, step)."""
-    return drawing(key(cohort.seeds[0], "module", stage.name, number), cohort.device)

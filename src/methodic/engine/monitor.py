@@ -21,6 +21,7 @@ from methodic.engine.step import Seen
 from methodic.plan import CurvePoint, Status
 
 _ROWS = 256  # steps of a window that are gathered into one table
+_BLOCK = 4096  # steps that are summed up together; a window has a row for fewer than two blocks
 
 
 @dataclass
@@ -42,16 +43,23 @@ class Fate:
 class Window:
     """What the steps since the last evaluation saw, in tables rather than a tensor for each step.
 
+    A window doesn't grow without end: of all but the last steps it keeps sums. They are taken over
+    blocks that begin at fixed steps, so that a window comes out the same whenever it was copied.
+
     Args:
         tables: losses, gradient norms and what was finite, [T, M] each, to begin with.
+        folded: the sums of the steps before these: float64 [4, M], see `folded`.
     """
 
-    def __init__(self, tables: Sequence[Tensor] | None = None) -> None:
+    def __init__(
+        self, tables: Sequence[Tensor] | None = None, folded: Tensor | None = None
+    ) -> None:
         self._tables = [tuple(tables)] if tables is not None and len(tables[0]) else []
+        self._folded = folded
         self._recent: list[Seen] = []
 
     def __len__(self) -> int:
-        return sum(len(table[0]) for table in self._tables) + len(self._recent)
+        return self._before() + sum(len(table[0]) for table in self._tables) + len(self._recent)
 
     def add(self, seen: Seen) -> None:
         """Take note of one more step."""
@@ -62,20 +70,70 @@ class Window:
     def copy(self) -> Window:
         """Another window with the same steps; it doesn't grow along with this one."""
         self._gather()
-        window = Window()
+        window = Window(folded=self._folded)
         window._tables = list(self._tables)
         return window
 
     def tables(self) -> tuple[Tensor, ...]:
-        """Losses, gradient norms and what was finite, [T, M] each; T must not be 0."""
+        """Losses, gradient norms and what was finite of the last steps, [T, M]; T mustn't be 0."""
         self._gather()
         return tuple(torch.cat(parts) for parts in zip(*self._tables, strict=True))
+
+    @property
+    def folded(self) -> Tensor | None:
+        """What is left of the steps before: float64 [4, M], None if `tables` holds all of them.
+
+        By row: the sum of the losses that were finite, how many these are, the first step that
+        wasn't finite (counted from 0; −1: none), how many steps.
+        """
+        self._gather()
+        return self._folded
+
+    def mean_losses(self) -> list[float]:
+        """Each member's mean loss over all steps where it was finite; NaN if it never was."""
+        sums, counts, _, _ = self._total(*self.tables())
+        return [x / n if n else math.nan for x, n in zip(sums, counts, strict=True)]
+
+    def first_broken(self) -> list[int]:
+        """The first step at which each member wasn't finite, counted from 0; −1: none."""
+        return [int(x) for x in self._total(*self.tables())[2]]
+
+    def _before(self) -> int:
+        return 0 if self._folded is None else int(self._folded[3, 0])
 
     def _gather(self) -> None:
         if self._recent:
             columns = zip(*((s.loss, s.gradient_norm, s.finite) for s in self._recent), strict=True)
             self._tables.append(tuple(torch.stack(column) for column in columns))
             self._recent = []
+        if sum(len(table[0]) for table in self._tables) >= 2 * _BLOCK:
+            self._fold()
+
+    def _fold(self) -> None:
+        joined = [torch.cat(parts) for parts in zip(*self._tables, strict=True)]
+        while len(joined[0]) >= 2 * _BLOCK:
+            block = [table[:_BLOCK] for table in joined]
+            self._folded = torch.tensor(self._total(*block), dtype=torch.float64)
+            joined = [table[_BLOCK:] for table in joined]
+        self._tables = [tuple(table.clone() for table in joined)]  # a view would keep the blocks
+
+    def _total(self, loss: Tensor, _: Tensor, finite: Tensor) -> list[list[float]]:
+        """`folded` with some more rows."""
+        losses, fine = loss.double().cpu().numpy(), finite.cpu().numpy()
+        steps, members = losses.shape
+        before = self._before()
+        if self._folded is None:
+            sums, counts, broken = [0.0] * members, [0.0] * members, [-1.0] * members
+        else:
+            sums, counts, broken = self._folded[:3].tolist()
+        # A member at a time: sums over all of them at once would round by their number.
+        for m in range(members):
+            kept = losses[:, m][np.isfinite(losses[:, m])]
+            sums[m] += float(kept.sum())
+            counts[m] += kept.size
+            if broken[m] < 0 and not fine[:, m].all():
+                broken[m] = before + int(np.argmin(fine[:, m]))
+        return [sums, counts, broken, [float(before + steps)] * members]
 
 
 @dataclass(frozen=True)
@@ -155,14 +213,14 @@ class Monitor:
             flat, buffers: the evaluated weights.
             alive: who was still training after the last step.
         """
-        losses, norms, finite = (table.double().cpu().numpy() for table in window.tables())
+        losses, broken = window.mean_losses(), window.first_broken()
+        norms = window.tables()[1][-1].tolist()
         better = [False] * len(self.fates)
         goes_on = alive.clone()
         for m, fate in enumerate(self.fates):
             if fate.ended is not None:
                 continue
-            mean_loss = _finite_mean(losses[:, m])
-            self._note(m, step, mean_loss, scores)
+            self._note(m, step, losses[m], scores)
             better[m] = self._is_better(fate, scores, m)
             if better[m]:
                 fate.best_step, fate.waited = step, 0
@@ -173,10 +231,10 @@ class Monitor:
                 fate.kept_step = step
                 fate.kept_score, fate.kept_loss = float(scores.score[m]), float(scores.loss[m])
             if not bool(alive[m]):
-                broken = step - len(window) + 1 + int(np.argmin(finite[:, m]))
-                fate.status, fate.ended = "diverged", broken
-                fate.why = f"not finite at step {broken}"
-            elif (why := self._enough(fate, mean_loss, float(norms[-1, m]))) is not None:
+                ended = step - len(window) + 1 + max(broken[m], 0)
+                fate.status, fate.ended = "diverged", ended
+                fate.why = f"not finite at step {ended}"
+            elif (why := self._enough(fate, losses[m], norms[m])) is not None:
                 fate.status, fate.ended, fate.why = "stopped", step, why
                 goes_on[m] = False
         self._keep(better, flat, buffers)
@@ -231,11 +289,6 @@ class Monitor:
         self.flat[rows] = flat[rows]
         for name, value in buffers.items():
             self.buffers[name][rows] = value[rows]
-
-
-def _finite_mean(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
-    kept = values[np.isfinite(values)]
-    return float(kept.mean()) if kept.size else math.nan
 
 
 def _or_none(x: float) -> float | None:

@@ -6,13 +6,13 @@ Shapes: M members, P parameters.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from methodic.data.batches import Order
-from methodic.engine.compilation import Kernels
+from methodic.plan import Precision
 from methodic.types import (
     Average,
     FloatArray,
@@ -121,12 +121,19 @@ class Cohort:
     stop: StopRule
     device: torch.device
     orders: Mapping[str, Order]  # of the rows, by stage
-    kernels: Kernels | None = None  # compiled functions; None: not compiled
+    program: str | None = None  # key of the machine code of its steps; None: not compiled
+    born: tuple[int, ...] = ()  # the step of the stage at which each member started; (): all at 0
+    precision: Precision = "float32"  # of the gradient
 
     @property
     def width(self) -> int:
         """M."""
         return len(self.seeds)
+
+    def clocks(self, step: int) -> Tensor:
+        """A step of the cohort on each member's own clock: float64 [M]."""
+        born = self.born or (0,) * self.width
+        return torch.tensor([step - start for start in born], dtype=torch.float64)
 
 
 @dataclass
@@ -140,3 +147,22 @@ class State:
     alive: Tensor  # bool [M]: still training
     batches_seen: int = 0  # in this stage; its own clock, see rule 5 of the design
     steps_taken: int = 0
+
+
+def picked(states: Sequence[State], rows: Tensor) -> State:
+    """Rows of states laid one behind the other, with the clocks of the first."""
+
+    def pick(*parts: Tensor) -> Tensor:
+        return torch.cat(parts).index_select(0, rows)
+
+    def each(*parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {name: pick(*(part[name] for part in parts)) for name in parts[0]}
+
+    return replace(
+        states[0],
+        flat=pick(*(state.flat for state in states)),
+        buffers=each(*(state.buffers for state in states)),
+        rules=[each(*slots) for slots in zip(*(state.rules for state in states), strict=True)],
+        average=each(*(state.average for state in states)),
+        alive=pick(*(state.alive for state in states)),
+    )

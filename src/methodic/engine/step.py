@@ -8,9 +8,8 @@ Shapes: M members, P parameters.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,6 +28,14 @@ class Seen:
     terms: dict[str, Tensor]
     gradient_norm: Tensor
     finite: Tensor
+
+    def by_step(self) -> Iterator[Seen]:
+        """Of many steps, [T, M] each, one after the other."""
+        names, terms = tuple(self.terms), [each.unbind(0) for each in self.terms.values()]
+        rest = (self.loss.unbind(0), self.gradient_norm.unbind(0), self.finite.unbind(0))
+        by_name = zip(*terms, strict=True) if terms else iter(())
+        for loss, norm, finite in zip(*rest, strict=True):
+            yield Seen(loss, dict(zip(names, next(by_name, ()), strict=True)), norm, finite)
 
 
 def step(
@@ -52,17 +59,42 @@ def step(
     Returns:
         The state after the step, and what it saw.
     """
+    after, seen = proposed(cohort, stage, which, state, batch, noise, c)
+    return _kept(state, after, seen.finite), seen
+
+
+def proposed(
+    cohort: Cohort,
+    stage: Stage,
+    which: int,
+    state: State,
+    batch: Batch,
+    noise: Mapping[str, Tensor],
+    c: Mapping[str, Tensor],
+) -> tuple[State, Seen]:
+    """The state after a `step`, finite or not, and what the step saw."""
     turn = stage.turns[which]
-    gradient = _gradient(cohort, turn, state, batch, noise)
+    gradient = plain(
+        turn,
+        cohort.model,
+        cohort.layout,
+        state.flat,
+        state.buffers,
+        cohort.numbers,
+        noise,
+        batch,
+        cohort.precision,
+    )
     norm = gradient.norm
-    flat, rule_state = _updated(cohort, turn, gradient, state.flat, state.rules[which], c)
+    flat, rule_state = _updated(turn, gradient, state.flat, state.rules[which], c)
     for proximal in stage.proximal:
         views = cohort.layout.views(flat)
         flat = cohort.layout.flatten(views | proximal(views, cohort.numbers, c["lr"].reshape(-1)))
     average = state.average
     steps = state.steps_taken + 1
     if stage.average is not None:
-        average = stage.average.update(flat, state.average, cohort.numbers, steps)
+        own = cohort.clocks(steps) if any(cohort.born) else steps
+        average = stage.average.update(flat, state.average, cohort.numbers, own)
     finite = _finite(gradient, norm, flat)
     rules = [rule_state if i == which else old for i, old in enumerate(state.rules)]
     after = replace(
@@ -74,40 +106,10 @@ def step(
         batches_seen=state.batches_seen + 1,
         steps_taken=steps,
     )
-    return _kept(state, after, finite), Seen(gradient.loss, gradient.terms, norm, finite)
-
-
-def _gradient(
-    cohort: Cohort, turn: Turn, state: State, batch: Batch, noise: Mapping[str, Tensor]
-) -> Gradient:
-    if cohort.kernels is None:
-        return plain(
-            turn,
-            cohort.model,
-            cohort.layout,
-            state.flat,
-            state.buffers,
-            cohort.numbers,
-            noise,
-            batch,
-        )
-
-    def function(*tensors: Any) -> tuple[Any, ...]:
-        flat, buffers, numbers, noise, inputs, target = tensors
-        rows = Batch(inputs, target)
-        found = plain(turn, cohort.model, cohort.layout, flat, buffers, numbers, noise, rows)
-        return found.loss, found.terms, found.flat, found.norm, found.buffers
-
-    # Noise that is short or has gaps between members keeps some kernels from vectors, and scalar
-    # code rounds tanh and its like differently: a member's bits would depend on the width.
-    dense = {name: drawn.float().contiguous() for name, drawn in noise.items()}
-    numbers = dict(cohort.numbers)
-    tensors = (state.flat, state.buffers, numbers, dense, batch.inputs, batch.target)
-    return Gradient(*cohort.kernels(("gradient", id(turn)), function, *tensors))
+    return after, Seen(gradient.loss, gradient.terms, norm, finite)
 
 
 def _updated(
-    cohort: Cohort,
     turn: Turn,
     gradient: Gradient,
     flat: Tensor,
@@ -115,22 +117,11 @@ def _updated(
     c: Mapping[str, Tensor],
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Clip, then the update rule: the new parameters, and the rule's new state."""
-
-    def function(*tensors: Any) -> tuple[Tensor, dict[str, Tensor]]:
-        slope, norm, flat, state, c, limits = tensors
-        clipped = _clipped(slope, norm, limits)
-        update, following = turn.rule.update(clipped, flat, state, c)
-        if "mask" in limits:
-            update = update * limits["mask"]
-        return flat + update, following
-
-    tensors = (gradient.flat, gradient.norm, flat, dict(state), dict(c), turn.limits)
-    if cohort.kernels is None:
-        return function(*tensors)
-    made: tuple[Tensor, dict[str, Tensor]] = cohort.kernels(
-        ("update", id(turn)), function, *tensors
-    )
-    return made
+    clipped = _clipped(gradient.flat, gradient.norm, turn.limits)
+    update, following = turn.rule.update(clipped, flat, state, c)
+    if turn.mask is not None:
+        update = update * turn.mask
+    return flat + update, following
 
 
 def _clipped(flat: Tensor, norm: Tensor, limits: Mapping[str, Tensor]) -> Tensor:

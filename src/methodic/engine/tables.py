@@ -5,7 +5,7 @@ Shapes: T steps, K coefficients, M members.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -15,7 +15,12 @@ from methodic.engine.parts import Turn
 
 
 def coefficients(
-    turn: Turn, taken: int, count: int, total: int, device: torch.device
+    turn: Turn,
+    taken: int,
+    count: int,
+    total: int,
+    device: torch.device,
+    born: Sequence[int] = (),
 ) -> Iterator[dict[str, Tensor]]:
     """The coefficients of ``count`` steps of a turn, a dict of [M, 1] for each.
 
@@ -25,18 +30,30 @@ def coefficients(
         count: how many steps to prepare.
         total: steps of this turn in the whole stage, for the schedule.
         device: where they are wanted.
+        born: steps of this turn after which each member started; () if all did at once.
     """
-    ahead = np.arange(taken, taken + count, dtype=np.float64)[:, None]
-    factor = turn.schedule(ahead, total, turn.schedule_numbers)
-    lr = turn.lr[None, :] * factor
-    table = turn.rule.coefficients(ahead + 1.0, {**turn.rule_numbers, "lr": lr})
-    table = {"lr": lr, **table}
-    members = turn.lr.shape[0]
-    stacked = np.stack([np.broadcast_to(x, (count, members)) for x in table.values()], axis=1)
-    tensor = torch.from_numpy(stacked.astype(np.float32)).to(device).unsqueeze(-1)
-    names = tuple(table)
+    names, values = table(turn, taken, count, total, born)
+    tensor = values.to(device).unsqueeze(-1)
     for row in tensor.unbind(0):
         c = dict(zip(names, row.unbind(0), strict=True))
         if turn.decay_mask is not None:
             c["weight_decay"] = c["weight_decay"] * turn.decay_mask
         yield c
+
+
+def table(
+    turn: Turn, taken: int, count: int, total: int, born: Sequence[int] = ()
+) -> tuple[tuple[str, ...], Tensor]:
+    """Names of the coefficients, and their values for each step: [T, K, M], on the host.
+
+    The arguments are those of `coefficients`; weight decay is that of the weights that decay.
+    """
+    ahead = np.arange(taken, taken + count, dtype=np.float64)[:, None]
+    if any(born):
+        ahead = ahead - np.array(born, dtype=np.float64)
+    factor = turn.schedule(ahead, total, turn.schedule_numbers)
+    lr = turn.lr[None, :] * factor
+    found = {"lr": lr, **turn.rule.coefficients(ahead + 1.0, {**turn.rule_numbers, "lr": lr})}
+    members = turn.lr.shape[0]
+    stacked = np.stack([np.broadcast_to(x, (count, members)) for x in found.values()], axis=1)
+    return tuple(found), torch.from_numpy(stacked.astype(np.float32))

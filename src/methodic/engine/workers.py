@@ -24,6 +24,7 @@ from methodic.errors import InputError, Interrupted
 
 T = TypeVar("T")
 
+_COMPANY = "METHODIC_WORKERS"  # how many workers share this machine, in the environment of each
 PATIENCE = 10.0  # seconds in which a worker that is asked to end must have saved its work
 MOST_DEATHS = 3  # in a row, before any task is done
 
@@ -103,6 +104,35 @@ class Pool:
             job.future.set_exception(error)
         return job.future
 
+    def memory(self) -> int:
+        """Bytes that the workers have in memory, each its own; of this process without workers."""
+        import psutil
+
+        executor = self._executor
+        pids = list(executor._processes or {}) if executor is not None else []
+        if not self.workers:
+            pids = [os.getpid()]
+        found = 0
+        for pid in pids:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found += private(psutil.Process(pid))
+        return found
+
+    def restart(self, workers: int, threads: int) -> None:
+        """Other workers in place of these; no task may be under way.
+
+        Args:
+            workers, threads: as for a new pool, ``workers`` ≥ 1.
+        """
+        if self._mending is not None:
+            self._mending.join()
+        with self._lock:
+            executor, self._executor = self._executor, None
+            self.workers, self.threads = workers, threads
+        if executor is not None:
+            executor.shutdown(wait=True, cancel_futures=True)
+        self._executor = self._started()
+
     def stop(self) -> None:
         """End all workers: each may finish its step and save it first, for `PATIENCE` seconds.
 
@@ -126,7 +156,10 @@ class Pool:
         from loky.backend import get_context
 
         executor = ProcessPoolExecutor(
-            self.workers, get_context("loky"), _start, (self.threads, os.getpid())
+            self.workers,
+            get_context("loky"),
+            _start,
+            (self.workers, self.threads, os.getpid()),
         )
         for _ in range(self.workers):  # they start while the data are prepared
             executor.submit(os.getpid)
@@ -241,7 +274,24 @@ def stoppable() -> Iterator[Callable[[], bool]]:
         raise Interrupted
 
 
-def _start(threads: int, parent: int) -> None:
+def company() -> int:
+    """How many workers share the machine with this process, itself included."""
+    return int(os.environ.get(_COMPANY, "1"))
+
+
+def private(process: Any) -> int:
+    """Bytes in memory of a `psutil.Process` that aren't shared with others; 0 when it is gone."""
+    import psutil
+
+    try:
+        memory = process.memory_info()
+    except psutil.Error:
+        return 0
+    return max(0, int(memory.rss) - int(getattr(memory, "shared", 0)))
+
+
+def _start(workers: int, threads: int, parent: int) -> None:
+    os.environ[_COMPANY] = str(workers)
     # Ctrl-C goes to the whole group of processes; only the main one answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

@@ -15,6 +15,7 @@ from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from methodic.errors import InputError
+from methodic.models.draws import QuickMasks
 from methodic.models.failures import check_trainable, copied, failure
 from methodic.rng import Noise, drawing
 from methodic.types import BufferSpec, ParameterSpec, Pass
@@ -59,6 +60,8 @@ class ModuleModel:
         outputs: C.
         starts: modules of the same architecture from whose weights the members start; by default
             there is one member, which starts from the weights of ``module``.
+        channels_last: where one member trains alone, arrays [B, channels, height, width] reach it
+            with the channels last in memory, and so do the results of its convolutions.
 
     Raises:
         InputError: it can't be trained, and why; see `check_trainable`.
@@ -74,11 +77,17 @@ class ModuleModel:
     native = False
 
     def __init__(
-        self, module: nn.Module, outputs: int, starts: Sequence[nn.Module] | None = None
+        self,
+        module: nn.Module,
+        outputs: int,
+        starts: Sequence[nn.Module] | None = None,
+        *,
+        channels_last: bool = False,
     ) -> None:
         check_trainable(module)
         self.module = copied(module).train()  # the user's keeps its mode
         self.outputs = outputs
+        self.channels_last = channels_last
         self._names = asks_for(module)
         self._parameters = _trained(module)
         self._starts = [state_of(start) for start in starts or (module,)]
@@ -128,7 +137,12 @@ class ModuleModel:
         if run.training:
             output, buffers = (self._alone if members == 1 else self._together)(run, inputs)
             run.new_buffers.update(
-                {name: x.detach() for name, x in buffers.items() if name not in self._constant}
+                {
+                    # A buffer may hold what was computed in another precision.
+                    name: x.detach().to(run.buffers[name].dtype)
+                    for name, x in buffers.items()
+                    if name not in self._constant
+                }
             )
             return output
         with drawing(0, next(iter(inputs.values())).device):  # some draw while they are evaluated
@@ -138,6 +152,8 @@ class ModuleModel:
         self, run: Pass, inputs: Mapping[str, Tensor], member: int = 0
     ) -> tuple[Tensor, dict[str, Tensor]]:
         mine = {name: x[member] for name, x in inputs.items()}
+        if self.channels_last and run.training:
+            mine = {name: _channels_last(x) for name, x in mine.items()}
         output, buffers = self._pass(
             {name: x[member] for name, x in run.parameters.items()},
             {name: x[member] for name, x in run.buffers.items()},
@@ -167,11 +183,16 @@ class ModuleModel:
         args, kwargs = feed(self._names, inputs)
         try:
             # It writes what forward assigns anew (self.total = …) back into the state.
-            output = functional_call(self.module, state, args, kwargs)
+            with QuickMasks():
+                output = functional_call(self.module, state, args, kwargs)
         except Exception as error:
             raise failure(self.module, error, inputs, way) from error
         rows = next(iter(inputs.values())).shape[0]
         return checked(self.module, output, rows, self.outputs), {k: state[k] for k in buffers}
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
 def checked(module: nn.Module, output: object, rows: int, outputs: int) -> Tensor:

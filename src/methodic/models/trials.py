@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from methodic.errors import InputError
+from methodic.models.draws import QuickMasks
 from methodic.models.failures import failing_layer, failure, out_of_memory, summary
 from methodic.models.module import ModuleModel, asks_for, checked, feed, state_of
 from methodic.rng import drawing
@@ -52,7 +53,8 @@ def plain_output(module: nn.Module, outputs: int, batch: Mapping[str, Tensor]) -
     """
     args, kwargs = feed(asks_for(module), batch)
     try:
-        output = module(*args, **kwargs)
+        with QuickMasks():  # the masks of the model
+            output = module(*args, **kwargs)
     except Exception as error:
         raise failure(module, error, batch, " in training") from error
     output = checked(module, output, next(iter(batch.values())).shape[0], outputs)

@@ -7,6 +7,7 @@ such as "stages.0.turns.0.optimizer.lr".
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args
@@ -78,6 +79,12 @@ def split(recipe: Recipe) -> tuple[str, dict[str, float]]:
         >>> split(sgd(0.1))[0] == split(sgd(0.2))[0]
         True
     """
+    key, numbers = _split(recipe)
+    return key, dict(numbers)
+
+
+@functools.lru_cache(maxsize=1024)  # members that come and go bring their recipes each time
+def _split(recipe: Recipe) -> tuple[str, dict[str, float]]:
     skeleton = recipe.model_dump(mode="json", exclude={"name", *HEADER})
     numbers: dict[str, float] = {}
     for path, value in walk(recipe):

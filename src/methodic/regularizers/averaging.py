@@ -35,7 +35,11 @@ class EMA:
         return {"ema": flat.clone()}
 
     def update(
-        self, flat: Tensor, state: Mapping[str, Tensor], numbers: Mapping[str, Tensor], step: int
+        self,
+        flat: Tensor,
+        state: Mapping[str, Tensor],
+        numbers: Mapping[str, Tensor],
+        step: int | Tensor,
     ) -> dict[str, Tensor]:
         """State after the ``step``-th optimizer step (from 1).
 
@@ -43,8 +47,10 @@ class EMA:
             flat: weights after that step, [M, P].
             state: of the step before; not written to.
             numbers: path → [M].
+            step: one for all members, or each member's own, [M].
         """
-        decay = numbers[self.path + ".decay"].clamp(max=(1 + step) / (10 + step))
+        decay, bound = numbers[self.path + ".decay"], (1 + step) / (10 + step)
+        decay = decay.clamp(max=bound.to(decay) if isinstance(bound, Tensor) else bound)
         ema = state["ema"]
         # Not torch.lerp: its vectorised and its scalar kernel may round differently.
         return {"ema": torch.addcmul(ema, flat - ema, (1 - decay).unsqueeze(-1))}

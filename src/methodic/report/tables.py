@@ -174,6 +174,8 @@ def plan_facts(plan: Plan) -> list[tuple[str, str]]:
     machine = plan.machine
     confirm = plan.confirm
     compiled = "compiled" if machine.compiled else "not compiled"
+    layout = "channels last, " if machine.memory_format == "channels_last" else ""
+    layout += f"at most {machine.width} at once, " if machine.width else ""
     facts = [
         ("metric", title(plan.metric)),
         ("budget", "none" if plan.budget is None else seconds(plan.budget)),
@@ -181,7 +183,7 @@ def plan_facts(plan: Plan) -> list[tuple[str, str]]:
         (
             "machine",
             f"{machine.device} ({machine.capability}), {count(machine.workers, 'worker')} × "
-            f"{count(machine.threads, 'thread')}, {machine.precision}, {compiled}, "
+            f"{count(machine.threads, 'thread')}, {machine.precision}, {layout}{compiled}, "
             f"torch {machine.torch}",
         ),
     ]

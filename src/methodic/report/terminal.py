@@ -224,7 +224,12 @@ class Quiet:
         """What begins now: "planning", "screening", "confirmation", "verdict", "training"."""
 
     def update(
-        self, done_units: int, rate: float, leader: str | None, remaining: float | None
+        self,
+        done_units: int,
+        rate: float,
+        leader: str | None,
+        remaining: float | None,
+        memory: int | None = None,
     ) -> None:
         """How far the run is.
 
@@ -232,7 +237,8 @@ class Quiet:
             done_units: of those announced.
             rate: steps of single models per second.
             leader: the method that leads so far.
-            remaining: seconds left of the budget.
+            remaining: seconds to the verdict, about.
+            memory: bytes that the workers take.
         """
 
     def say(self, text: str) -> None:
@@ -259,7 +265,7 @@ class Progress(Quiet):
         console = self._console()
         if console.is_terminal:
             self._bar = _bar(console)
-            self._bar.add_task("starting", total=None, rate="", leader="", left="")
+            self._bar.add_task("starting", total=None, rate="", memory="", leader="", left="")
             self._bar.start()
         return self
 
@@ -288,7 +294,12 @@ class Progress(Quiet):
             self.say(f"{name} …")
 
     def update(
-        self, done_units: int, rate: float, leader: str | None, remaining: float | None
+        self,
+        done_units: int,
+        rate: float,
+        leader: str | None,
+        remaining: float | None,
+        memory: int | None = None,
     ) -> None:
         if self._bar is not None:
             self._bar.update(
@@ -296,6 +307,7 @@ class Progress(Quiet):
                 completed=done_units,
                 rate=f"{_thousands(rate)} steps/s",
                 leader="" if leader is None else f"{_short(leader)} leads",
+                memory="" if memory is None else _bytes(memory),
                 left="" if remaining is None else f"{tables.seconds(round(remaining))} left",
             )
 
@@ -316,11 +328,11 @@ def _bar(console: Console) -> RichProgress:
     return RichProgress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=12),
+        BarColumn(bar_width=4),
         MofNCompleteColumn(),
         *(
             TextColumn("{task.fields[" + field + "]}", style="dim", markup=False)
-            for field in ("rate", "left", "leader")
+            for field in ("rate", "memory", "left", "leader")
         ),
         console=console,
         transient=True,
@@ -331,5 +343,9 @@ def _thousands(rate: float) -> str:
     return f"{rate / 1000:.1f}k" if rate >= 1000 else f"{rate:.0f}"
 
 
+def _bytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
 def _short(name: str) -> str:
-    return name if len(name) <= 18 else name[:17] + "…"
+    return name if len(name) <= 14 else name[:13] + "…"

@@ -14,7 +14,7 @@ from methodic.errors import InputError
 from methodic.evidence.sameness import Reproduction
 from methodic.files import write_text
 from methodic.metrics import default_metric, get_metric
-from methodic.plan import Plan
+from methodic.plan import Asked, Plan, asked
 from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
@@ -61,6 +61,10 @@ def run(
     threads: int | None = None,
     workers: int | None = None,
     compile: bool | None = None,
+    precision: str = "auto",
+    memory_format: str = "auto",
+    width: int | None = None,
+    shared_batches: bool = False,
     out: Path | str | None = None,
     progress: Quiet | None = None,
     command: str = "",
@@ -83,6 +87,13 @@ def run(
         threads: of each worker; default 1.
         workers: processes; default one for each core; 0 trains in this process.
         compile: turn the steps into machine code; default where that is predicted to pay.
+        precision: of the gradients, "float32" or "bfloat16"; by default the faster one here, if it
+            trains as well.
+        memory_format: "contiguous" or "channels_last", for a ``model`` on arrays [channels,
+            height, width]; by default the faster one here.
+        width: members that train at once; default what is fastest here.
+        shared_batches: one order of rows for all members (common random numbers), instead of each
+            seed's own.
         out: folder of the run; default a new one in runs/.
         progress: told what happens; default silence.
         command: what to type to repeat the run; stands in the plan.
@@ -100,7 +111,19 @@ def run(
     """
     started = time.monotonic() if started is None else started
     wishes = _wishes(
-        data, budget, recipes, metric, seed, seeds, device, threads, workers, compile, command
+        data,
+        budget,
+        recipes,
+        metric,
+        seed,
+        seeds,
+        device,
+        threads,
+        workers,
+        compile,
+        command,
+        asked(precision, memory_format, width),
+        shared_batches,
     )
     progress = progress or Quiet()
     networks.check_repeatable(model, seed)
@@ -132,12 +155,28 @@ def make_plan(
     threads: int | None = None,
     workers: int | None = None,
     compile: bool | None = None,
+    precision: str = "auto",
+    memory_format: str = "auto",
+    width: int | None = None,
+    shared_batches: bool = False,
     command: str = "",
 ) -> Plan:
     """What `run` would do with the same arguments, without doing it."""
     started = time.monotonic()
     wishes = _wishes(
-        data, budget, recipes, metric, seed, seeds, device, threads, workers, compile, command
+        data,
+        budget,
+        recipes,
+        metric,
+        seed,
+        seeds,
+        device,
+        threads,
+        workers,
+        compile,
+        command,
+        asked(precision, memory_format, width),
+        shared_batches,
     )
     chosen = planning.machine(wishes)
     with tempfile.TemporaryDirectory() as temporary, Pool(chosen.workers, chosen.threads) as pool:
@@ -299,10 +338,12 @@ def _wishes(
     workers: int | None,
     compile: bool | None,
     command: str,
+    choices: Asked | None = None,
+    shared_batches: bool = False,
 ) -> Wishes:
     task = data.schema.task
-    asked = catalogue.all_recipes() if recipes is None else recipes
-    chosen = [each if isinstance(each, Recipe) else catalogue.get(str(each)) for each in asked]
+    named = catalogue.all_recipes() if recipes is None else recipes
+    chosen = [each if isinstance(each, Recipe) else catalogue.get(str(each)) for each in named]
     names = [recipe.name for recipe in chosen]
     twice = sorted({name for name in names if names.count(name) > 1})
     if not chosen:
@@ -326,4 +367,6 @@ def _wishes(
         compile=compile,
         command=command,
         named=recipes is not None,
+        asked=choices or Asked(),
+        shared_batches=shared_batches,
     )

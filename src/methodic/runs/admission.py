@@ -14,11 +14,15 @@ from methodic.plan import Task
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Auto
 from methodic.runs import networks
+from methodic.runs.measuring import measure
 from methodic.runs.networks import Network, Source
 from methodic.runs.own import checked_module
-from methodic.runs.planning import BLOCK, Wishes
+from methodic.runs.planning import BLOCK, Wishes, machine
 from methodic.runs.preparation import Prepared
-from methodic.runs.tasks import measure
+
+CLEARLY = 1.1
+"""How much faster members have to be at once. One after the other they are what each is alone, to
+the bit, and arrays may have their channels last."""
 
 
 def admit(
@@ -58,12 +62,24 @@ def admit(
         )
     together = found.width == "vmap"
     network = networks.of(source, wishes.seed, together, found.reason, pool.workers)
+    width, last = wishes.asked.width, wishes.asked.memory_format == "channels_last"
+    if width is not None and width > 1 and (last or not together):
+        raise InputError(
+            f"members of {network.facts.name} can't train at once",
+            found=f"--width {width}",
+            accepted="--width 1",
+            advice=f"The reason: {'channels_last is for one at a time' if last else found.reason}.",
+        )
     if not together:
         return network
     alone = network.measured(together=False, why=found.reason)
+    if width is not None or last:
+        why = f"as asked; {found.reason}"
+        return network.measured(together=not last and width != 1, why=why)
     members = [replace(recipe, design.grid(recipe, 1)[0]).model_dump_json()] * BLOCK
+    chosen = machine(wishes)
     timed = [
-        pool.submit(measure, work, members, wishes.metric, wishes.device, each)
+        pool.submit(measure, work, members, wishes.metric, chosen, each)
         for each in (network, alone)
     ]
     at_once, in_turn = (future.result()[0] * 1000 for future in timed)
@@ -71,4 +87,4 @@ def admit(
         f"a step of {BLOCK} members takes {at_once:.3g} ms at once and {in_turn:.3g} ms one after "
         f"the other; {found.reason}"
     )
-    return network.measured(together=at_once < in_turn, why=why)
+    return network.measured(together=CLEARLY * at_once < in_turn, why=why)

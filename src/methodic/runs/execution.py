@@ -36,6 +36,7 @@ from methodic.plan import (
 from methodic.runs import tasks
 from methodic.runs.bundling import ship
 from methodic.runs.networks import Network
+from methodic.runs.pace import Pace
 from methodic.runs.planning import TAIL, TAIL_SECONDS
 from methodic.runs.preparation import Prepared
 from methodic.runs.units import confirm_units
@@ -49,7 +50,12 @@ class Progress(Protocol):
     def start(self, total_units: int, budget: float | None) -> None: ...
     def phase(self, name: str) -> None: ...
     def update(
-        self, done_units: int, rate: float, leader: str | None, remaining: float | None
+        self,
+        done_units: int,
+        rate: float,
+        leader: str | None,
+        remaining: float | None,
+        memory: int | None = None,
     ) -> None: ...
     def say(self, text: str) -> None: ...
 
@@ -87,7 +93,7 @@ class Execution:
         self.state = _read_state(folder)
         self.plan_json = plan.model_dump_json()
         self.done = 0
-        self.member_steps = 0
+        self.pace = Pace(plan, tasks.counts_path(folder), pool.workers, self._finalists())
         self.leader: str | None = None
         self._deaths = pool.deaths  # of workers, as the user knows
         self._folder = folder / "records"
@@ -143,6 +149,7 @@ class Execution:
         some = [(c.recipe.name, 0) for c in plan.contenders[: self._finalists()]]
         most += len(confirm_units(plan, some)) if some else 0
         self.progress.start(most, plan.budget)
+        self.pace.begin()
         rivals = [
             self.pool.submit(
                 tasks.fit_baseline,
@@ -190,22 +197,25 @@ class Execution:
         dropped = {b for a in self.state.amendments if a.phase == phase for b in a.blocks}
         waiting: set[Future[str]] = set()
         spent: list[float] = []
+        self.pace.announce(units)
         for block in sorted({unit.block for unit in units}):
             todo = [unit for unit in units if unit.block == block]
             if block in dropped:
+                self.pace.skip(todo)
                 continue
             if self._finished(todo):
-                self._advance(len(todo), 0)
+                self._advance(todo)
                 continue
             waiting, seconds = self._wait(waiting, max(self.pool.workers - 1, 0))
             spent += seconds
             if block > 0 and not self._fits(phase, len(waiting), todo, spent):
                 rest = tuple(sorted({unit.block for unit in units if unit.block >= block}))
                 self._drop(phase, rest)
+                self.pace.skip(unit for unit in units if unit.block >= block)
                 break
             for unit in todo:
                 if tasks.record_path(self.folder, unit.id).exists():
-                    self._advance(1, 0)
+                    self._advance([unit])
                 else:
                     waiting.add(
                         self.pool.submit(
@@ -234,7 +244,9 @@ class Execution:
                 for note in record.notes:
                     self.progress.say(note)
                 seconds.append(record.seconds)
-                self._advance(1, sum(m.steps_taken for m in record.members))
+                steps = sum(m.steps_taken for m in record.members)
+                self.pace.done(record.unit, record.seconds, steps)
+                self._advance([record.unit])
             if finished and self.plan.screen:
                 self._lead()
             self._tell()
@@ -269,14 +281,18 @@ class Execution:
         if standings:
             self.leader = standings[0].recipe
 
-    def _advance(self, units: int, member_steps: int) -> None:
-        self.done += units
-        self.member_steps += member_steps
+    def _advance(self, units: Sequence[Unit]) -> None:
+        self.done += len(units)
+        self.pace.skip(units)
 
     def _tell(self) -> None:
-        elapsed = self._elapsed()
-        left = None if self.plan.budget is None else max(0.0, self.plan.budget - elapsed)
-        self.progress.update(self.done, self.member_steps / max(elapsed, 1e-9), self.leader, left)
+        left, budget = self.pace.left(), self.plan.budget
+        if budget is not None:
+            # What can't be done within the budget is dropped.
+            most = max(0.0, budget - self._elapsed())
+            tail = max(TAIL * budget, TAIL_SECONDS)
+            left = most if left is None else min(most, left + tail)
+        self.progress.update(self.done, self.pace.rate(), self.leader, left, self.pool.memory())
 
     def _elapsed(self) -> float:
         return time.monotonic() - self.started

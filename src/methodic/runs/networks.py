@@ -44,10 +44,10 @@ class Network:
     def __reduce__(self) -> tuple[Any, ...]:
         return Network, (self.facts, self.packed)
 
-    def model(self, seeds: Sequence[int], outputs: int) -> ModuleModel:
+    def model(self, seeds: Sequence[int], outputs: int, channels_last: bool = False) -> ModuleModel:
         """A cohort's model: one member for each seed, each with its start."""
         starts = [started(self.source, seed) for seed in seeds]
-        return ModuleModel(starts[0], outputs, starts)
+        return ModuleModel(starts[0], outputs, starts, channels_last=channels_last)
 
     @cached_property
     def source(self) -> Source:

@@ -17,9 +17,10 @@ from pydantic import ValidationError
 
 from methodic import __version__
 from methodic.data.dataset import DataSet, load
-from methodic.engine.compilation import missing_compiler
+from methodic.engine.native.library import missing_compiler
 from methodic.errors import InputError
 from methodic.files import read_json, write_text
+from methodic.models.precision import has_bfloat16
 from methodic.plan import FORMAT, DataFacts, Machine, Value
 
 _NAME = "origin.json"
@@ -77,7 +78,7 @@ def processor_or_torch(machine: Machine) -> list[str]:
         {"processor capability": machine.capability, "torch": machine.torch},
         {"processor capability": _capability(), "torch": torch.__version__},
     )
-    return found + _not_compiled(machine)
+    return found + _not_compiled(machine) + _no_bfloat16(machine)
 
 
 def here(machine: Machine) -> Machine:
@@ -103,7 +104,7 @@ def other_stack(folder: Path, machine: Machine) -> list[str]:
             machine.capability,
             _capability(),
         )
-    return _changed(then, now) + _not_compiled(machine)
+    return _changed(then, now) + _not_compiled(machine) + _no_bfloat16(machine)
 
 
 def check_data(folder: Path, facts: DataFacts, data: DataSet) -> None:
@@ -205,6 +206,12 @@ def _changed(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
 def _not_compiled(machine: Machine) -> list[str]:
     if machine.compiled and not here(machine).compiled:
         return [f"compiled then, not compiled now ({missing_compiler()})"]
+    return []
+
+
+def _no_bfloat16(machine: Machine) -> list[str]:
+    if machine.precision == "bfloat16" and not has_bfloat16(machine.device):
+        return ["bfloat16 by the processor then, which this one can't"]
     return []
 
 

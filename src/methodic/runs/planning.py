@@ -10,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -24,15 +24,21 @@ from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.evidence.simplicity import parts
 from methodic.plan import (
+    Asked,
     ConfirmPlan,
     Contender,
     DataFacts,
     Machine,
     Plan,
+    Tried,
 )
 from methodic.recipes.types import Auto, Recipe
+from methodic.runs import placement
+from methodic.runs.choosing import asked_for
+from methodic.runs.choosing import choose as choose_speed
 from methodic.runs.compiling import choose
 from methodic.runs.networks import Network, described
+from methodic.runs.placement import Placement
 from methodic.runs.preparation import Prepared
 from methodic.runs.speed import (
     EPOCHS,
@@ -73,6 +79,8 @@ class Wishes:
     command: str = ""
     named: bool = False  # the user named the recipes, so none may be left out
     compile: bool | None = None  # None: where it pays
+    asked: Asked = field(default_factory=Asked)
+    shared_batches: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,10 @@ class _Shape:
 
 
 _SHAPES = (_Shape(5, 3, epochs=3.0, steps=300.0), _Shape(3, 2, epochs=1.0, steps=30.0))
+_SHARED = (
+    "Shared batches: all members see the rows in one order, whatever their seeds, so intervals are "
+    "about other initial weights and noise, and not about another order of rows."
+)
 _LONGER = 3.0  # confirmation trains at most so much longer, when time is short
 
 
@@ -130,7 +142,10 @@ def place(data: DataSet) -> dict[str, str | None]:
 
 
 def machine(wishes: Wishes) -> Machine:
-    """One worker per core with one thread each, unless the user says otherwise."""
+    """One worker per core with one thread each, unless the user says otherwise.
+
+    Measuring begins so; for large networks `placement` may choose fewer workers with more threads.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Machine(
         device=wishes.device,
@@ -169,7 +184,9 @@ def make(
         recipes = [recipe.model_copy(update={"model": Auto()}) for recipe in recipes]
     began = time.monotonic()
     chosen = machine(wishes)
-    survey = Survey(pool, work, rows, wishes.metric, wishes.device, network)
+    images = any(x.ndim == 4 for x in prepared.rows["train"].inputs.values())
+    started = asked_for(wishes.asked, chosen, network is not None, images)
+    survey = Survey(pool, work, rows, wishes.metric, started, network)
     rivals = plan_baselines(
         task,
         rows,
@@ -184,6 +201,13 @@ def make(
         seconds = wishes.budget - elapsed - (time.monotonic() - began) - tail
         return seconds * max(chosen.workers, 1) * SLACK - wishes.budget * BASELINE_SHARE
 
+    placed = Placement(chosen)
+    if wishes.workers is None and wishes.threads is None:
+        gone = elapsed + time.monotonic() - began
+        placed = placement.choose(survey, recipes, wishes.budget - gone)
+        placement.move(survey, placed)
+        chosen = survey.machine
+    choices = choose_speed(survey, recipes, wishes.asked, wishes.budget, images)
     fit, notes = _fit(survey, recipes, left, wishes.seeds), []
     if fit.short and not wishes.named and len(fit.short) < len(recipes):
         slow = {name for name, _ in fit.short}
@@ -192,9 +216,10 @@ def make(
         fit = _fit(survey, recipes, left, wishes.seeds)
     if not fit.short:
         # What is measured is known; finding out about compilation took its time, which is gone.
-        compiling = _compiling(survey, fit, recipes, left, wishes, chosen.workers)
+        compiling, tried = _compiling(survey, fit, recipes, left, wishes, chosen.workers)
         fit = _fit(survey, recipes, left, wishes.seeds)
         notes += compiling
+        choices.tried += tried
     if fit.short:
         gone = elapsed + time.monotonic() - began
         raise _too_small(wishes, data, fit, gone, max(chosen.workers, 1))
@@ -215,7 +240,7 @@ def make(
         data=facts(data, prepared, wishes.seed),
         metric=wishes.metric,
         budget=wishes.budget,
-        machine=chosen.model_copy(update={"compiled": survey.compiled}),
+        machine=survey.machine,
         contenders=contenders,
         baselines=rivals,
         screen=screen_units(contenders, wishes.seed, fit.looks),
@@ -227,8 +252,17 @@ def make(
             scale=fit.scale,
             evaluations=fit.looks,
         ),
-        notes=(*notes, *_notes(fit, seeds, data), *(described(network) if network else ())),
+        notes=(
+            *notes,
+            *placed.notes,
+            *choices.notes,
+            *_notes(fit, seeds, data),
+            *((_SHARED,) if wishes.shared_batches else ()),
+            *(described(network) if network else ()),
+        ),
         network=None if network is None else network.facts,
+        tried=(*placed.tried, *choices.tried),
+        batches="shared" if wishes.shared_batches else "own",
     )
 
 
@@ -292,28 +326,35 @@ def _compiling(
     left: Callable[[], float],
     wishes: Wishes,
     workers: int,
-) -> list[str]:
-    """Let the survey compile its cohorts from now on, where that pays; in words why or why not."""
+) -> tuple[list[str], list[Tried]]:
+    """Let the survey compile its cohorts from now on, where that pays.
+
+    Returns:
+        in words why or why not, and what a step of all methods takes in both ways.
+    """
     choice = choose(survey, fit.methods, fit.cohorts * fit.share, workers, wishes.compile)
     if not choice.compiled:
-        return [choice.why]
-    survey.compiled = True
+        return [choice.why], []
+    eager = survey.machine
+    survey.machine = eager.model_copy(update={"compiled": True})
     try:
         compiled = _fit(survey, recipes, left, wishes.seeds)
     except InputError as error:
         if wishes.compile:
             raise
-        survey.compiled = False
-        return [f"Not compiled: {error.problem} ({error.found})."]
-    before = sum(method.speed.step for method in survey.eager(compiled.methods))
-    after = sum(method.speed.step for method in compiled.methods)
-    times = (
-        f"A step of all methods takes {after * 1000:.3g} ms, and {before * 1000:.3g} ms without."
-    )
+        survey.machine = eager
+        return [f"Not compiled: {error.problem} ({error.found})."], []
+    before = sum(method.speed.step for method in survey.eager(compiled.methods)) * 1000
+    after = sum(method.speed.step for method in compiled.methods) * 1000
+    tried = [
+        Tried(what=f"{without}compilation, all methods", milliseconds=round(milliseconds, 4))
+        for without, milliseconds in (("without ", before), ("", after))
+    ]
+    times = f"A step of all methods takes {after:.3g} ms, and {before:.3g} ms without."
     if not wishes.compile and (after > before or compiled.short):
-        survey.compiled = False
-        return [f"Not compiled after all. {times}"]
-    return [choice.why, times]
+        survey.machine = eager
+        return [f"Not compiled after all. {times}"], tried
+    return [choice.why, times], tried
 
 
 def _more_seeds(fit: _Fit) -> int:

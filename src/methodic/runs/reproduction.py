@@ -158,7 +158,7 @@ def begun(path: Path, first: Folder, folder: Path) -> Folder:
 
 def _same_plan(one: Plan, two: Plan) -> bool:
     anywhere = {"workers": 0, "threads": 0, "torch": "", "capability": "", "compiled": False}
-    free = {"command": "", "budget": None, "baselines": (), "notes": ()}
+    free = {"command": "", "budget": None, "baselines": (), "notes": (), "tried": ()}
 
     def bare(plan: Plan) -> Plan:
         machine = plan.machine.model_copy(update=anywhere)

@@ -10,10 +10,10 @@ from methodic.data.dataset import DataSet
 from methodic.evidence import design
 from methodic.plan import BaselinePlan, Contender, Member, Plan, Unit
 from methodic.recipes.numbers import replace
+from methodic.runs.measuring import measure
 from methodic.runs.planning import SLACK, Wishes, facts, machine
 from methodic.runs.preparation import Prepared
 from methodic.runs.speed import EPOCHS, LEAST_CAP, Speed, Timed, steps_within
-from methodic.runs.tasks import measure
 from methodic.runs.units import EVALUATIONS, evaluations
 
 
@@ -24,7 +24,8 @@ def make(data: DataSet, prepared: Prepared, work: Path, wishes: Wishes, steps: i
     batch = [build.batch_rows(stage, rows) for stage in recipe.stages]
     settings = design.grid(recipe, 1)
     middle = replace(recipe, settings[0]).model_dump_json()
-    speed = Speed(*measure(work, [middle], wishes.metric, wishes.device))
+    chosen = machine(wishes).model_copy(update={"workers": 0})
+    speed = Speed(*measure(work, [middle], wishes.metric, chosen))
     method = Timed(recipe, tuple(batch), speed)
     if steps is None:
         count = steps_within(method, wishes.budget * SLACK, EVALUATIONS, rows)
@@ -61,7 +62,7 @@ def make(data: DataSet, prepared: Prepared, work: Path, wishes: Wishes, steps: i
         data=facts(data, prepared, wishes.seed),
         metric=wishes.metric,
         budget=None if steps is not None else wishes.budget,
-        machine=machine(wishes).model_copy(update={"workers": 0}),
+        machine=chosen,
         contenders=(contender,),
         baselines=(BaselinePlan(kind="constant"),),
         screen=(),

@@ -11,10 +11,11 @@ from pathlib import Path
 from methodic import build
 from methodic.engine.workers import Pool
 from methodic.evidence import design
+from methodic.plan import Machine
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Recipe
+from methodic.runs.measuring import losses, measure, uncompiled
 from methodic.runs.networks import Network
-from methodic.runs.tasks import measure, uncompiled
 from methodic.runs.units import EVALUATIONS
 
 EPOCHS = 200  # more don't help a table; a budget isn't used up for its own sake
@@ -49,7 +50,8 @@ class Survey:
         pool: started workers.
         work: folder of the prepared data.
         rows: training rows.
-        metric, device: the run's.
+        metric: the run's.
+        machine: the choices with which cohorts that are asked for from now on are built.
         network: the user's own, in place of the recipes'.
     """
 
@@ -59,7 +61,7 @@ class Survey:
         work: Path,
         rows: int,
         metric: str,
-        device: str,
+        machine: Machine,
         network: Network | None = None,
     ) -> None:
         self.network = network
@@ -67,9 +69,8 @@ class Survey:
         self.work = work
         self.rows = rows
         self.metric = metric
-        self.device = device
-        self.compiled = False  # whether the cohorts asked for from now on are
-        self._known: dict[tuple[str, int, bool], Speed] = {}
+        self.machine = machine
+        self._known: dict[tuple[str, int, Machine], Speed] = {}
 
     def screening(self, recipes: Sequence[Recipe], points: int) -> list[Timed]:
         """Each method with its screening cohort: a member for each of its settings."""
@@ -78,15 +79,15 @@ class Survey:
     def cohorts(self, recipes: Sequence[Recipe], widths: Sequence[int]) -> list[Timed]:
         """Each method with a cohort of so many members."""
         pairs = list(zip(recipes, widths, strict=True))
-        asked = [(r, w) for r, w in pairs if (r.name, w, self.compiled) not in self._known]
-        futures = [self._measured(recipe, width) for recipe, width in asked]
+        asked = [(r, w) for r, w in pairs if (r.name, w, self.machine) not in self._known]
+        futures = [self._measured(recipe, width, self.machine) for recipe, width in asked]
         for (recipe, width), future in zip(asked, futures, strict=True):
-            self._known[recipe.name, width, self.compiled] = Speed(*future.result())
+            self._known[recipe.name, width, self.machine] = Speed(*future.result())
         return [
             Timed(
                 recipe,
                 tuple(build.batch_rows(stage, self.rows) for stage in recipe.stages),
-                self._known[recipe.name, width, self.compiled],
+                self._known[recipe.name, width, self.machine],
                 width,
             )
             for recipe, width in pairs
@@ -94,27 +95,53 @@ class Survey:
 
     def eager(self, timed: Sequence[Timed]) -> list[Timed]:
         """The same cohorts as they were without compilation; measured now where they weren't."""
-        was, self.compiled = self.compiled, False
+        was, self.machine = self.machine, self.machine.model_copy(update={"compiled": False})
         found = self.cohorts([each.recipe for each in timed], [each.width for each in timed])
-        self.compiled = was
+        self.machine = was
         return found
+
+    def race(self, recipe: Recipe, other: Machine) -> tuple[float, float]:
+        """Seconds of a step of confirmation's cohorts, as they are now and as by ``other``.
+
+        Both are measured at the same time where there are two workers: so each has the neighbour
+        that it will have in the run.
+
+        Raises:
+            InputError: a step isn't possible so.
+        """
+        futures = [self._measured(recipe, WIDTH, each) for each in (self.machine, other)]
+        return futures[0].result()[0], futures[1].result()[0]
+
+    def losses(
+        self, recipe: Recipe, seeds: int, machines: Sequence[Machine], steps: int
+    ) -> list[tuple[list[float], list[float]]]:
+        """By machine: losses of a method's seeds 0, 1 … on training and on validation rows."""
+        middle = replace(recipe, design.grid(recipe, 1)[0]).model_dump_json()
+        futures = [
+            self.pool.submit(
+                losses, self.work, middle, seeds, self.metric, machine, steps, self.network
+            )
+            for machine in machines
+        ]
+        return [future.result() for future in futures]
 
     def uncompiled(self, recipes: Sequence[Recipe]) -> int:
         """How many functions of confirmation's cohorts aren't in the cache of compiled code."""
         futures = [
-            self.pool.submit(uncompiled, self.work, _members(r, WIDTH), self.device)
+            self.pool.submit(uncompiled, self.work, members_of(r, WIDTH), self.machine)
             for r in recipes
         ]
         return len(set[str]().union(*(future.result() for future in futures)))
 
-    def _measured(self, recipe: Recipe, width: int) -> Future[tuple[float, float]]:
-        members = _members(recipe, width)
-        return self.pool.submit(
-            measure, self.work, members, self.metric, self.device, self.network, self.compiled
-        )
+    def _measured(
+        self, recipe: Recipe, width: int, machine: Machine
+    ) -> Future[tuple[float, float]]:
+        members = members_of(recipe, width)
+        return self.pool.submit(measure, self.work, members, self.metric, machine, self.network)
 
 
-def _members(recipe: Recipe, width: int) -> list[str]:
+def members_of(recipe: Recipe, width: int) -> list[str]:
+    """So many members of a method with some of its settings, as JSON."""
     settings = design.grid(recipe, 3)
     return [replace(recipe, settings[i % len(settings)]).model_dump_json() for i in range(width)]
 

@@ -1,4 +1,4 @@
-"""Tasks that a worker does: measure a step, train a cohort, fit a baseline.
+"""Tasks that a worker does: train a cohort, fit a baseline. `runs.measuring` has some more.
 
 Each is a function of a run's folder and plain values, and leaves its results in files; whichever
 worker does it, the files are the same (clock columns excepted).
@@ -6,30 +6,31 @@ worker does it, the files are the same (clock columns excepted).
 
 from __future__ import annotations
 
-import dataclasses
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from methodic import baselines, build
 from methodic.baselines import BaselineResult
-from methodic.engine import loop
-from methodic.engine.compilation import Search
+from methodic.engine import loop, memory
 from methodic.engine.evaluation import outputs
-from methodic.engine.keeper import INTERVAL, Keeper
+from methodic.engine.keeper import INTERVAL, Count, Keeper
+from methodic.engine.memory import Need
 from methodic.engine.parts import Cohort
-from methodic.engine.workers import stoppable
+from methodic.engine.workers import company, stoppable
 from methodic.evidence import predictions
 from methodic.files import fingerprint, write_text, write_with
 from methodic.metrics import get_metric
 from methodic.plan import (
     BaselinePlan,
     BaselineRecord,
+    Batches,
     Contender,
+    Machine,
     MemberRecord,
     Plan,
     Unit,
@@ -40,8 +41,6 @@ from methodic.recipes.types import Recipe
 from methodic.runs import fitting
 from methodic.runs.networks import Network
 from methodic.runs.preparation import Prepared, load
-
-_MEASURING = 0.6  # seconds
 
 WORK = "work"  # RUN/work: what only a running run needs
 
@@ -66,16 +65,22 @@ def checkpoints_path(folder: Path, unit: str) -> Path:
     return folder / WORK / "checkpoints" / unit
 
 
+def counts_path(folder: Path) -> Path:
+    """The folder of a run in which units under way say how many steps they have taken."""
+    return folder / WORK / "steps"
+
+
 def cohort_of(
     prepared: Prepared,
     recipes: Sequence[Recipe],
     seeds: Sequence[int],
     steps: Sequence[int],
-    device: str,
+    machine: Machine,
     network: Network | None = None,
-    compiled: bool = False,
+    batches: Batches = "own",
 ) -> Cohort:
     """A cohort on prepared data; ``network`` is the user's own, in place of the recipes'."""
+    last = machine.memory_format == "channels_last"
     return build.cohort(
         recipes,
         seeds,
@@ -84,87 +89,75 @@ def cohort_of(
         outputs=prepared.outputs,
         rows=len(prepared.rows["train"]),
         class_counts=prepared.encoders.class_counts,
-        device=torch.device(device),
-        module=None if network is None else network.model(seeds, prepared.outputs),
-        compiled=compiled,
+        device=torch.device(machine.device),
+        module=None if network is None else network.model(seeds, prepared.outputs, last),
+        compiled=machine.compiled,
+        precision=machine.precision,
+        shared_batches=batches == "shared",
     )
+
+
+def at_once(machine: Machine, network: Network | None, members: int) -> int:
+    """How many of a unit's members train in one cohort; the others follow in further cohorts.
+
+    As few parts as the machine's width allows, and all about equally large.
+    """
+    if network is not None and not network.facts.together:
+        return 1
+    parts = math.ceil(members / (machine.width or members))
+    return math.ceil(members / parts)
+
+
+def needed(
+    prepared: Prepared,
+    recipes: Sequence[Recipe],
+    seeds: Sequence[int],
+    machine: Machine,
+    network: Network | None,
+    free: int,
+) -> Need:
+    """What training these members needs; an estimate that is only a bound if more than ``free``."""
+    once = [1 for _ in recipes[0].stages]
+
+    def make(places: Sequence[int]) -> Cohort:
+        some = [recipes[i] for i in places], [seeds[i] for i in places]
+        return cohort_of(prepared, *some, once, machine, network)
+
+    if network is None:
+        model = build.network(recipes[0].model, prepared.inputs, prepared.outputs)
+        parameters = sum(math.prod(spec.shape) for spec in model.parameters().values())
+    else:
+        parameters = network.facts.parameters
+    return fitting.estimated(
+        make,
+        parameters,
+        prepared.rows["train"].to(torch.device(machine.device)),
+        len(prepared.rows["validation"]),
+        free,
+        probes=1 if network is None else min(2, at_once(machine, network, len(recipes))),
+    )
+
+
+def room(
+    prepared: Prepared,
+    recipes: Sequence[Recipe],
+    seeds: Sequence[int],
+    machine: Machine,
+    network: Network | None = None,
+) -> fitting.Room:
+    """What training these members at once needs, and the memory that this worker may take.
+
+    Raises:
+        InputError: not even one of them fits.
+    """
+    free = memory.share(machine.device, company())
+    need = needed(prepared, recipes, seeds, machine, network, free)
+    return fitting.room(need, free, recipes[0].name)
 
 
 def concrete(contender: Contender, setting: int) -> Recipe:
     """A contender's recipe with one of its settings put in."""
     return replace(contender.recipe, contender.settings[setting])
-
-
-def measure(
-    work: Path,
-    recipes: Sequence[str],
-    metric: str,
-    device: str,
-    network: Network | None = None,
-    compiled: bool = False,
-) -> tuple[float, float]:
-    """Seconds of one step and of one evaluation of a cohort of ``recipes`` (as JSON), seeds 0, 1 …
-
-    The median, not the best: what disturbs the measurement will disturb the run as well. Members
-    that train one after the other cost what one of them costs, so many times.
-    """
-    prepared = load(work)
-    parsed = [Recipe.model_validate_json(each) for each in recipes]
-    times = 1
-    if network is not None and not network.facts.together:
-        times, parsed = len(parsed), parsed[:1]
-    cohort = cohort_of(
-        prepared,
-        parsed,
-        range(len(parsed)),
-        [10**6 for _ in parsed[0].stages],
-        device,
-        network,
-        compiled,
-    )
-    rows = prepared.rows["train"].to(cohort.device)
-    judge = prepared.judge(metric, cohort.device)
-    stage = cohort.stages[0]
-    state = loop.begin(stage, loop.initial_state(cohort))
-    if compiled:  # the first step compiles
-        state = loop.advance(cohort, stage, state, rows, 1, lambda _: None)
-    rates: list[float] = []
-    spent, count = 0.0, 1
-    while spent < _MEASURING:
-        start = time.perf_counter()
-        state = loop.advance(cohort, stage, state, rows, count, lambda _: None)
-        seconds = time.perf_counter() - start
-        spent += seconds
-        rates.append(seconds / count)
-        if seconds < _MEASURING / 16:
-            count *= 2
-    # A fresh process warms up first: the later half counts.
-    step = float(np.median(rates[len(rates) // 2 :]))
-    looking = float("inf")
-    for _ in range(2):  # the first look may have to import what the metric needs
-        start = time.perf_counter()
-        judge(
-            outputs(
-                cohort.model, cohort.layout, state.flat, state.buffers, judge.rows, cohort.numbers
-            )
-        )
-        looking = min(looking, time.perf_counter() - start)
-    return step * times, looking * times
-
-
-def uncompiled(work: Path, recipes: Sequence[str], device: str) -> set[str]:
-    """Keys of the functions of a cohort's first step that nobody compiled here before."""
-    prepared = load(work)
-    parsed = [Recipe.model_validate_json(each) for each in recipes]
-    search = Search()
-    cohort = dataclasses.replace(
-        cohort_of(prepared, parsed, range(len(parsed)), [1 for _ in parsed[0].stages], device),
-        kernels=search,
-    )
-    state = loop.begin(cohort.stages[0], loop.initial_state(cohort))
-    rows = prepared.rows["train"].to(cohort.device)
-    loop.advance(cohort, cohort.stages[0], state, rows, 1, lambda _: None)
-    return search.missing
 
 
 def train_unit(
@@ -192,12 +185,14 @@ def train_unit(
     """
     unit = Unit.model_validate_json(unit_json)
     training = fingerprint(plan_json, unit_json)
+    place, count = checkpoints_path(folder, unit.id), Count(counts_path(folder) / unit.id)
     with (
         stoppable() as asked,
-        Keeper(checkpoints_path(folder, unit.id), training, asked, interval) as keeper,
+        Keeper(place, training, asked, interval, count) as keeper,
     ):
         _train(folder, Plan.model_validate_json(plan_json), unit, keeper, network)
         keeper.remove()
+    count.end()
     return unit.id
 
 
@@ -215,20 +210,22 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, network: Networ
             [recipes[i] for i in places],
             [seeds[i] for i in places],
             unit.steps,
-            machine.device,
+            machine,
             network,
-            machine.compiled,
+            plan.batches,
         )
 
     everyone = range(len(seeds))
+    found = room(prepared, recipes, seeds, machine, network)
     cohort = make(everyone)
     judge = prepared.judge(plan.metric, cohort.device)
     rows = prepared.rows["train"].to(cohort.device)
-    if network is None or network.facts.together or len(seeds) == 1:
-        trained = fitting.train(make, everyone, rows, judge, unit.evaluate, keeper)
+    width = at_once(machine, network, len(seeds))
+    if width == len(seeds):
+        trained = fitting.train(make, everyone, rows, judge, unit.evaluate, keeper, found)
     else:
-        alone = [[place] for place in everyone]
-        trained = fitting.in_parts(make, alone, rows, judge, unit.evaluate, keeper)
+        parts = [everyone[first : first + width] for first in everyone[::width]]
+        trained = fitting.in_parts(make, parts, rows, judge, unit.evaluate, keeper, found)
     if unit.predict_test:
         _predict(folder, prepared, cohort, trained, unit)
     seconds = keeper.seconds + time.perf_counter() - start

@@ -1,0 +1,173 @@
+"""The C++ that every program starts with: elementary functions, and a product of matrices.
+
+The functions have no branches, so that loops over them become vectors. Their error is below 2 units
+in the last place where torch's is (exp, log), and below 2·10⁻⁷ for the others.
+"""
+
+PRELUDE = r"""
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#if defined(__AVX512F__)
+constexpr int W = 16, REGISTERS = 32;
+#elif defined(__AVX__)
+constexpr int W = 8, REGISTERS = 16;
+#else
+constexpr int W = 4, REGISTERS = 32;
+#endif
+typedef float vec __attribute__((vector_size(W * 4), aligned(4)));
+
+static inline float larger(float a, float b) { return (a > b) | (a != a) ? a : b; }
+static inline float smaller(float a, float b) { return (a < b) | (a != a) ? a : b; }
+static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static inline float from_bits(int32_t i) { float x; memcpy(&x, &i, 4); return x; }
+static inline int32_t to_bits(float x) { int32_t i; memcpy(&i, &x, 4); return i; }
+
+static inline float exp_(float x) {
+  float c = x > 89.0f ? 89.0f : x;
+  c = c < -87.3f ? -87.3f : c;
+  float n = __builtin_rintf(c * 1.44269504f);
+  float r = __builtin_fmaf(n, -0.693359375f, c);
+  r = __builtin_fmaf(n, 2.12194440e-4f, r);
+  float p = 1.9875691500e-4f;
+  p = __builtin_fmaf(p, r, 1.3981999507e-3f);
+  p = __builtin_fmaf(p, r, 8.3334519073e-3f);
+  p = __builtin_fmaf(p, r, 4.1665795894e-2f);
+  p = __builtin_fmaf(p, r, 1.6666665459e-1f);
+  p = __builtin_fmaf(p, r, 5.0000001201e-1f);
+  p = __builtin_fmaf(p * r, r, r) + 1.0f;
+  int32_t k = (int32_t)n, half = k >> 1;  // 2^128 is no float, though p·2^128 may be one
+  float y = p * from_bits((half + 127) << 23) * from_bits((k - half + 127) << 23);
+  y = x < -87.3f ? 0.0f : y;
+  return x != x ? x : y;
+}
+
+static inline float log_(float x) {
+  int32_t i = to_bits(x);
+  int32_t e = ((i - 0x3f3504f3) >> 23);
+  float m = from_bits(i - (e << 23)) - 1.0f;
+  float z = m * m, k = (float)e;
+  float p = 7.0376836292e-2f;
+  p = __builtin_fmaf(p, m, -1.1514610310e-1f);
+  p = __builtin_fmaf(p, m, 1.1676998740e-1f);
+  p = __builtin_fmaf(p, m, -1.2420140846e-1f);
+  p = __builtin_fmaf(p, m, 1.4249322787e-1f);
+  p = __builtin_fmaf(p, m, -1.6668057665e-1f);
+  p = __builtin_fmaf(p, m, 2.0000714765e-1f);
+  p = __builtin_fmaf(p, m, -2.4999993993e-1f);
+  p = __builtin_fmaf(p, m, 3.3333331174e-1f);
+  float y = p * m * z;
+  y = __builtin_fmaf(k, -2.12194440e-4f, y);
+  y = __builtin_fmaf(z, -0.5f, y) + m;
+  y = __builtin_fmaf(k, 0.693359375f, y);
+  y = x == 0.0f ? -INFINITY : y;
+  y = x == INFINITY ? x : y;
+  return x < 0.0f || x != x ? NAN : y;
+}
+
+static inline float log1p_(float x) {
+  float u = 1.0f + x;
+  float y = log_(u) - ((u - 1.0f) - x) / u;
+  return u == INFINITY || u == 0.0f ? log_(u) : y;
+}
+
+static inline float expm1_(float x) {
+  float small = x * (1.0f + x * (0.5f + x * (1.6666667e-1f
+      + x * (4.1666668e-2f + x * 8.3333e-3f))));
+  return __builtin_fabsf(x) < 0.08f ? small : exp_(x) - 1.0f;
+}
+
+static inline float sigmoid_(float x) { return 1.0f / (1.0f + exp_(-x)); }
+
+static inline float tanh_(float x) {
+  float a = __builtin_fabsf(x), z = x * x;
+  float t = exp_(-2.0f * a);
+  float y = __builtin_copysignf((1.0f - t) / (1.0f + t), x);
+  float s = x * (1.0f + z * (-3.3333334e-1f + z * (1.3333334e-1f + z * (-5.3968254e-2f
+      + z * 2.1869488e-2f))));
+  return a < 0.2f ? s : y;
+}
+
+static inline float erf_(float x) {
+  float a = __builtin_fabsf(x), t = 1.0f / (1.0f + 0.3275911f * a), z = x * x;
+  float p = t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f
+      + t * 1.061405429f))));
+  float y = __builtin_copysignf(1.0f - p * exp_(-z), x);
+  float s = x * (1.1283792f + z * (-3.7612639e-1f + z * (1.1283792e-1f + z * (-2.6866170e-2f
+      + z * (5.2239776e-3f + z * (-8.5483270e-4f + z * (1.2055333e-4f + z * -1.4925651e-5f)))))));
+  return a < 0.9f ? s : y;
+}
+
+static inline vec load(const float* p) { return *(const vec*)p; }
+static inline void store(float* p, vec v) { *(vec*)p = v; }
+
+// R rows and V vectors of columns of C = A·B; TAIL columns of the last vector are kept.
+template <int R, int V, int TAIL, int K, int AI, int AK, int BK, int CI>
+static inline void block(const float* a, const float* b, float* c) {
+  vec sum[R][V];
+#pragma GCC unroll 32
+  for (int r = 0; r < R; ++r)
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) sum[r][v] = vec{};
+  for (int k = 0; k < K; ++k) {
+    vec row[V];
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) row[v] = load(b + k * BK + v * W);
+#pragma GCC unroll 32
+    for (int r = 0; r < R; ++r) {
+      float x = a[r * AI + k * AK];
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) sum[r][v] += x * row[v];
+    }
+  }
+#pragma GCC unroll 32
+  for (int r = 0; r < R; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < V - (TAIL < W); ++v) store(c + r * CI + v * W, sum[r][v]);
+    if (TAIL < W) {
+      float last[W];
+      store(last, sum[r][V - 1]);
+      for (int j = 0; j < TAIL; ++j) c[r * CI + (V - 1) * W + j] = last[j];
+    }
+  }
+}
+
+template <int I, int R, int V, int TAIL, int K, int AI, int AK, int BK, int CI>
+static inline void rows(const float* a, const float* b, float* c) {
+  constexpr int WHOLE = I / R * R, REST = I - WHOLE;
+  for (int i = 0; i < WHOLE; i += R)
+    block<R, V, TAIL, K, AI, AK, BK, CI>(a + i * AI, b, c + i * CI);
+  if constexpr (REST > 0)
+    block<REST, V, TAIL, K, AI, AK, BK, CI>(a + WHOLE * AI, b, c + WHOLE * CI);
+}
+
+constexpr int rows_at_once(int vectors) {
+  int r = (REGISTERS - 2 - vectors) / vectors;
+  return r > 14 ? 14 : r;
+}
+
+// C [I, J] = A [I, K] · B [K, J], by strides; room: K · (J rounded up to 16) if B isn't plain.
+template <int I, int J, int K, int AI, int AK, int BK, int BJ>
+__attribute__((noinline))
+static void product(const float* a, const float* b, float* c, float* room) {
+  constexpr bool PACK = J % 16 != 0 || BJ != 1;
+  constexpr int JP = (J + 15) / 16 * 16, S = PACK ? JP : BK;
+  if constexpr (PACK) {
+    for (int k = 0; k < K; ++k) {
+      for (int j = 0; j < J; ++j) room[k * JP + j] = b[k * BK + j * BJ];
+      for (int j = J; j < JP; ++j) room[k * JP + j] = 0.0f;
+    }
+    b = room;
+  }
+  constexpr int MOST = REGISTERS == 32 ? 4 : 2, WIDE = MOST * W;
+  constexpr int WHOLE = J / WIDE * WIDE, REST = J - WHOLE;
+  for (int j = 0; j < WHOLE; j += WIDE)
+    rows<I, rows_at_once(MOST), MOST, W, K, AI, AK, S, J>(a, b + j, c + j);
+  if constexpr (REST > 0) {
+    constexpr int V = (REST + W - 1) / W, TAIL = REST - (V - 1) * W;
+    rows<I, rows_at_once(V), V, TAIL, K, AI, AK, S, J>(a, b + WHOLE, c + WHOLE);
+  }
+}
+"""

@@ -1,0 +1,366 @@
+"""Many steps of a cohort in one call of machine code, one member after the other.
+
+The step of one member is traced into a graph (it is `engine.step` itself), written as loops and
+compiled. A member's weights and moments stay in the processor's cache for all its steps, and no
+other member is near: width, place and neighbours can't change its bits.
+
+Shapes: M members, T steps, B rows, P parameters, K coefficients.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch.utils._pytree as pytree
+from torch import Tensor, fx
+
+from methodic.data.batches import Rows
+from methodic.engine.native import library
+from methodic.engine.native.loops import C_TYPES, Program, Storage, View, strides_of, unsupported
+from methodic.engine.native.lowering import Lowering
+from methodic.engine.native.prelude import PRELUDE
+from methodic.engine.parts import Cohort, Stage, State
+from methodic.engine.step import Seen, proposed
+from methodic.rng import Draws
+from methodic.types import Batch
+
+_ALIGN = 64  # bytes: a line of the processor's cache
+# What a step reads, by where it differs: for each member and step, for each member, for none.
+_STATE, _STEP, _MEMBER, _SHARED = "state", "step", "member", "shared"
+
+
+@dataclass(frozen=True)
+class _Input:
+    kind: str
+    shape: tuple[int, ...]  # of one member's tensor
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What T steps read that is known before them.
+
+    Args:
+        names: of the coefficients.
+        coefficients: [T, K, M].
+        taken: steps that each member has taken before each of these, [T, M].
+        keys: of the noise, int32 [T, 2, M, 1]; None without noise.
+        index: rows, int64 [T, M·B] or, for all members, [T, B]; None: all of them.
+    """
+
+    names: Sequence[str]
+    coefficients: Tensor
+    taken: Tensor
+    keys: Tensor | None
+    index: Tensor | None
+
+    def by_step(self, members: int, batch: int) -> dict[str, Tensor]:
+        """Name → [T, M, …]."""
+        count = len(self.coefficients)
+        found = {
+            "c": self.coefficients.transpose(1, 2),
+            "taken": self.taken.to(torch.float32).unsqueeze(-1),
+        }
+        if self.keys is not None:
+            found["keys"] = self.keys.squeeze(-1).transpose(1, 2)
+        if self.index is not None:
+            rows = self.index.view(count, -1, batch)  # one order, or one for each member
+            found["index"] = rows.expand(-1, members, -1)
+        return {name: value.contiguous() for name, value in found.items()}
+
+
+class Steps:
+    """The machine code of one turn of a stage, for any cohort with the same program.
+
+    Args:
+        cohort, stage, which: whose turn.
+        state: at any step; for its shapes.
+        rows: that it trains on; for their shapes.
+        draws: what it draws.
+        names: of the coefficients.
+
+    Raises:
+        InputError: a part of the step can't be written as loops, or there is no working compiler.
+    """
+
+    def __init__(
+        self,
+        cohort: Cohort,
+        stage: Stage,
+        which: int,
+        state: State,
+        rows: Rows,
+        draws: Draws,
+        names: Sequence[str],
+    ) -> None:
+        self._which = which
+        examples: dict[str, Tensor] = {"c": torch.ones(len(names)), "taken": torch.ones(1)}
+        if draws:
+            examples["keys"] = torch.ones(2, dtype=torch.int32)
+        if not cohort.orders[stage.name].full:
+            examples["index"] = torch.zeros(stage.batch, dtype=torch.int64)
+        single = pytree.tree_map(
+            lambda x: x[:1].clone(), (_states(state, which), _members(cohort, stage, which))
+        )
+        arguments = (single[0], examples, single[1], _shared(rows))
+        one = _one(cohort, stage, which, draws, names)
+        self.text, self._constants, self._scratch, self._seen = _program(one, arguments)
+
+    def __call__(
+        self, cohort: Cohort, stage: Stage, state: State, rows: Rows, ahead: Ahead
+    ) -> tuple[State, Seen]:
+        """T steps: the state after, and what the steps saw, [T, M] each."""
+        run = library.loaded(self.text)
+        count, members = len(ahead.coefficients), cohort.width
+        leaves, shape = pytree.tree_flatten(_states(state, self._which))
+        now = [leaf.contiguous().clone() for leaf in leaves]
+        spare = [torch.empty_like(leaf) for leaf in now]
+        alive = state.alive.clone()
+        finite = torch.empty(count, members, dtype=torch.bool)
+        seen = [torch.empty(count, members) for _ in range(self._seen.num_leaves)]
+        trees = (
+            ahead.by_step(members, stage.batch),
+            _members(cohort, stage, self._which),
+            _shared(rows),
+        )
+        read = [x.contiguous() for tree in trees for x in pytree.tree_leaves(tree)]
+        every = [*now, *spare, *read, *self._constants, alive, finite, *seen]
+        pointers = (ctypes.c_void_p * len(every))(*(x.data_ptr() for x in every))
+
+        def work(part: range) -> None:
+            scratch = torch.empty(self._scratch + _ALIGN, dtype=torch.uint8)
+            place = scratch.data_ptr() + -scratch.data_ptr() % _ALIGN
+            sizes = (ctypes.c_int64(n) for n in (part.start, part.stop, members, count))
+            run(pointers, *sizes, ctypes.c_void_p(place))
+
+        _in_parts(work, members)
+        flat, buffers, rule, average = pytree.tree_unflatten(now, shape)
+        rules = [rule if n == self._which else old for n, old in enumerate(state.rules)]
+        after = replace(
+            state,
+            flat=flat,
+            buffers=buffers,
+            rules=rules,
+            average=average,
+            alive=alive,
+            batches_seen=state.batches_seen + count,
+            steps_taken=state.steps_taken + count,
+        )
+        loss, terms, norm = pytree.tree_unflatten(seen, self._seen)
+        return after, Seen(loss, terms, norm, finite)
+
+
+class _Request:
+    """All that a program depends on, in a key; and what it takes to make it."""
+
+    def __init__(self, key: str, make: Callable[[], Steps]) -> None:
+        self.key = key
+        self.make: Callable[[], Steps] | None = make
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Request) and self.key == other.key
+
+
+@functools.lru_cache(maxsize=128)
+def _made(request: _Request) -> Steps:
+    assert request.make is not None
+    made, request.make = request.make(), None  # it holds on to a whole cohort
+    return made
+
+
+def steps_of(
+    cohort: Cohort,
+    stage: Stage,
+    which: int,
+    state: State,
+    rows: Rows,
+    draws: Draws,
+    names: Sequence[str],
+) -> Steps:
+    """The machine code of a turn, made once in a process for all cohorts that are alike."""
+    shapes = [(x.shape[1:], x.dtype) for x in pytree.tree_leaves(_shared(rows))]
+    key = f"{cohort.program} {stage.name} {which} {shapes} {sorted(cohort.numbers)}"
+    return _made(_Request(key, lambda: Steps(cohort, stage, which, state, rows, draws, names)))
+
+
+def _one(
+    cohort: Cohort, stage: Stage, which: int, draws: Draws, names: Sequence[str]
+) -> Callable[..., Any]:
+    """One step of one member, as a function of trees of tensors."""
+    turn, full = stage.turns[which], cohort.orders[stage.name].full
+
+    def one(states: Any, steps: Any, members: Any, shared: Any) -> Any:
+        flat, buffers, rule, average = states
+        turns = [
+            t if n != which else replace(t, **members["limits"]) for n, t in enumerate(stage.turns)
+        ]
+        single = replace(cohort, seeds=cohort.seeds[:1], numbers=members["numbers"], born=())
+        rules = [rule if n == which else {} for n in range(len(turns))]
+        alive = torch.ones(1, dtype=torch.bool)
+        before = State(flat, buffers, rules, average, alive, steps_taken=steps["taken"])
+        c = {name: steps["c"][n].view(1, 1) for n, name in enumerate(names)}
+        if turn.decay_mask is not None:
+            c["weight_decay"] = c["weight_decay"] * turn.decay_mask
+        noise = draws(steps["keys"].view(2, 1, 1)) if draws else {}
+        batch = _batch(shared, None if full else steps["index"])
+        after, seen = proposed(
+            single, replace(stage, turns=tuple(turns)), which, before, batch, noise, c
+        )
+        new = (after.flat, after.buffers, after.rules[which], after.average)
+        return new, seen.finite, (seen.loss, seen.terms, seen.gradient_norm)
+
+    return one
+
+
+def _members(cohort: Cohort, stage: Stage, which: int) -> dict[str, dict[str, Tensor]]:
+    """What differs between members and stays through all steps, [M] each."""
+    limits = stage.turns[which].limits
+    limits.pop("mask", None)
+    return {"numbers": dict(cohort.numbers), "limits": limits}
+
+
+def _shared(rows: Rows) -> dict[str, Any]:
+    return {"inputs": dict(rows.inputs), "target": rows.target}
+
+
+def _states(state: State, which: int) -> tuple[Any, ...]:
+    return (state.flat, dict(state.buffers), dict(state.rules[which]), dict(state.average))
+
+
+def _batch(shared: Any, index: Tensor | None) -> Batch:
+    def take(x: Tensor) -> Tensor:
+        return (x if index is None else x.index_select(0, index)).unsqueeze(0)
+
+    return Batch({k: take(v) for k, v in shared["inputs"].items()}, take(shared["target"]))
+
+
+def _in_parts(work: Any, members: int) -> None:
+    """Members on as many threads as torch may use; each member's steps are one thread's."""
+    threads = min(torch.get_num_threads(), members)
+    if threads == 1:
+        work(range(members))
+        return
+    size = math.ceil(members / threads)
+    parts = [range(at, min(at + size, members)) for at in range(0, members, size)]
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, parts))
+
+
+def _program(one: Any, arguments: Any) -> tuple[str, list[Tensor], int, pytree.TreeSpec]:
+    """C++ for ``one``, the constants that it reads, bytes of scratch, and the tree that it saw."""
+    graph, outputs = _traced(one, arguments)
+    program = Program()
+    kinds = (_STATE, _STEP, _MEMBER, _SHARED)
+    inputs = [
+        _Input(kind, tuple(leaf.shape), leaf.dtype)
+        for kind, tree in zip(kinds, arguments, strict=True)
+        for leaf in pytree.tree_leaves(tree)
+    ]
+    constants = _constants(graph)
+    inputs += [_Input(_SHARED, tuple(x.shape), x.dtype) for x in constants.values()]
+    views = [_stored(f"in{n}", each) for n, each in enumerate(inputs)]
+    by_name = dict(zip(constants, views[len(inputs) - len(constants) :], strict=True))
+    states = sum(each.kind == _STATE for each in inputs)
+    targets = [_stored(f"out{n}", inputs[n]) for n in range(states)]
+    given = views[: len(inputs) - len(constants)]
+    values = Lowering(program, given, by_name, targets).run(graph.graph)
+    for n, value in enumerate(values):
+        kind = torch.bool if n == 0 else torch.float32
+        program.copy(
+            value,
+            View(Storage(f"seen{n}", kind, 1, False), 0, value.shape, (0,) * len(value.shape)),
+        )
+    body, scratch = program.text()
+    text = _text(inputs, states, len(values), body)
+    return text, list(constants.values()), scratch, outputs
+
+
+def _traced(one: Any, arguments: Any) -> tuple[fx.GraphModule, pytree.TreeSpec]:
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    from methodic.engine.native.decompositions import decompositions
+
+    seen: list[pytree.TreeSpec] = []
+
+    def noted(*trees: Any) -> Any:
+        new, finite, rest = one(*trees)
+        seen.append(pytree.tree_structure(rest))
+        return new, finite, rest
+
+    graph = make_fx(noted, decomposition_table=decompositions())(*arguments)
+    return graph, seen[-1]
+
+
+def _constants(graph: fx.GraphModule) -> dict[str, Tensor]:
+    names = [node.target for node in graph.graph.nodes if node.op == "get_attr"]
+    return {str(name): getattr(graph, str(name)).contiguous() for name in dict.fromkeys(names)}
+
+
+def _stored(name: str, each: _Input) -> View:
+    if each.dtype not in C_TYPES:
+        raise unsupported(f"numbers of type {each.dtype}")
+    storage = Storage(name, each.dtype, math.prod(each.shape), scratch=False)
+    return View(storage, 0, each.shape, strides_of(each.shape))
+
+
+def _text(inputs: Sequence[_Input], states: int, seen: int, body: str) -> str:
+    """The whole file: the step of one member as a function, and the loop over steps and members."""
+    reads = [f"const {C_TYPES[x.dtype]}* __restrict in{n}" for n, x in enumerate(inputs)]
+    writes = [f"{C_TYPES[inputs[n].dtype]}* __restrict out{n}" for n in range(states)]
+    sees = [f"{'bool' if n == 0 else 'float'}* __restrict seen{n}" for n in range(seen)]
+    given, ahead = [], []
+    for n, x in enumerate(inputs):
+        ctype, size = C_TYPES[x.dtype], math.prod(x.shape)
+        at = n if n < states else n + states
+        pointer = f"({ctype}*)a[{at}]"
+        match x.kind:
+            case "state":
+                ahead.append(f"{ctype}* p{n} = {pointer} + m*{size};")
+                ahead.append(f"{ctype}* q{n} = ({ctype}*)a[{states + n}] + m*{size};")
+                given.append(f"p{n}")
+            case "step":
+                given.append(f"{pointer} + (t*members + m)*{size}")
+            case "member":
+                given.append(f"{pointer} + m*{size}")
+            case _:
+                given.append(pointer)
+    given += [f"q{n}" for n in range(states)]
+    base = len(inputs) + states
+    given += ["&finite"]
+    given += [f"(float*)a[{base + 1 + n}] + t*members + m" for n in range(1, seen)]
+    swap = "".join(f"{{ auto x = p{n}; p{n} = q{n}; q{n} = x; }} " for n in range(states))
+    back = "".join(
+        f"if (p{n} != ({C_TYPES[inputs[n].dtype]}*)a[{n}] + m*{math.prod(inputs[n].shape)}) "
+        f"memcpy(q{n}, p{n}, {math.prod(inputs[n].shape)}*sizeof(*p{n}));\n"
+        for n in range(states)
+    )
+    return f"""{PRELUDE}
+static void step({", ".join([*reads, *writes, *sees, "char* scratch"])}) {{
+{body}
+}}
+
+extern "C" void run(void** a, int64_t first, int64_t last, int64_t members, int64_t steps,
+                    char* scratch) {{
+  for (int64_t m = first; m < last; ++m) {{
+    {" ".join(ahead)}
+    bool* alive = (bool*)a[{base}] + m;
+    for (int64_t t = 0; t < steps; ++t) {{
+      bool finite;
+      step({", ".join(given)}, scratch);
+      ((bool*)a[{base + 1}])[t*members + m] = finite;
+      if (*alive && finite) {{ {swap}}} else *alive = false;
+    }}
+    {back}
+  }}
+}}
+"""

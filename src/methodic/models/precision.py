@@ -1,0 +1,63 @@
+"""Training in bfloat16, where the processor has instructions for it.
+
+Weights, their updates, losses and sums stay in float32; only what torch's autocast thinks right,
+mainly products of matrices and convolutions, is computed from numbers of 16 bits. Evaluation stays
+in float32, so that a bundle predicts what the run scored. That a member trains to the same bits in
+any company is promised for float32 alone: kernels for bfloat16 choose their order of additions by
+the size of the whole product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from methodic.rng import Noise
+from methodic.types import BufferSpec, Model, ParameterSpec, Pass
+
+
+class InBfloat16:
+    """``model`` under autocast: the same parameters, and outputs in float32.
+
+    Example:
+        >>> from methodic.models.mlp import MLP, Inputs
+        >>> InBfloat16(MLP(Inputs(numeric=4), 3, width=8, depth=1)).outputs
+        3
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.native = model.native
+        self.outputs = model.outputs
+
+    def parameters(self) -> dict[str, ParameterSpec]:
+        """The model's."""
+        return self.model.parameters()
+
+    def buffers(self) -> dict[str, BufferSpec]:
+        """The model's."""
+        return self.model.buffers()
+
+    def noise(self, rows: int) -> dict[str, Noise]:
+        """The model's."""
+        return self.model.noise(rows)
+
+    def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[M, B, …] by name → [M, B, C], float32."""
+        device = next(iter(inputs.values())).device.type
+        # The cache of casts would outlive a traced call; each weight is read once, anyway.
+        with torch.autocast(device, torch.bfloat16, cache_enabled=False):
+            return self.model(run, inputs).float()
+
+
+def has_bfloat16(device: str) -> bool:
+    """Whether products in bfloat16 are done by instructions of their own on this machine."""
+    kind = torch.device(device).type
+    if kind == "cuda":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    if kind != "cpu":
+        return False
+    found = torch.cpu.get_capabilities()
+    return any(bool(found.get(name)) for name in ("avx512_bf16", "amx_bf16", "bf16"))

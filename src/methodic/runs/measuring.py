@@ -1,0 +1,137 @@
+"""Tasks that a worker does before a plan is frozen: time a step, and see what bfloat16 does to it.
+
+All are functions of the prepared data and plain values, like those in `runs.tasks`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from methodic.data.batches import Rows
+from methodic.engine import loop
+from methodic.engine.evaluation import outputs
+from methodic.engine.native.library import known
+from methodic.engine.parts import Cohort, State
+from methodic.engine.stretch import program_texts
+from methodic.plan import Machine
+from methodic.recipes.types import Recipe
+from methodic.runs.networks import Network
+from methodic.runs.preparation import load
+from methodic.runs.tasks import at_once, cohort_of, room
+
+_MEASURING = 0.6  # seconds
+_AHEAD = 256  # steps whose row numbers are prepared at once
+
+
+def measure(
+    work: Path,
+    recipes: Sequence[str],
+    metric: str,
+    machine: Machine,
+    network: Network | None = None,
+) -> tuple[float, float]:
+    """Seconds of one step and of one evaluation of a unit of ``recipes`` (as JSON), seeds 0, 1 …
+
+    The median, not the best: what disturbs the measurement will disturb the run as well. Members
+    that train in parts cost what one part costs, so many times.
+    """
+    prepared = load(work)
+    parsed = [Recipe.model_validate_json(each) for each in recipes]
+    width = at_once(machine, network, len(parsed))
+    # A cohort that wouldn't fit into memory will train in parts, too.
+    width = room(prepared, parsed, range(len(parsed)), machine, network).width(width)
+    times, parsed = len(parsed) / width, parsed[:width]
+    endless = [10**6 for _ in parsed[0].stages]
+    cohort = cohort_of(prepared, parsed, range(width), endless, machine, network)
+    rows = prepared.rows["train"].to(cohort.device)
+    judge = prepared.judge(metric, cohort.device)
+    stage = cohort.stages[0]
+    state = loop.begin(stage, loop.initial_state(cohort))
+    if machine.compiled:  # the first step compiles
+        state = loop.advance(cohort, stage, state, rows, 1, lambda _: None)
+    rates: list[float] = []
+    spent, count = 0.0, 1
+    while spent < _MEASURING:
+        start = time.perf_counter()
+        state = loop.advance(cohort, stage, state, rows, count, lambda _: None)
+        seconds = time.perf_counter() - start
+        spent += seconds
+        rates.append(seconds / count)
+        if seconds < _MEASURING / 16:
+            count *= 2
+    # A fresh process warms up first: the later half counts.
+    step = float(np.median(rates[len(rates) // 2 :]))
+    looking = float("inf")
+    for _ in range(2):  # the first look may have to import what the metric needs
+        start = time.perf_counter()
+        judge(
+            outputs(
+                cohort.model, cohort.layout, state.flat, state.buffers, judge.rows, cohort.numbers
+            )
+        )
+        looking = min(looking, time.perf_counter() - start)
+    return step * times, looking * times
+
+
+def losses(
+    work: Path,
+    recipe: str,
+    members: int,
+    metric: str,
+    machine: Machine,
+    steps: int,
+    network: Network | None = None,
+) -> tuple[list[float], list[float]]:
+    """Losses of members with seeds 0, 1 … after ``steps`` steps of a recipe's first stage.
+
+    Returns:
+        by member: the mean over the last quarter of the steps on training rows, and the loss on
+        validation rows.
+    """
+    prepared = load(work)
+    parsed = Recipe.model_validate_json(recipe)
+    width = at_once(machine, network, members)
+    training: list[float] = []
+    validation: list[float] = []
+    for first in range(0, members, width):
+        seeds = range(first, min(first + width, members))
+        count = [steps for _ in parsed.stages]
+        cohort = cohort_of(prepared, [parsed] * len(seeds), seeds, count, machine, network)
+        trained, state = _trained(cohort, prepared.rows["train"].to(cohort.device), steps)
+        training += trained
+        judge = prepared.judge(metric, cohort.device)
+        out = outputs(
+            cohort.model, cohort.layout, state.flat, state.buffers, judge.rows, cohort.numbers
+        )
+        validation += [float(x) for x in judge(out).loss]
+    return training, validation
+
+
+def _trained(cohort: Cohort, rows: Rows, steps: int) -> tuple[list[float], State]:
+    """Each member's mean loss over the last quarter of its steps, and the state after them."""
+    stage = cohort.stages[0]
+    state = loop.begin(stage, loop.initial_state(cohort))
+    seen: list[torch.Tensor] = []
+    for first in range(0, steps, _AHEAD):
+        count = min(steps - first, _AHEAD)
+        state = loop.advance(cohort, stage, state, rows, count, lambda step: seen.append(step.loss))
+    last = torch.stack(seen[-max(steps // 4, 1) :]).double().mean(0)
+    return [float(x) for x in last], state
+
+
+def uncompiled(work: Path, recipes: Sequence[str], machine: Machine) -> set[str]:
+    """Machine code for the first stage of a cohort that nobody compiled here before."""
+    prepared = load(work)
+    parsed = [Recipe.model_validate_json(each) for each in recipes][:1]
+    machine = machine.model_copy(update={"compiled": True})
+    once = [1 for _ in parsed[0].stages]
+    cohort = cohort_of(prepared, parsed, [0], once, machine)
+    rows = prepared.rows["train"]
+    state = loop.begin(cohort.stages[0], loop.initial_state(cohort))
+    texts = program_texts(cohort, cohort.stages[0], state, rows)
+    return {text for text in texts if not known(text)}

@@ -1,0 +1,62 @@
+"""What is measured before a plan is frozen, on real clocks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from methodic import build
+from methodic.evidence import design
+from methodic.plan import Machine
+from methodic.recipes.numbers import replace
+from methodic.runs import measuring, preparation
+from methodic.runs.preparation import Prepared
+from tests.runs.conftest import MACHINE, PLAIN
+
+
+@pytest.fixture
+def work(prepared: Prepared, tmp_path: Path) -> Path:
+    preparation.save(prepared, tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def plain(prepared: Prepared) -> str:
+    resolved = build.resolve(PLAIN, "multiclass", prepared.counts[0])
+    return replace(resolved, design.grid(resolved, 1)[0]).model_dump_json()
+
+
+def test_a_measurement(work: Path, plain: str) -> None:
+    step, evaluation = measuring.measure(work, [plain, plain], "accuracy", MACHINE)
+    assert 0 < step < 1
+    assert 0 < evaluation < 1
+
+
+def test_parts_cost_what_one_costs_so_many_times(
+    work: Path, plain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a clock that ticks once for each question, a step takes the same for any width."""
+    ticks = iter(range(10**6))
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: next(ticks))
+    narrow = MACHINE.model_copy(update={"width": 2})
+    whole = measuring.measure(work, [plain] * 5, "accuracy", MACHINE)
+    parts = measuring.measure(work, [plain] * 5, "accuracy", narrow)
+    assert parts == (2.5 * whole[0], 2.5 * whole[1])
+
+
+def test_losses_of_seeds(work: Path, plain: str) -> None:
+    """They go down, differ by seed, and are the same in parts; bfloat16 makes others, but close."""
+
+    def losses(machine: Machine, steps: int = 40) -> tuple[list[float], list[float]]:
+        return measuring.losses(work, plain, 3, "accuracy", machine, steps)
+
+    first, (training, validation) = losses(MACHINE, 4), losses(MACHINE)
+    assert len(training) == len(validation) == len(set(training)) == 3
+    assert max(training) < min(first[0])
+    assert losses(MACHINE.model_copy(update={"width": 2})) == (training, validation)
+    rounded = MACHINE.model_copy(update={"precision": "bfloat16"})
+    half, _ = losses(rounded)
+    assert half != training
+    assert losses(rounded)[0] == half, "bfloat16 makes the same bits each time"
+    assert half == pytest.approx(training, rel=0.05)
