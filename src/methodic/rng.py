@@ -235,7 +235,11 @@ def order(seeds: Sequence[int], epoch: int, rows: int, stream: str = "order") ->
     A stable sort of hashed keys, so that it depends on nothing but its arguments.
     """
     bits = hashed(counters(stream, rows), keys(seeds, stream, epoch))
-    return torch.argsort(bits, dim=-1, stable=True)
+    # Each key with its row behind it: all differ, so any sort is stable, and NumPy's is ten times
+    # as fast as one that carries indices along.
+    both = bits.numpy().astype(np.int64) << 32 | np.arange(rows)
+    both.sort(axis=-1)
+    return torch.from_numpy(both & 0xFFFFFFFF)
 
 
 def host_uniform(seed: int, name: str, n: int) -> npt.NDArray[np.float64]:

@@ -19,7 +19,7 @@ from methodic.data.batches import Rows
 from methodic.engine import loop
 from methodic.engine.evaluation import Judge
 from methodic.engine.native import steps as native
-from methodic.engine.native.library import missing_compiler
+from methodic.engine.native.library import loaded, missing_compiler
 from methodic.engine.parts import State
 from methodic.engine.population import Make, Newcomer, Population, Stay
 from methodic.errors import InputError
@@ -209,7 +209,8 @@ def test_whatever_happens_around_it(rows: Rows, judge: Judge, data: st.DataObjec
         seats = [*(Stay(place) for place in kept), *(fresh() for _ in range(new))]
         population.reseat(data.draw(st.permutations(seats)))
         cohort, state = population._now
-        assert cohort.width == len(state.alive) == len(seats)
+        tensors = [state.flat, state.alive, *state.rules[0].values(), *cohort.numbers.values()]
+        assert {len(x) for x in tensors} == {cohort.width} == {len(seats)}, "no place is empty"
         assert len(population.members) == len(seats)
     for place, member in enumerate(population.members):
         assert same_bits(population, place, alone(recipe(name), member.seed, member.steps, rows))
@@ -435,12 +436,15 @@ def test_compiled_members_come_and_go_without_another_compilation(
     make = maker(compiled=True)
     population = Population(make, [Newcomer(recipe(name, f), 1) for f in (1, 2)], rows, judge)
     population.advance(4)
-    made = native._made.cache_info().misses
+    before = native._made.cache_info().misses, loaded.cache_info().misses
     population.reseat([Stay(1), Newcomer(recipe(name, 3), 2), Stay(0)])
-    population.advance(5)
+    population.advance(3)
+    population.join([Newcomer(recipe(name, f), 3) for f in (4, 5, 6, 7)])  # a width of 7
+    population.advance(2)
+    assert population._now[0].width == 7
     single = Population(make, [Newcomer(recipe(name, 3), 2)], rows, judge)
     single.advance(5)
-    assert native._made.cache_info().misses == made
+    assert before == (native._made.cache_info().misses, loaded.cache_info().misses)
     assert same_bits(population, 1, single._now[1])
     eager = alone(recipe(name, 2), 1, 9, rows)
     torch.testing.assert_close(population._now[1].flat[0], eager.flat[0], rtol=1e-3, atol=1e-4)

@@ -50,6 +50,11 @@ class Storage:
     within: tuple[Storage, int] | None = None  # a part of other memory, from this element on
 
     @property
+    def root(self) -> Storage:
+        """The memory that it is a part of, or itself."""
+        return self.within[0] if self.within is not None else self
+
+    @property
     def size(self) -> int:
         """Bytes; vectors may read beyond the end."""
         need = self.numel * self.dtype.itemsize + _ALIGN
@@ -138,11 +143,54 @@ Value = View | Lazy
 class Statement:
     """A piece of the program and the memory that it touches."""
 
-    text: str
     reads: set[Storage]
     writes: set[Storage]
-    loops: tuple[int, ...] | None = None  # one elementwise loop of this shape …
-    body: str = ""  # … with this body
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass
+class Loop(Statement):
+    """One loop over elements that several values share.
+
+    Args:
+        shape: without axes of length 1.
+        body: a line for each value.
+        places: elements that it writes, as they stand in the body.
+        sums: names of the sums that it collects, by the place where each ends.
+    """
+
+    shape: tuple[int, ...] = ()
+    body: list[str] = field(default_factory=list)
+    places: set[str] = field(default_factory=set)
+    sums: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        names = [f"i{n}" for n in range(len(self.shape))]
+        simd = f"reduction(+:{','.join(self.sums.values())})" if self.sums else ""
+        before = [f"float {name} = 0;" for name in self.sums.values()]
+        after = [f"{place} = {name};" for place, name in self.sums.items()]
+        return "\n".join([*before, nest(names, self.shape, "\n".join(self.body), simd), *after])
+
+    def admits(self, line: str, shape: Sequence[int]) -> bool:
+        """Whether a line may join: it reads no other element than its own of what is written."""
+        if self.shape != shape or any(place.count("i") < len(shape) for place in self.places):
+            return False
+        for storage in self.writes:
+            used = re.findall(rf"\b{storage.name}\[[^\]]*\]", line)
+            if any(each not in self.places for each in used) or f"{storage.name})[" in line:
+                return False
+        return True
+
+    def only_here(self, storage: Storage, other: Storage) -> bool:
+        """Whether elements of ``storage`` are read exactly where those of ``other`` are written."""
+        text = "\n".join(self.body)
+        places = {place for place in self.places if place.startswith(f"{other.name}[")}
+        used = set(re.findall(rf"\b{storage.name}\[[^\]]*\]", text))
+        whole = f"{storage.name})" not in text and f"{storage.name} " not in text
+        return whole and used <= {f"{storage.name}{p.removeprefix(other.name)}" for p in places}
 
 
 @dataclass
@@ -159,7 +207,7 @@ class Program:
         return View(storage, 0, tuple(shape), strides_of(shape))
 
     def add(self, text: str, reads: set[Storage], writes: Storage) -> None:
-        self.statements.append(Statement(text, reads, {writes}))
+        self.statements.append(Statement(reads, {writes}, text))
 
     def stored(self, value: Value) -> View:
         """``value`` in memory; where it isn't yet, a loop that puts it there."""
@@ -177,24 +225,30 @@ class Program:
 
     def copy(self, value: Value, target: View) -> None:
         """A loop that writes all elements of ``value`` to ``target``."""
-        # Loops over the same elements have the same text, whatever axes of length 1 there are.
-        real = [n for n, size in enumerate(value.shape) if size > 1]
-        names = ["0"] * len(value.shape)
-        for at, n in enumerate(real):
-            names[n] = f"i{at}"
-        shape = tuple(value.shape[n] for n in real)
+        shape, names = _walk(value.shape)
         place = target.at(names)
-        body = f"{place} = {value.at(names)};"
-        reads, before = value.storages(), self.statements[-1] if self.statements else None
-        if before is not None and before.loops == shape and _same_element(before, body, shape):
-            body = f"{before.body}\n{body}"
-            reads |= before.reads
-            writes = before.writes | {target.storage}
-            self.statements.pop()
-        else:
-            writes = {target.storage}
-        text = nest([f"i{n}" for n in range(len(shape))], shape, body)
-        self.statements.append(Statement(text, reads - writes, writes, shape, body))
+        line, storage = f"{place} = {value.at(names)};", target.storage
+        self._loop(shape, line, value.storages(), storage).places.add(place)
+
+    def _loop(
+        self, shape: tuple[int, ...], line: str, reads: set[Storage], written: Storage
+    ) -> Loop:
+        """A loop with ``line`` in it: an earlier one, if nothing between them is in the way."""
+        memory = {each.root for each in reads | {written}}
+        for statement in reversed(self.statements):
+            # Parts of one memory have names of their own, so names don't tell that they overlap.
+            parts = {each for each in statement.writes if each.root in memory}
+            known = parts <= reads | {written}
+            if isinstance(statement, Loop) and known and statement.admits(line, shape):
+                statement.body.append(line)
+                statement.reads |= reads - statement.writes
+                statement.writes.add(written)
+                return statement
+            if parts:
+                break  # what it reads is made there, or part of what it writes
+        loop = Loop(set(reads), {written}, shape=shape, body=[line])
+        self.statements.append(loop)
+        return loop
 
     def move(self, value: Value, target: View) -> None:
         """`copy`; memory that holds nothing else becomes a part of the target's, without a copy."""
@@ -224,30 +278,17 @@ class Program:
 
     def reduced(self, value: Value, axes: Sequence[int], kind: str) -> View:
         """Sum or maximum over axes, which stay with length 1."""
-        shape = tuple(1 if n in axes else size for n, size in enumerate(value.shape))
-        target = self.scratch(shape, value.dtype)
+        kept = tuple(1 if n in axes else size for n, size in enumerate(value.shape))
+        target = self.scratch(kept, value.dtype)
+        if kind == "sum" and math.prod(kept) == 1 and value.dtype == torch.float32:
+            shape, names = _walk(value.shape)
+            name = f"sum_{target.storage.name}"
+            line = f"{name} += {value.at(names)};"
+            loop = self._loop(shape, line, value.storages(), target.storage)
+            loop.sums[target.at(["0"] * len(kept))] = name
+            return target
         names = [f"i{n}" for n in range(len(value.shape))]
-        place = target.at(names)
-        start = "0" if kind == "sum" else "-INFINITY"
-        new = value.at(names)
-        real = [n for n, size in enumerate(value.shape) if size > 1]
-        inner = [n for n in real if n in axes]
-        outer = [n for n in real if n not in axes]
-        ctype = C_TYPES[value.dtype]
-        if not real or (inner and real[-1] in axes):
-            how = "+" if kind == "sum" else "max"
-            update = f"acc += {new};" if kind == "sum" else f"acc = larger(acc, {new});"
-            simd = f"reduction({how}:acc)" if kind == "sum" else None
-            loop = nest([names[n] for n in inner], [value.shape[n] for n in inner], update, simd)
-            body = f"{{ {ctype} acc = {start};\n{loop}\n{place} = acc; }}"
-            text = nest([names[n] for n in outer], [value.shape[n] for n in outer], body, None)
-        else:
-            kept = ([names[n] for n in outer], [value.shape[n] for n in outer])
-            update = f"{place} += {new};" if kind == "sum" else f"{place} = larger({place}, {new});"
-            first = nest(*kept, f"{place} = {start};")
-            again = nest(*kept, update)
-            over = [names[n] for n in inner], [value.shape[n] for n in inner]
-            text = first + "\n" + nest(*over, again, None)
+        text = _reduction(value, target, names, axes, kind)
         self.add(text, value.storages(), target.storage)
         return target
 
@@ -266,6 +307,17 @@ class Program:
         self.add(text, {x.storage, y.storage, room.storage}, target.storage)
         return target
 
+    def in_place(self, old: Storage, new: Storage) -> bool:
+        """Let ``new`` be the memory of ``old``, if each element is read as it is written."""
+        readers = [each for each in self.statements if old in each.reads]
+        loop = readers[0] if len(readers) == 1 else None
+        if not isinstance(loop, Loop) or new not in loop.writes:
+            return False
+        if any(new in each.reads for each in self.statements) or not loop.only_here(old, new):
+            return False
+        loop.body = [re.sub(rf"\b{old.name}\[", f"{new.name}[", line) for line in loop.body]
+        return True
+
     def text(self) -> tuple[str, int]:
         """All statements, with places in the scratch memory; and its size in bytes."""
         places, size = self._places()
@@ -279,7 +331,7 @@ class Program:
                     lines.append(
                         f"{ctype}* __restrict {storage.name} = ({ctype}*)(scratch + {place});"
                     )
-            return "\n".join(["{", *lines, statement.text, "}"])
+            return "\n".join(["{", *lines, str(statement), "}"])
 
         return "\n".join(within(each) for each in self.statements), size
 
@@ -329,16 +381,32 @@ def _joined(holes: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def _same_element(before: Statement, body: str, shape: Sequence[int]) -> bool:
-    """Whether ``body`` may join the loop ``before``: it reads no other element written there."""
-    places = {place for place, _, _ in (line.partition(" = ") for line in before.body.split("\n"))}
-    if any(place.count("i") < len(shape) for place in places):
-        return False
-    for storage in before.writes:
-        used = re.findall(rf"\b{storage.name}\[[^\]]*\]", body)
-        if any(each not in places for each in used) or f"{storage.name})[" in body:
-            return False
-    return True
+def _walk(shape: Sequence[int]) -> tuple[tuple[int, ...], list[str]]:
+    """The shape without axes of length 1, and an index for all: alike for loops that are alike."""
+    real = [n for n, size in enumerate(shape) if size > 1]
+    names = ["0"] * len(shape)
+    for at, n in enumerate(real):
+        names[n] = f"i{at}"
+    return tuple(shape[n] for n in real), names
+
+
+def _reduction(
+    value: Value, target: View, names: Sequence[str], axes: Sequence[int], kind: str
+) -> str:
+    """Loops that sum up, or look for the largest, over some of the axes."""
+    start, new, place = "0" if kind == "sum" else "-INFINITY", value.at(names), target.at(names)
+    real = [n for n, size in enumerate(value.shape) if size > 1]
+    inner = [n for n in real if n in axes]
+    outer = [n for n in real if n not in axes]
+    over = [names[n] for n in inner], [value.shape[n] for n in inner]
+    kept = [names[n] for n in outer], [value.shape[n] for n in outer]
+    if not real or (inner and real[-1] in axes):
+        update = f"acc += {new};" if kind == "sum" else f"acc = larger(acc, {new});"
+        loop = nest(*over, update, "reduction(+:acc)" if kind == "sum" else None)
+        ctype = C_TYPES[value.dtype]
+        return nest(*kept, f"{{ {ctype} acc = {start};\n{loop}\n{place} = acc; }}", None)
+    update = f"{place} += {new};" if kind == "sum" else f"{place} = larger({place}, {new});"
+    return nest(*kept, f"{place} = {start};") + "\n" + nest(*over, nest(*kept, update), None)
 
 
 def _needs_packing(columns: int, strides: Sequence[int]) -> bool:

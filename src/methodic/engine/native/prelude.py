@@ -155,10 +155,12 @@ static void product(const float* a, const float* b, float* c, float* room) {
   constexpr bool PACK = J % 16 != 0 || BJ != 1;
   constexpr int JP = (J + 15) / 16 * 16, S = PACK ? JP : BK;
   if constexpr (PACK) {
-    for (int k = 0; k < K; ++k) {
-      for (int j = 0; j < J; ++j) room[k * JP + j] = b[k * BK + j * BJ];
-      for (int j = J; j < JP; ++j) room[k * JP + j] = 0.0f;
-    }
+    constexpr int T = 16;  // in tiles, so that a line of the cache is fetched once
+    for (int kk = 0; kk < K; kk += T)
+      for (int jj = 0; jj < JP; jj += T)
+        for (int k = kk; k < (kk + T < K ? kk + T : K); ++k)
+          for (int j = jj; j < jj + T; ++j)
+            room[k * JP + j] = j < J ? b[k * BK + j * BJ] : 0.0f;
     b = room;
   }
   constexpr int MOST = REGISTERS == 32 ? 4 : 2, WIDE = MOST * W;

@@ -13,6 +13,7 @@ import ctypes
 import functools
 import math
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -111,7 +112,9 @@ class Steps:
         )
         arguments = (single[0], examples, single[1], _shared(rows))
         one = _one(cohort, stage, which, draws, names)
-        self.text, self._constants, self._scratch, self._seen = _program(one, arguments)
+        self.text, self._constants, self._scratch, self._seen = _program(
+            one, arguments, range(*_places(single[0]))
+        )
 
     def __call__(
         self, cohort: Cohort, stage: Stage, state: State, rows: Rows, ahead: Ahead
@@ -119,6 +122,7 @@ class Steps:
         """T steps: the state after, and what the steps saw, [T, M] each."""
         run = library.loaded(self.text)
         count, members = len(ahead.coefficients), cohort.width
+        assert len(state.flat) == members, "machine code would write beyond the state's memory"
         leaves, shape = pytree.tree_flatten(_states(state, self._which))
         now = [leaf.contiguous().clone() for leaf in leaves]
         spare = [torch.empty_like(leaf) for leaf in now]
@@ -256,7 +260,9 @@ def _in_parts(work: Any, members: int) -> None:
         list(pool.map(work, parts))
 
 
-def _program(one: Any, arguments: Any) -> tuple[str, list[Tensor], int, pytree.TreeSpec]:
+def _program(
+    one: Any, arguments: Any, moments: Sequence[int] = ()
+) -> tuple[str, list[Tensor], int, pytree.TreeSpec]:
     """C++ for ``one``, the constants that it reads, bytes of scratch, and the tree that it saw."""
     graph, outputs = _traced(one, arguments)
     program = Program()
@@ -280,9 +286,19 @@ def _program(one: Any, arguments: Any) -> tuple[str, list[Tensor], int, pytree.T
             value,
             View(Storage(f"seen{n}", kind, 1, False), 0, value.shape, (0,) * len(value.shape)),
         )
+    # Moments are written over, which spares the processor's cache. Weights aren't: a member that
+    # turns out not to be finite keeps its old ones, and its moments are of no use to anyone.
+    over = {n for n in moments if program.in_place(views[n].storage, targets[n].storage)}
     body, scratch = program.text()
-    text = _text(inputs, states, len(values), body)
+    text = _text(inputs, states, over, len(values), body)
     return text, list(constants.values()), scratch, outputs
+
+
+def _places(states: tuple[Any, ...]) -> tuple[int, int]:
+    """Where the update rule's moments begin and end among the leaves of a state."""
+    flat, buffers, rule, _ = states
+    first = len(pytree.tree_leaves((flat, buffers)))
+    return first, first + len(pytree.tree_leaves(rule))
 
 
 def _traced(one: Any, arguments: Any) -> tuple[fx.GraphModule, pytree.TreeSpec]:
@@ -313,7 +329,9 @@ def _stored(name: str, each: _Input) -> View:
     return View(storage, 0, each.shape, strides_of(each.shape))
 
 
-def _text(inputs: Sequence[_Input], states: int, seen: int, body: str) -> str:
+def _text(
+    inputs: Sequence[_Input], states: int, over: AbstractSet[int], seen: int, body: str
+) -> str:
     """The whole file: the step of one member as a function, and the loop over steps and members."""
     reads = [f"const {C_TYPES[x.dtype]}* __restrict in{n}" for n, x in enumerate(inputs)]
     writes = [f"{C_TYPES[inputs[n].dtype]}* __restrict out{n}" for n in range(states)]
@@ -334,16 +352,18 @@ def _text(inputs: Sequence[_Input], states: int, seen: int, body: str) -> str:
                 given.append(f"{pointer} + m*{size}")
             case _:
                 given.append(pointer)
-    given += [f"q{n}" for n in range(states)]
+    given += [f"p{n}" if n in over else f"q{n}" for n in range(states)]
+    apart = [n for n in range(states) if n not in over]
     base = len(inputs) + states
     given += ["&finite"]
     given += [f"(float*)a[{base + 1 + n}] + t*members + m" for n in range(1, seen)]
-    swap = "".join(f"{{ auto x = p{n}; p{n} = q{n}; q{n} = x; }} " for n in range(states))
+    swap = "".join(f"{{ auto x = p{n}; p{n} = q{n}; q{n} = x; }} " for n in apart)
     back = "".join(
         f"if (p{n} != ({C_TYPES[inputs[n].dtype]}*)a[{n}] + m*{math.prod(inputs[n].shape)}) "
         f"memcpy(q{n}, p{n}, {math.prod(inputs[n].shape)}*sizeof(*p{n}));\n"
-        for n in range(states)
+        for n in apart
     )
+    blank = "".join(f"((float*)a[{base + 1 + n}])[t*members + m] = NAN; " for n in range(1, seen))
     return f"""{PRELUDE}
 static void step({", ".join([*reads, *writes, *sees, "char* scratch"])}) {{
 {body}
@@ -355,10 +375,12 @@ extern "C" void run(void** a, int64_t first, int64_t last, int64_t members, int6
     {" ".join(ahead)}
     bool* alive = (bool*)a[{base}] + m;
     for (int64_t t = 0; t < steps; ++t) {{
-      bool finite;
-      step({", ".join(given)}, scratch);
+      bool finite = false;
+      if (*alive) {{
+        step({", ".join(given)}, scratch);
+        if (finite) {{ {swap}}} else *alive = false;
+      }} else {{ {blank}}}
       ((bool*)a[{base + 1}])[t*members + m] = finite;
-      if (*alive && finite) {{ {swap}}} else *alive = false;
     }}
     {back}
   }}
