@@ -9,7 +9,9 @@ from pathlib import Path
 import _hosts as hosts
 import _shared as shared
 
-SAME = 0.01  # of the reference's way: whoever is farther off does another job
+# Of the reference's way: whoever is farther off does another job. scikit-learn and Keras add Adam's
+# epsilon to another root, which is 1.2% on the second network.
+SAME = 0.03
 ROUNDED = 0.1  # the same for bfloat16, whose numbers have two to three digits
 
 
@@ -84,13 +86,13 @@ class Bench:
         """A fresh place for compiled code."""
         folder = self.scratch / name
         folder.mkdir(parents=True)
-        return {"TORCHINDUCTOR_CACHE_DIR": str(folder)}
+        return {"XDG_CACHE_HOME": str(folder)}
 
     def shared_cache(self) -> dict[str, str]:
         """A place for compiled code where it doesn't matter who compiles."""
         folder = self.scratch / "shared"
         folder.mkdir(exist_ok=True)
-        return {"TORCHINDUCTOR_CACHE_DIR": str(folder)}
+        return {"XDG_CACHE_HOME": str(folder)}
 
     def print_goals(self) -> None:
         """The table of claims."""

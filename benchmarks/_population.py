@@ -154,7 +154,7 @@ def _methodic(
 def _warm(name: str, sizes: Sequence[int], bench: Bench, entry: Entry, stack: ExitStack) -> Made:
     """The start of compiled cohorts in new processes that find the code in the cache."""
     half = SETTINGS // shared.CORES
-    cache = {"TORCHINDUCTOR_CACHE_DIR": str(bench.scratch / name)}
+    cache = {"XDG_CACHE_HOME": str(bench.scratch / name)}
     team = stack.enter_context(Team(shared.CORES, 1, cache))
     options = {"sizes": sizes, "lrs": LRS[:half], "width": int(entry.key), "compiled": True}
     return team.make("warm", "methodic", options)

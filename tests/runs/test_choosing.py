@@ -59,7 +59,7 @@ class Imaginary(Survey):
 def choose(
     survey: Imaginary, budget: float = 600.0, *, images: bool = False, **asked: Any
 ) -> Choices:
-    return choosing.choose(survey, [PLAIN], Asked(**asked), budget, images)
+    return choosing.choose(survey, [PLAIN], Asked(**asked), budget, images, compiled=False)
 
 
 @pytest.fixture(autouse=True)

@@ -280,8 +280,11 @@ def test_the_choices_stand_in_the_plan(
     monkeypatch.setattr(choosing, "has_bfloat16", lambda device: True)
     same = [([0.5] * 5, [0.6] * 5)] * 2
     monkeypatch.setattr(choosing.Survey, "losses", lambda *_: same)
-    usual = make_plan(PLAIN, step=0.05, precisions={}, budget=120.0)
-    plan = make_plan(PLAIN, step=0.05, precisions={"bfloat16": 3.0}, budget=120.0)
+    usual = make_plan(PLAIN, step=0.05, precisions={}, budget=120.0, compile=False)
+    half = {"bfloat16": 3.0}
+    plan = make_plan(PLAIN, step=0.05, precisions=half, budget=120.0, compile=False)
+    compiled = make_plan(PLAIN, step=0.05, precisions=half, budget=120.0)
+    assert compiled.machine.precision == "float32", "machine code is faster still"
     assert usual.machine.precision == "float32"
     assert plan.machine.precision == "bfloat16"
     assert plan.machine.width == 0
@@ -295,7 +298,7 @@ def test_the_choices_stand_in_the_plan(
 
 
 def test_choices_that_were_asked_for(make_plan: MakePlan) -> None:
-    plan = make_plan(PLAIN, asked=Asked(precision="float32", width=2), step=0.05)
+    plan = make_plan(PLAIN, asked=Asked(precision="float32", width=2), step=0.05, compile=False)
     assert (plan.machine.precision, plan.machine.width, plan.tried) == ("float32", 2, ())
     with pytest.raises(InputError, match="channels_last"):
         make_plan(PLAIN, asked=Asked(memory_format="channels_last"))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from methodic.engine.native.library import missing_compiler
 from methodic.errors import InputError
 from methodic.models.precision import has_bfloat16
 from methodic.plan import Asked, Machine, Tried
@@ -63,7 +64,12 @@ def asked_for(asked: Asked, machine: Machine, own: bool, images: bool) -> Machin
 
 
 def choose(
-    survey: Survey, recipes: Sequence[Recipe], asked: Asked, budget: float, images: bool
+    survey: Survey,
+    recipes: Sequence[Recipe],
+    asked: Asked,
+    budget: float,
+    images: bool,
+    compiled: bool | None = None,
 ) -> Choices:
     """The fastest settings that do no harm; the survey's machine has them from then on.
 
@@ -73,13 +79,15 @@ def choose(
         asked: what isn't up for choice.
         budget: seconds of the run.
         images: the data have arrays [channels, height, width].
+        compiled: what the user asked for; machine code is float32, and faster than bfloat16.
     """
     heaviest = _heaviest(survey.cohorts(recipes, [WIDTH] * len(recipes)), survey.rows)
     made = Choices(survey, heaviest, budget)
     step, network = heaviest.speed.step, survey.network
     if asked.memory_format is None and images and network and not network.facts.together:
         made.better(LAST_FASTER, "channels last", memory_format="channels_last")
-    long = network is not None or step >= SHORT
+    eager = survey.machine.device != "cpu" or compiled is False or missing_compiler() is not None
+    long = network is not None or (eager and step >= SHORT)
     if asked.precision is None and long and has_bfloat16(survey.machine.device):
         made.better(HALF_FASTER, "bfloat16", precision="bfloat16")
     if asked.width is None and network is None and step >= LONG:

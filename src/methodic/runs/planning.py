@@ -207,7 +207,7 @@ def make(
         placed = placement.choose(survey, recipes, wishes.budget - gone)
         placement.move(survey, placed)
         chosen = survey.machine
-    choices = choose_speed(survey, recipes, wishes.asked, wishes.budget, images)
+    choices = choose_speed(survey, recipes, wishes.asked, wishes.budget, images, wishes.compile)
     fit, notes = _fit(survey, recipes, left, wishes.seeds), []
     if fit.short and not wishes.named and len(fit.short) < len(recipes):
         slow = {name for name, _ in fit.short}

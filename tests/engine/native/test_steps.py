@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +12,10 @@ from methodic.engine import loop
 from methodic.engine.native import library, steps
 from methodic.engine.parts import Cohort, State
 from methodic.engine.step import Seen
-from methodic.errors import InputError
 from methodic.models.mlp import Inputs
 from methodic.recipes.types import Recipe
 from tests.contract import test_members as battery
 
-pytestmark = pytest.mark.skipif(
-    library.missing_compiler() is not None, reason="no C++ compiler on this machine"
-)
 # Rows of the battery that have most parts among them; the others are compiled with the heavy tests.
 LIGHT = ("everything", "layer norm", "two turns", "squared error")
 EVERYTHING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -48,23 +41,6 @@ EVERYTHING: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 TABLE = EVERYTHING | {
     name: row for name, row in battery.TABLE.items() if not name.startswith("initialization")
 }
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        library.loaded.cache_clear()
-        yield
-        library.loaded.cache_clear()
 
 
 def make(
@@ -153,20 +129,6 @@ def test_steps_in_several_calls_are_the_same() -> None:
     assert torch.equal(state.flat, whole.flat)
 
 
-def test_asked_to_pause_it_stops_after_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    from methodic.engine import stretch
-
-    monkeypatch.setattr(stretch, "_CALL", 1.0)  # a step a call
-    cohort = make(recipes_of("adam", 2), [1, 2], False, True)
-    stage = cohort.stages[0]
-    state = loop.begin(stage, loop.initial_state(cohort))
-    seen: list[Seen] = []
-    after = loop.advance(
-        cohort, stage, state, battery.rows(False), 6, seen.append, lambda: len(seen) == 2
-    )
-    assert after.steps_taken == len(seen) == 2
-
-
 def test_who_diverges_keeps_its_last_weights() -> None:
     """As without compilation: frozen where it was last finite, and the others don't notice."""
     recipes = recipes_of("momentum", 3)
@@ -217,24 +179,3 @@ def test_code_is_kept_for_other_processes(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(library, "_compile", refuse)
     trained(recipes_of("adam", 2), [1, 2])
-
-
-def test_a_compiler_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def fails(command: list[str], **_: Any) -> Any:
-        return subprocess.CompletedProcess(command, 1, "", "fatal error: cmath: No such file\nmore")
-
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    library.loaded.cache_clear()
-    monkeypatch.setattr(library.subprocess, "run", fails)
-    with pytest.raises(InputError, match="machine code") as caught:
-        library.loaded("int f;")
-    assert caught.value.found == "fatal error: cmath: No such file"
-    assert "--no-compile" in (caught.value.advice or "")
-    assert not list((tmp_path / "methodic" / "compiled").glob("*.so"))
-
-
-def test_the_cache_lies_with_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert library.cache_folder() == tmp_path / "methodic" / "compiled"
-    assert library.cache_folder().is_dir()
-    assert not library.anything_known()

@@ -1,5 +1,6 @@
-"""One member's step as C++: a traced graph is turned into loops over constant shapes.
+"""Steps as machine code: the step of one member is traced and written as loops in C++.
 
-`lowering` reads the graph, `loops` writes statements, `prelude` holds what they call, and `library`
-compiles and loads the text.
+`steps` runs them; `source` writes the file: `lowering` reads the graph, with operations from
+`arithmetic`, `views` and `moves`, into a `program` of `values`, on top of the `prelude`; `library`
+compiles and loads it.
 """

@@ -8,15 +8,8 @@ from typing import Any
 
 import torch
 
-from methodic.engine.native.calls import Call
-from methodic.engine.native.loops import (
-    C_TYPES,
-    Lazy,
-    Value,
-    View,
-    pointwise,
-    unsupported,
-)
+from methodic.engine.native.program import Call, pointwise
+from methodic.engine.native.values import C_TYPES, Lazy, Value, View, unsupported
 
 
 def number(x: Any, dtype: torch.dtype) -> str:

@@ -12,8 +12,8 @@ from torch import fx
 
 from methodic.engine.native import arithmetic, moves, views
 from methodic.engine.native.arithmetic import COMPARED, elementwise
-from methodic.engine.native.calls import Call
-from methodic.engine.native.loops import C_TYPES, Lazy, Program, Value, View, unsupported
+from methodic.engine.native.program import Call, Program
+from methodic.engine.native.values import C_TYPES, Lazy, Value, View, unsupported
 
 
 class Lowering:

@@ -7,15 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from methodic.engine.native.arithmetic import elementwise, number
-from methodic.engine.native.calls import Call
-from methodic.engine.native.loops import (
-    Index,
-    Lazy,
-    Value,
-    View,
-    nest,
-    unsupported,
-)
+from methodic.engine.native.program import Call
+from methodic.engine.native.values import Index, Lazy, Value, View, nest, unsupported
 from methodic.engine.native.views import sliced, squeeze, unsqueeze
 
 

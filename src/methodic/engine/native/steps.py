@@ -13,35 +13,23 @@ import ctypes
 import functools
 import math
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 import torch.utils._pytree as pytree
-from torch import Tensor, fx
+from torch import Tensor
 
 from methodic.data.batches import Rows
 from methodic.engine.native import library
-from methodic.engine.native.loops import C_TYPES, Program, Storage, View, strides_of, unsupported
-from methodic.engine.native.lowering import Lowering
-from methodic.engine.native.prelude import PRELUDE
+from methodic.engine.native.source import source
 from methodic.engine.parts import Cohort, Stage, State
 from methodic.engine.step import Seen, proposed
 from methodic.rng import Draws
 from methodic.types import Batch
 
 _ALIGN = 64  # bytes: a line of the processor's cache
-# What a step reads, by where it differs: for each member and step, for each member, for none.
-_STATE, _STEP, _MEMBER, _SHARED = "state", "step", "member", "shared"
-
-
-@dataclass(frozen=True)
-class _Input:
-    kind: str
-    shape: tuple[int, ...]  # of one member's tensor
-    dtype: torch.dtype
 
 
 @dataclass(frozen=True)
@@ -112,7 +100,7 @@ class Steps:
         )
         arguments = (single[0], examples, single[1], _shared(rows))
         one = _one(cohort, stage, which, draws, names)
-        self.text, self._constants, self._scratch, self._seen = _program(
+        self.text, self._constants, self._scratch, self._seen = source(
             one, arguments, range(*_places(single[0]))
         )
 
@@ -260,129 +248,8 @@ def _in_parts(work: Any, members: int) -> None:
         list(pool.map(work, parts))
 
 
-def _program(
-    one: Any, arguments: Any, moments: Sequence[int] = ()
-) -> tuple[str, list[Tensor], int, pytree.TreeSpec]:
-    """C++ for ``one``, the constants that it reads, bytes of scratch, and the tree that it saw."""
-    graph, outputs = _traced(one, arguments)
-    program = Program()
-    kinds = (_STATE, _STEP, _MEMBER, _SHARED)
-    inputs = [
-        _Input(kind, tuple(leaf.shape), leaf.dtype)
-        for kind, tree in zip(kinds, arguments, strict=True)
-        for leaf in pytree.tree_leaves(tree)
-    ]
-    constants = _constants(graph)
-    inputs += [_Input(_SHARED, tuple(x.shape), x.dtype) for x in constants.values()]
-    views = [_stored(f"in{n}", each) for n, each in enumerate(inputs)]
-    by_name = dict(zip(constants, views[len(inputs) - len(constants) :], strict=True))
-    states = sum(each.kind == _STATE for each in inputs)
-    targets = [_stored(f"out{n}", inputs[n]) for n in range(states)]
-    given = views[: len(inputs) - len(constants)]
-    values = Lowering(program, given, by_name, targets).run(graph.graph)
-    for n, value in enumerate(values):
-        kind = torch.bool if n == 0 else torch.float32
-        program.copy(
-            value,
-            View(Storage(f"seen{n}", kind, 1, False), 0, value.shape, (0,) * len(value.shape)),
-        )
-    # Moments are written over, which spares the processor's cache. Weights aren't: a member that
-    # turns out not to be finite keeps its old ones, and its moments are of no use to anyone.
-    over = {n for n in moments if program.in_place(views[n].storage, targets[n].storage)}
-    body, scratch = program.text()
-    text = _text(inputs, states, over, len(values), body)
-    return text, list(constants.values()), scratch, outputs
-
-
 def _places(states: tuple[Any, ...]) -> tuple[int, int]:
     """Where the update rule's moments begin and end among the leaves of a state."""
     flat, buffers, rule, _ = states
     first = len(pytree.tree_leaves((flat, buffers)))
     return first, first + len(pytree.tree_leaves(rule))
-
-
-def _traced(one: Any, arguments: Any) -> tuple[fx.GraphModule, pytree.TreeSpec]:
-    from torch.fx.experimental.proxy_tensor import make_fx
-
-    from methodic.engine.native.decompositions import decompositions
-
-    seen: list[pytree.TreeSpec] = []
-
-    def noted(*trees: Any) -> Any:
-        new, finite, rest = one(*trees)
-        seen.append(pytree.tree_structure(rest))
-        return new, finite, rest
-
-    graph = make_fx(noted, decomposition_table=decompositions())(*arguments)
-    return graph, seen[-1]
-
-
-def _constants(graph: fx.GraphModule) -> dict[str, Tensor]:
-    names = [node.target for node in graph.graph.nodes if node.op == "get_attr"]
-    return {str(name): getattr(graph, str(name)).contiguous() for name in dict.fromkeys(names)}
-
-
-def _stored(name: str, each: _Input) -> View:
-    if each.dtype not in C_TYPES:
-        raise unsupported(f"numbers of type {each.dtype}")
-    storage = Storage(name, each.dtype, math.prod(each.shape), scratch=False)
-    return View(storage, 0, each.shape, strides_of(each.shape))
-
-
-def _text(
-    inputs: Sequence[_Input], states: int, over: AbstractSet[int], seen: int, body: str
-) -> str:
-    """The whole file: the step of one member as a function, and the loop over steps and members."""
-    reads = [f"const {C_TYPES[x.dtype]}* __restrict in{n}" for n, x in enumerate(inputs)]
-    writes = [f"{C_TYPES[inputs[n].dtype]}* __restrict out{n}" for n in range(states)]
-    sees = [f"{'bool' if n == 0 else 'float'}* __restrict seen{n}" for n in range(seen)]
-    given, ahead = [], []
-    for n, x in enumerate(inputs):
-        ctype, size = C_TYPES[x.dtype], math.prod(x.shape)
-        at = n if n < states else n + states
-        pointer = f"({ctype}*)a[{at}]"
-        match x.kind:
-            case "state":
-                ahead.append(f"{ctype}* p{n} = {pointer} + m*{size};")
-                ahead.append(f"{ctype}* q{n} = ({ctype}*)a[{states + n}] + m*{size};")
-                given.append(f"p{n}")
-            case "step":
-                given.append(f"{pointer} + (t*members + m)*{size}")
-            case "member":
-                given.append(f"{pointer} + m*{size}")
-            case _:
-                given.append(pointer)
-    given += [f"p{n}" if n in over else f"q{n}" for n in range(states)]
-    apart = [n for n in range(states) if n not in over]
-    base = len(inputs) + states
-    given += ["&finite"]
-    given += [f"(float*)a[{base + 1 + n}] + t*members + m" for n in range(1, seen)]
-    swap = "".join(f"{{ auto x = p{n}; p{n} = q{n}; q{n} = x; }} " for n in apart)
-    back = "".join(
-        f"if (p{n} != ({C_TYPES[inputs[n].dtype]}*)a[{n}] + m*{math.prod(inputs[n].shape)}) "
-        f"memcpy(q{n}, p{n}, {math.prod(inputs[n].shape)}*sizeof(*p{n}));\n"
-        for n in apart
-    )
-    blank = "".join(f"((float*)a[{base + 1 + n}])[t*members + m] = NAN; " for n in range(1, seen))
-    return f"""{PRELUDE}
-static void step({", ".join([*reads, *writes, *sees, "char* scratch"])}) {{
-{body}
-}}
-
-extern "C" void run(void** a, int64_t first, int64_t last, int64_t members, int64_t steps,
-                    char* scratch) {{
-  for (int64_t m = first; m < last; ++m) {{
-    {" ".join(ahead)}
-    bool* alive = (bool*)a[{base}] + m;
-    for (int64_t t = 0; t < steps; ++t) {{
-      bool finite = false;
-      if (*alive) {{
-        step({", ".join(given)}, scratch);
-        if (finite) {{ {swap}}} else *alive = false;
-      }} else {{ {blank}}}
-      ((bool*)a[{base + 1}])[t*members + m] = finite;
-    }}
-    {back}
-  }}
-}}
-"""

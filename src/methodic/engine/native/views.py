@@ -8,15 +8,8 @@ from typing import Any
 
 import torch
 
-from methodic.engine.native.calls import Call
-from methodic.engine.native.loops import (
-    Index,
-    Lazy,
-    Value,
-    View,
-    strides_of,
-    unsupported,
-)
+from methodic.engine.native.program import Call
+from methodic.engine.native.values import Index, Lazy, Value, View, strides_of, unsupported
 
 
 def _viewed(

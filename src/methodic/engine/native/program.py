@@ -1,8 +1,7 @@
-"""Values of a traced graph as C++: what is stored, what is computed where it is read.
+"""A program of loops: statements in order, and the memory that they use.
 
-Pointwise operations aren't stored: each becomes part of the expression that reads it, until a
-reduction, a product of matrices, several readers or an output ask for its elements in memory. So a
-chain of them is one loop, which the C++ compiler vectorizes.
+Loops over the same elements become one where nothing between them is in the way, so that a value is
+still at hand when the next line reads it.
 """
 
 from __future__ import annotations
@@ -14,129 +13,20 @@ from dataclasses import dataclass, field
 
 import torch
 
-from methodic.errors import InputError
+from methodic.engine.native.values import (
+    C_TYPES,
+    Index,
+    Lazy,
+    Storage,
+    Value,
+    View,
+    broadcast,
+    nest,
+    strides_of,
+)
 
-Index = Sequence[str]
-
-C_TYPES = {
-    torch.float32: "float",
-    torch.int64: "int64_t",
-    torch.int32: "int32_t",
-    torch.int16: "int16_t",
-    torch.bool: "bool",
-}
-_ALIGN = 64  # bytes
 _LONGEST = 60  # operations of one expression
 _DEAR = 10  # an expression that must become vectors
-
-
-def unsupported(what: str) -> InputError:
-    """The graph holds something that isn't written as loops."""
-    return InputError(
-        "a part of the training step can't be turned into machine code",
-        found=what,
-        advice="Leave compilation out: --no-compile.",
-    )
-
-
-@dataclass(eq=False)
-class Storage:
-    """Memory: an input, an output, or a place in the scratch memory."""
-
-    name: str
-    dtype: torch.dtype
-    numel: int
-    scratch: bool = True
-    within: tuple[Storage, int] | None = None  # a part of other memory, from this element on
-
-    @property
-    def root(self) -> Storage:
-        """The memory that it is a part of, or itself."""
-        return self.within[0] if self.within is not None else self
-
-    @property
-    def size(self) -> int:
-        """Bytes; vectors may read beyond the end."""
-        need = self.numel * self.dtype.itemsize + _ALIGN
-        return need + -need % _ALIGN
-
-
-@dataclass
-class View:
-    """Elements in memory, by strides."""
-
-    storage: Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-    kind: torch.dtype | None = None  # its bits are read as numbers of another type
-
-    cost = 0
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.kind or self.storage.dtype
-
-    def at(self, index: Index) -> str:
-        """The element as an expression."""
-        terms = [str(self.offset)] if self.offset else []
-        for i, size, stride in zip(index, self.shape, self.strides, strict=True):
-            if size > 1 and stride:
-                terms.append(i if stride == 1 else f"{i}*{stride}")
-        name = self.storage.name
-        if self.kind is not None:
-            name = f"(({C_TYPES[self.kind]}*){name})"
-        return f"{name}[{'+'.join(terms) or '0'}]"
-
-    @property
-    def dense(self) -> bool:
-        """Its elements follow each other without gaps, in the order of the index."""
-        return all(
-            size == 1 or stride == due
-            for size, stride, due in zip(
-                self.shape, self.strides, strides_of(self.shape), strict=True
-            )
-        )
-
-    def storages(self) -> set[Storage]:
-        return {self.storage}
-
-
-@dataclass(eq=False)
-class Lazy:
-    """Elements that are computed where they are read.
-
-    Args:
-        compute: index → expression, as long as nothing is stored.
-        work: operations of that expression.
-        operands: what it reads.
-        root: it shows another value's elements: that one, and the same view of stored elements.
-    """
-
-    shape: tuple[int, ...]
-    dtype: torch.dtype
-    compute: Callable[[Index], str]
-    work: int
-    operands: Sequence[Value]
-    root: tuple[Value, Callable[[View], View]] | None = None
-    stored: View | None = None
-
-    @property
-    def cost(self) -> int:
-        """Operations of its expression; 0 once it is stored."""
-        return 0 if self.stored else self.work + sum(each.cost for each in self.operands)
-
-    def at(self, index: Index) -> str:
-        """The element as an expression."""
-        return (self.stored.at if self.stored else self.compute)(index)
-
-    def storages(self) -> set[Storage]:
-        if self.stored:
-            return self.stored.storages()
-        return set().union(*(each.storages() for each in self.operands))
-
-
-Value = View | Lazy
 
 
 @dataclass
@@ -370,6 +260,40 @@ class Program:
         return places, size
 
 
+@dataclass(frozen=True)
+class Call:
+    """What an operation may use besides its arguments: the program, and what it yields."""
+
+    program: Program
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+    def of(self, shape: Sequence[int], dtype: torch.dtype) -> Call:
+        """Another result in the same program."""
+        return Call(self.program, tuple(shape), dtype)
+
+
+def pointwise(
+    shape: Sequence[int],
+    dtype: torch.dtype,
+    operands: Sequence[Value],
+    write: Callable[..., str],
+    cost: int,
+    program: Program,
+) -> Lazy:
+    """``write(*elements)`` for each place of ``shape``; operands are broadcast."""
+    shape = tuple(shape)
+    ready: list[Value] = []
+    for each in operands:
+        again = math.prod(each.shape) < math.prod(shape) and each.cost > 0
+        ready.append(program.stored(each) if again or each.cost > _LONGEST else each)
+
+    def at(index: Index) -> str:
+        return write(*(each.at(broadcast(index, each.shape)) for each in ready))
+
+    return Lazy(shape, dtype, at, cost, ready)
+
+
 def _joined(holes: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """Neighbouring holes as one."""
     found: list[tuple[int, int]] = []
@@ -411,60 +335,3 @@ def _reduction(
 
 def _needs_packing(columns: int, strides: Sequence[int]) -> bool:
     return columns % 16 != 0 or strides[2] != 1
-
-
-def nest(names: Sequence[str], shape: Sequence[int], body: str, simd: str | None = "") -> str:
-    """``body`` within loops over ``shape``; loops of length 1 vanish.
-
-    ``simd`` says what the innermost loop tells the compiler; None: nothing.
-    """
-    loops = [(name, size) for name, size in zip(names, shape, strict=True) if size > 1]
-    text = body
-    for name, size in zip(names, shape, strict=True):
-        if size <= 1:
-            text = f"constexpr int {name} = 0; (void){name};\n{text}" if _uses(text, name) else text
-    if len(loops) < len(names):
-        text = f"{{ {text} }}"
-    for depth, (name, size) in enumerate(reversed(loops)):
-        pragma = f"#pragma omp simd {simd}\n" if depth == 0 and simd is not None else ""
-        text = f"{pragma}for (int {name} = 0; {name} < {size}; ++{name}) {{\n{text}\n}}"
-    return text
-
-
-def _uses(text: str, name: str) -> bool:
-    return re.search(rf"\b{name}\b", text) is not None
-
-
-def strides_of(shape: Sequence[int]) -> tuple[int, ...]:
-    """Of elements without gaps."""
-    found, step = [], 1
-    for size in reversed(shape):
-        found.append(step)
-        step *= size
-    return tuple(reversed(found))
-
-
-def pointwise(
-    shape: Sequence[int],
-    dtype: torch.dtype,
-    operands: Sequence[Value],
-    write: Callable[..., str],
-    cost: int,
-    program: Program,
-) -> Lazy:
-    """``write(*elements)`` for each place of ``shape``; operands are broadcast."""
-    shape = tuple(shape)
-    ready: list[Value] = []
-    for each in operands:
-        again = math.prod(each.shape) < math.prod(shape) and each.cost > 0
-        ready.append(program.stored(each) if again or each.cost > _LONGEST else each)
-
-    def at(index: Index) -> str:
-        return write(*(each.at(_broadcast(index, each.shape)) for each in ready))
-
-    return Lazy(shape, dtype, at, cost, ready)
-
-
-def _broadcast(index: Index, shape: Sequence[int]) -> list[str]:
-    mine = list(index)[len(index) - len(shape) :]
-    return ["0" if size == 1 else i for i, size in zip(mine, shape, strict=True)]

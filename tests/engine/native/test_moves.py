@@ -1,0 +1,38 @@
+"""What joins, picks, sums up and multiplies."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tests.engine.native.computing import computed
+
+
+def test_moves() -> None:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(5, 7, 3, generator=generator)
+    given = {name: x.clone() for name in "abcdefg"} | {
+        "pick": torch.tensor([4, 0, 2, 2, 1]),
+        "flat": torch.randn(105, generator=generator),
+        "table": torch.randn(6, 3, generator=generator),
+    }
+
+    def mixed(t: dict[str, Tensor]) -> dict[str, Tensor]:
+        a = t["a"]
+        part = a[:, :, 1:-1]
+        return {
+            "a": torch.cat([a[:, 3:], a[:, :3]], 1),
+            "b": a - a.sum((1, 2), keepdim=True),
+            "c": a.amax(3, keepdim=True) + a.mean(1, keepdim=True) + a.sum(),
+            "d": F.pad(part, (0, 0, 1, 1)) + F.pad(a, (0, 0, -1, -1, 0, 0)).sum(),
+            "e": a.index_select(1, t["pick"].view(-1)),
+            "f": torch.stack([a[..., 0], a[..., 1], a[..., 2]], -1) * (a * a).sum().sqrt(),
+            "g": F.embedding(t["pick"].view(-1), t["table"][0]).unsqueeze(0).unsqueeze(2) + a,
+            "flat": torch.linalg.vector_norm(t["flat"], dim=-1, keepdim=True) + t["flat"],
+        }
+
+    found = computed(mixed, **given)
+    due = mixed({name: v.unsqueeze(0) for name, v in given.items()})
+    for name, value in due.items():
+        torch.testing.assert_close(found[name], value[0], rtol=1e-5, atol=1e-5)
