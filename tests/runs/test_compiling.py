@@ -17,7 +17,7 @@ def why(plan: object) -> str:
     return str(note)
 
 
-@pytest.mark.parametrize(("budget", "cold"), [(10.0, False), (30.0, True), (50.0, True)])
+@pytest.mark.parametrize(("budget", "cold"), [(10.0, False), (20.0, True), (30.0, True)])
 def test_a_short_run_is_not_compiled(make_plan: MakePlan, budget: float, cold: bool) -> None:
     plan = make_plan(PLAIN, MOMENTUM, step=0.01, budget=budget, cold=cold)
     assert not plan.machine.compiled

@@ -13,10 +13,10 @@ from methodic.engine.native.library import anything_known, missing_compiler
 from methodic.runs.speed import Survey, Timed
 
 # Seconds, measured on a processor of 2023 with one thread to itself.
-START = 2.0  # of each worker: importing what traces
-TRACE = 0.8  # of each worker for each method
-COLD = 4.0  # of one worker for each method that isn't in the cache: the C++ compiler
-FASTER = 2.0  # how much faster a step gets, at the least
+START = 2.5  # of each worker: importing what traces
+TRACE = 0.6  # of each worker for each method
+COLD = 2.5  # of one worker for each method that isn't in the cache: the C++ compiler
+FASTER = 3.0  # how much faster a step of a small network gets, at the least
 MARGIN = 2.0
 
 

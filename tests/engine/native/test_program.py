@@ -27,6 +27,22 @@ def test_loops_over_the_same_elements_become_one() -> None:
     assert loop.body == ["t1[i0] = x[i0] + 1;", "t2[i0] = t1[i0] + 2;"]
 
 
+def test_what_only_its_loop_needs_stays_in_a_variable() -> None:
+    program = Program()
+    x, out = memory("x", 8), memory("out", 8)
+    first = program.stored(plus(x, 1))
+    program.copy(plus(first, 2), out)
+    text, size = program.text()
+    assert "float t1 = x[i0] + 1;" in text
+    assert "out[i0] = t1 + 2;" in text
+    assert size == 0
+    program = Program()
+    first = program.stored(plus(x, 1))
+    program.copy(plus(first, 2), out)
+    program.reduced(first, [0], "max")
+    assert "t1[i0] = x[i0] + 1;" in program.text()[0], "someone else reads it"
+
+
 def test_a_loop_waits_for_what_it_reads() -> None:
     """A sum lies between: the second loop reads it."""
     program = Program()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from methodic.engine import loop, stretch
+from methodic.engine.native import steps
 from methodic.engine.native.source import source
 from tests.engine.native.computing import computed
 
@@ -30,3 +32,17 @@ def test_constants_are_read() -> None:
     weights = torch.tensor([1.0, 2.0, 4.0])
     found = computed(lambda t: {"x": t["x"] * weights}, x=torch.ones(3))
     assert torch.equal(found["x"], weights)
+
+
+def test_the_same_step_has_the_same_text_each_time() -> None:
+    """Code is found again by its text, so nothing in it may depend on where objects lie."""
+    from tests.engine.native.test_steps import TABLE, battery, make
+
+    recipes = battery.members(*TABLE["everything"], 1)
+    texts = set()
+    for seed in range(4):
+        cohort = make(recipes, [seed], False, True)
+        steps._made.cache_clear()
+        state = loop.begin(cohort.stages[0], loop.initial_state(cohort))
+        texts.update(stretch.program_texts(cohort, cohort.stages[0], state, battery.rows(False)))
+    assert len(texts) == 1

@@ -63,6 +63,17 @@ def _sample(x: Any) -> Any:
     )
 
 
+def comparison(sign: str) -> Callable[..., Value]:
+    """A truth value; or 1 and 0, chosen, since booleans in a product keep loops from vectors."""
+    truth = elementwise(f"{{0}} {sign} {{1}}", 1, COMPARED)
+    chosen = elementwise(f"{{0}} {sign} {{1}} ? 1.0f : 0.0f", 1, COMPARED)
+
+    def made(call: Call, *operands: Any, **_: Any) -> Value:
+        return (chosen if call.dtype == torch.float32 else truth)(call, *operands)
+
+    return made
+
+
 def scaled(template: str) -> Callable[..., Value]:
     """x ± alpha·y."""
     plain, full = elementwise(template), elementwise(template.replace("{1}", "{1}*{2}"), 2)

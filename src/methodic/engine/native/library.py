@@ -29,6 +29,7 @@ _FLAGS = (
     "-fno-math-errno",
     "-fno-trapping-math",
     "-fwrapv",
+    "-fno-strict-aliasing",  # random bits are read as numbers of another type
     "-fno-tree-loop-distribute-patterns",
     "-ffp-contract=fast",
     "-w",
@@ -120,7 +121,7 @@ def _compile(text: str, path: Path) -> None:
             check=False,
         )
         if asked.returncode != 0:
-            raise _impossible(asked.stderr.strip().partition("\n")[0] or command)
+            raise _impossible(next((x for x in asked.stderr.splitlines() if "error" in x), command))
         made.replace(path)
 
 

@@ -11,7 +11,7 @@ import torch.utils._pytree as pytree
 from torch import fx
 
 from methodic.engine.native import arithmetic, moves, views
-from methodic.engine.native.arithmetic import COMPARED, elementwise
+from methodic.engine.native.arithmetic import elementwise
 from methodic.engine.native.program import Call, Program
 from methodic.engine.native.values import C_TYPES, Lazy, Value, View, unsupported
 
@@ -175,9 +175,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "clamp_max": lambda call, x, high: arithmetic.clamp(call, x, None, high),
     "pow": arithmetic.power,
     "square": lambda call, x: arithmetic.power(call, x, 2),
-    **{
-        name: elementwise(f"{{0}} {sign} {{1}}", 1, COMPARED) for name, sign in _COMPARISONS.items()
-    },
+    **{name: arithmetic.comparison(sign) for name, sign in _COMPARISONS.items()},
     "logical_and": elementwise("{0} && {1}"),
     "logical_not": elementwise("!{0}"),
     "bitwise_and": elementwise("{0} & {1}"),

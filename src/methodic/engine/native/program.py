@@ -59,10 +59,25 @@ class Loop(Statement):
 
     def __str__(self) -> str:
         names = [f"i{n}" for n in range(len(self.shape))]
+        body, fixed = self._fixed()
         simd = f"reduction(+:{','.join(self.sums.values())})" if self.sums else ""
-        before = [f"float {name} = 0;" for name in self.sums.values()]
+        before = [*fixed, *(f"float {name} = 0;" for name in self.sums.values())]
         after = [f"{place} = {name};" for place, name in self.sums.items()]
-        return "\n".join([*before, nest(names, self.shape, "\n".join(self.body), simd), *after])
+        return "\n".join([*before, nest(names, self.shape, "\n".join(body), simd), *after])
+
+    def _fixed(self) -> tuple[list[str], list[str]]:
+        """The body with elements that don't change in the loop read before it; and these reads."""
+        written = {storage.name for storage in self.writes}
+        found: dict[str, str] = {}
+
+        def named(match: re.Match[str]) -> str:
+            name, place = match.groups()
+            if name in written:
+                return match.group(0)
+            return found.setdefault(match.group(0), f"{name}_{place}")
+
+        body = [re.sub(r"\b([a-z]+\d+)\[(\d+)\]", named, line) for line in self.body]
+        return body, [f"const auto {name} = {element};" for element, name in found.items()]
 
     def admits(self, line: str, shape: Sequence[int]) -> bool:
         """Whether a line may join: it reads no other element than its own of what is written."""
@@ -73,6 +88,17 @@ class Loop(Statement):
             if any(each not in self.places for each in used) or f"{storage.name})[" in line:
                 return False
         return True
+
+    def keep(self, storage: Storage) -> None:
+        """Hold a value that only this loop needs in a variable, and not in memory."""
+        (place,) = (place for place in self.places if place.startswith(f"{storage.name}["))
+        ctype = C_TYPES[storage.dtype]
+        self.body = [
+            f"{ctype} {line}" if line.startswith(f"{place} = ") else line for line in self.body
+        ]
+        self.body = [re.sub(rf"\b{re.escape(place)}", storage.name, line) for line in self.body]
+        self.places.remove(place)
+        self.writes.remove(storage)
 
     def only_here(self, storage: Storage, other: Storage) -> bool:
         """Whether elements of ``storage`` are read exactly where those of ``other`` are written."""
@@ -210,6 +236,7 @@ class Program:
 
     def text(self) -> tuple[str, int]:
         """All statements, with places in the scratch memory; and its size in bytes."""
+        self._keep()
         places, size = self._places()
 
         def within(statement: Statement) -> str:
@@ -225,13 +252,27 @@ class Program:
 
         return "\n".join(within(each) for each in self.statements), size
 
+    def _keep(self) -> None:
+        """What nobody but the loop that makes it reads doesn't go through memory."""
+        for loop in self.statements:
+            if not isinstance(loop, Loop):
+                continue
+            elsewhere = set().union(*(s.reads | s.writes for s in self.statements if s is not loop))
+            text = "\n".join(loop.body)
+            for storage in sorted(loop.writes - elsewhere, key=lambda each: each.name):
+                named = [p for p in loop.places if p.startswith(f"{storage.name}[")]
+                cast = f"{storage.name})[" in text
+                if storage.scratch and storage.within is None and len(named) == 1 and not cast:
+                    loop.keep(storage)
+
     def _places(self) -> tuple[dict[Storage, int], int]:
         """Where each piece of scratch memory lies; it is used again after its last reader."""
         last: dict[Storage, int] = {}
         first: dict[Storage, int] = {}
         parts: set[Storage] = set()
         for n, statement in enumerate(self.statements):
-            for storage in statement.reads | statement.writes:
+            # By name: the order of a set differs between processes, and code is found by its text.
+            for storage in sorted(statement.reads | statement.writes, key=lambda s: s.name):
                 if storage.within is not None:
                     parts.add(storage)
                     storage = storage.within[0]
