@@ -9,9 +9,10 @@ from pathlib import Path
 import _hosts as hosts
 import _shared as shared
 
-# Of the reference's way: whoever is farther off does another job. scikit-learn and Keras add Adam's
-# epsilon to another root, which is 1.2% on the second network.
-SAME = 0.03
+SAME = 0.01  # of the reference's way: whoever is farther off does another job
+# The same for other libraries: scikit-learn and Keras add Adam's epsilon to another root, which is
+# 1.2% on the second network and 4.2% on the third, with its smaller gradients.
+NEARLY = 0.1
 ROUNDED = 0.1  # the same for bfloat16, whose numbers have two to three digits
 
 

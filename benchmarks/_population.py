@@ -9,7 +9,7 @@ from typing import Any
 
 import _shared as shared
 import numpy as np
-from _bench import Bench, Goal
+from _bench import NEARLY, SAME, Bench, Goal
 from _hosts import Made, Rates, Team
 
 NETWORKS = {
@@ -59,7 +59,8 @@ def population(bench: Bench) -> None:
 def _network(bench: Bench, name: str, sizes: Sequence[int], stack: ExitStack) -> None:
     entries = _entries(bench, name, sizes, stack)
     for entry in entries:
-        bench.check(entry.team, entry.key, f"{name}, {entry.name}")
+        same = SAME if entry.group in (EAGER, COMPILED) else NEARLY
+        bench.check(entry.team, entry.key, f"{name}, {entry.name}", same)
         entry.team.calibrate(entry.key, bench.seconds)
     if bench.quick:
         chosen = entries
