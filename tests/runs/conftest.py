@@ -139,6 +139,7 @@ def make_plan(
                 "budget": budget,
                 "workers": workers,
                 "named": True,
+                "compile": False,  # None would let the plan decide; see test_compiling.py
                 **wishes,
             }
         )

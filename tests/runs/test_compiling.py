@@ -19,14 +19,14 @@ def why(plan: object) -> str:
 
 @pytest.mark.parametrize(("budget", "cold"), [(10.0, False), (20.0, True), (30.0, True)])
 def test_a_short_run_is_not_compiled(make_plan: MakePlan, budget: float, cold: bool) -> None:
-    plan = make_plan(PLAIN, MOMENTUM, step=0.01, budget=budget, cold=cold)
+    plan = make_plan(PLAIN, MOMENTUM, step=0.01, budget=budget, cold=cold, compile=None)
     assert not plan.machine.compiled
     assert why(plan).startswith("Not compiled: ")
 
 
 @pytest.mark.parametrize(("budget", "cold"), [(80.0, False), (600.0, True)])
 def test_a_long_run_or_a_warm_cache_is(make_plan: MakePlan, budget: float, cold: bool) -> None:
-    fast = make_plan(PLAIN, MOMENTUM, step=0.1, budget=budget, cold=cold)
+    fast = make_plan(PLAIN, MOMENTUM, step=0.1, budget=budget, cold=cold, compile=None)
     slow = make_plan(PLAIN, MOMENTUM, step=0.1, budget=budget, compile=False)
     assert fast.machine.compiled
     assert not slow.machine.compiled
@@ -53,7 +53,7 @@ def test_finding_out_takes_its_time(make_plan: MakePlan, monkeypatch: pytest.Mon
 
         monkeypatch.setattr(planning.time, "monotonic", lambda: now[0])
         monkeypatch.setattr(planning, "choose", choose)
-        return sum(make_plan(PLAIN, MOMENTUM, step=0.05).contenders[0].steps)
+        return sum(make_plan(PLAIN, MOMENTUM, step=0.05, compile=None).contenders[0].steps)
 
     assert steps(20.0) < 0.8 * steps(0.0)
 
@@ -117,7 +117,7 @@ def test_what_turns_out_slower_is_not_compiled(
     make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conftest, "COMPILED", 0.5)
-    plan = make_plan(PLAIN, step=0.1, budget=80.0, cold=False)
+    plan = make_plan(PLAIN, step=0.1, budget=80.0, cold=False, compile=None)
     assert not plan.machine.compiled
     assert "Not compiled after all. A step of all methods takes 200 ms, and 100 ms" in why(plan)
     assert plan.contenders[0].milliseconds == 100.0
@@ -133,7 +133,7 @@ def test_a_compiler_that_fails(make_plan: MakePlan, monkeypatch: pytest.MonkeyPa
             raise InputError("no machine code", found="Python.h")
 
     speeds = {"plain": (Fails(0.1), 0.0)}
-    plan = make_plan(PLAIN, step=speeds, budget=600.0)
+    plan = make_plan(PLAIN, step=speeds, budget=600.0, compile=None)
     assert not plan.machine.compiled
     assert why(plan) == "Not compiled: no machine code (Python.h)."
     with pytest.raises(InputError, match="no machine code"):

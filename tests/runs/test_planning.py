@@ -283,7 +283,7 @@ def test_the_choices_stand_in_the_plan(
     usual = make_plan(PLAIN, step=0.05, precisions={}, budget=120.0, compile=False)
     half = {"bfloat16": 3.0}
     plan = make_plan(PLAIN, step=0.05, precisions=half, budget=120.0, compile=False)
-    compiled = make_plan(PLAIN, step=0.05, precisions=half, budget=120.0)
+    compiled = make_plan(PLAIN, step=0.05, precisions=half, budget=120.0, compile=None)
     assert compiled.machine.precision == "float32", "machine code is faster still"
     assert usual.machine.precision == "float32"
     assert plan.machine.precision == "bfloat16"
