@@ -97,8 +97,7 @@ def _compiled_steps(
 ) -> State:
     end, turns = state.steps_taken + count, len(stage.turns)
     draws, order = draws_of(cohort, stage), cohort.orders[stage.name]
-    size = stage.batch * cohort.layout.total * cohort.width
-    most = 1 if turns > 1 else max(1, min(AHEAD, int(_CALL / (6 * size))))
+    most = 1 if turns > 1 else _at_once(stage.batch, cohort.layout.total, cohort.width)
     while state.steps_taken < end:
         first = state.steps_taken
         which, some = first % turns, min(most, end - first)
@@ -118,6 +117,11 @@ def _compiled_steps(
         if pause():
             break
     return state
+
+
+def _at_once(batch: int, parameters: int, members: int) -> int:
+    """Steps of one call, so that it ends within some tenths of a second."""
+    return max(1, min(AHEAD, int(_CALL / (6 * batch * parameters * members))))
 
 
 def program_texts(cohort: Cohort, stage: Stage, state: State, rows: Rows) -> list[str]:

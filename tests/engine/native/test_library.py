@@ -49,3 +49,26 @@ def test_no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert library.missing_compiler() == "no C++ compiler on this machine"
     with pytest.raises(InputError, match="machine code"):
         library.loaded("int nobody_compiled_this;")
+
+
+def test_a_damaged_file_in_the_cache_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    library._path("int damaged;").write_bytes(b"no library")
+    with pytest.raises(InputError, match="machine code"):
+        library.loaded("int damaged;")
+
+
+def test_code_never_lies_where_others_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a cache of the user's own, a folder of this process, for its user alone."""
+    monkeypatch.setattr(library.os, "access", lambda *_: False)
+    monkeypatch.setattr(library.tempfile, "tempdir", str(tmp_path))
+    library._own_temporary.cache_clear()
+    folder = library.cache_folder()
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o077 == 0
+    assert library.cache_folder() == folder
+    library._own_temporary.cache_clear()

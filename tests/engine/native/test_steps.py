@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -145,15 +146,26 @@ def test_who_diverges_keeps_its_last_weights() -> None:
     assert torch.equal(ours.flat[[0, 2]], calm.flat)
 
 
-def test_late_members_and_shared_batches() -> None:
+@pytest.mark.parametrize("name", ["ema", "dropout"])
+def test_late_members_and_shared_batches(name: str) -> None:
     """Each member on its own clock; one order of rows for all."""
-    for how in ({"born": [0, 0, 0]}, {"shared_batches": True}):
-        for name in ("ema", "dropout"):
-            recipes = recipes_of(name, 3)
-            ours, _ = trained(recipes, [4, 5, 6], **how)
-            due, _ = trained(recipes, [4, 5, 6], compiled=False, **how)
-            for key, value in tensors(due).items():
-                torch.testing.assert_close(tensors(ours)[key], value, rtol=2e-4, atol=2e-5)
+    recipes, seeds = recipes_of(name, 3), [4, 5, 6]
+    shared, _ = trained(recipes, seeds, shared_batches=True)
+    due, _ = trained(recipes, seeds, compiled=False, shared_batches=True)
+    late = [late_by_two(recipes, seeds, compiled) for compiled in (True, False)]
+    for ours, expected in ((shared, due), late):
+        for key, value in tensors(expected).items():
+            torch.testing.assert_close(tensors(ours)[key], value, rtol=2e-4, atol=2e-5)
+    on_time, _ = trained(recipes[1:2], seeds[1:2])
+    assert torch.equal(late[0].flat[1], on_time.flat[0]), "as alone, from its own first step"
+
+
+def late_by_two(recipes: list[Recipe], seeds: list[int], compiled: bool) -> State:
+    """The cohort is at step 2, where the second member starts."""
+    cohort = make(recipes, seeds, False, compiled, born=[0, 2, 0])
+    stage = cohort.stages[0]
+    state = replace(loop.begin(stage, loop.initial_state(cohort)), steps_taken=2)
+    return loop.advance(cohort, stage, state, battery.rows(False), battery.STEPS, lambda _: None)
 
 
 def test_cohorts_that_are_alike_share_their_code() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
-import getpass
 import hashlib
 import os
 import shutil
@@ -52,14 +51,18 @@ def known(text: str) -> bool:
 
 
 def cache_folder() -> Path:
-    """Where compiled code is kept between runs: the user's cache, or a temporary folder."""
+    """Where compiled code is kept: the user's cache; else a place of this process alone."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(base) / "methodic" / "compiled"
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-    if os.access(folder, os.W_OK):
-        return folder
-    return Path(tempfile.gettempdir()) / f"methodic-{getpass.getuser()}"
+    return folder if os.access(folder, os.W_OK) else Path(_own_temporary().name)
+
+
+@functools.lru_cache(maxsize=1)
+def _own_temporary() -> tempfile.TemporaryDirectory[str]:
+    """A folder that nobody else can write to, since what lies in it will be executed."""
+    return tempfile.TemporaryDirectory(prefix="methodic-")
 
 
 def _compiler() -> str | None:
@@ -99,11 +102,13 @@ def loaded(text: str) -> Callable[..., None]:
         InputError: there is no compiler, or it fails.
     """
     path = _path(text)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):  # other workers want the same
-        if not path.exists():
-            _compile(text, path)
-    run: Callable[..., None] = ctypes.CDLL(str(path)).run
+    try:
+        with FileLock(path.with_suffix(".lock")):  # other workers want the same
+            if not path.exists():
+                _compile(text, path)
+        run: Callable[..., None] = ctypes.CDLL(str(path)).run
+    except OSError as error:  # a full disk, a damaged file
+        raise _impossible(str(error)) from None
     return run
 
 
