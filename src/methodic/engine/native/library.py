@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import functools
@@ -56,13 +57,15 @@ def cache_folder() -> Path:
     folder = Path(base) / "methodic" / "compiled"
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
-    return folder if os.access(folder, os.W_OK) else Path(_own_temporary().name)
+    return folder if os.access(folder, os.W_OK) else _own_temporary()
 
 
 @functools.lru_cache(maxsize=1)
-def _own_temporary() -> tempfile.TemporaryDirectory[str]:
+def _own_temporary() -> Path:
     """A folder that nobody else can write to, since what lies in it will be executed."""
-    return tempfile.TemporaryDirectory(prefix="methodic-")
+    folder = tempfile.mkdtemp(prefix="methodic-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _compiler() -> str | None:
