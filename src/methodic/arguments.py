@@ -151,6 +151,13 @@ def speed(
     }
 
 
+def check_design(equal: str, splits: str, detect: str | None, seeds: int | None) -> None:
+    """Refuse unknown words, and wishes that don't fit each other."""
+    from methodic.plan import check_design as check
+
+    check(equal, splits, detect, seeds)
+
+
 def typed() -> str:
     """The command as it was typed."""
     return shlex.join(["methodic", *sys.argv[1:]])

@@ -115,11 +115,12 @@ def show_run(run: Run, as_json: bool) -> None:
             }
         )
         return
-    from methodic.report.terminal import leaderboard_table
+    from methodic.report.terminal import findings, leaderboard_table
 
     if run.leaderboard is not None:
         board = run.leaderboard
         show(leaderboard_table(board), *board.notes, board.verdict)
+        show(*findings(board, run.ablation))
     show(f"run: {run.folder}", f"model: {run.bundle_path}", f"report: {run.report_path}")
 
 

@@ -39,7 +39,23 @@ Metric = Annotated[
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Where all random numbers start.")]
 Seeds = Annotated[
     int | None,
-    typer.Option(min=2, help="Models per finalist.", show_default="as many as fit, at least 10"),
+    typer.Option(min=1, help="Models per finalist.", show_default="as many as fit, at least 10"),
+]
+Equal = Annotated[
+    str, typer.Option(help="What all methods get the same of: seconds, steps, samples, flops.")
+]
+Splits = Annotated[
+    str,
+    typer.Option(
+        help="one, or cv: each seed on a split of repeated cross-validation.",
+        show_default="cv for small data",
+    ),
+]
+Detect = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DIFFERENCE", help="As many seeds as find it: 0.5%, or 0.01 in the metric's units."
+    ),
 ]
 Out = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Where it goes.", show_default="runs/…")

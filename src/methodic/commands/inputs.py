@@ -1,0 +1,49 @@
+"""What commands share: reading DATA and the recipes, after everything cheap was checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from methodic import arguments
+
+if TYPE_CHECKING:
+    from methodic.data.dataset import DataSet
+    from methodic.recipes.types import Recipe
+
+
+def inputs(
+    data: str,
+    target: str | None,
+    task: str | None,
+    drop: Sequence[str] | None,
+    split: Path | None,
+    metric: str | None,
+    device: str,
+    recipes: str | None,
+    files: Sequence[str] | None,
+) -> tuple[DataSet, tuple[Recipe, ...] | None]:
+    """Check everything that is cheap to check, then read the recipes, then the data."""
+    arguments.check_data(data)
+    arguments.check_file(split)
+    arguments.check_task(task)
+    arguments.check_device(device)
+    arguments.check_metric(metric)
+    names = arguments.check_recipes(recipes, files or ())
+    from methodic.recipes import catalogue
+
+    chosen = None if names is None else tuple(catalogue.get(name) for name in names)
+    from methodic.data.dataset import load
+
+    ignored = arguments.columns(drop or ())
+    return load(data, target, task=task, drop=ignored, test=split), chosen
+
+
+def rows_of(data: str) -> Any:
+    """The rows of DATA as they stand there."""
+    from methodic.data import sources
+
+    if data in sources.builtin_names():
+        return sources.builtin(data)[0]
+    return sources.read(Path(data))

@@ -1,0 +1,177 @@
+"""Commands that train: run, plan, train."""
+
+from __future__ import annotations
+
+import time
+
+from methodic import arguments, console
+from methodic import options as o
+from methodic.commands.inputs import inputs
+from methodic.durations import parse_budget
+from methodic.errors import InputError
+
+
+def run_command(
+    data: o.Data,
+    target: o.Target = None,
+    budget: o.Budget = "60s",
+    recipes: o.Recipes = None,
+    recipe: o.RecipeFiles = None,
+    metric: o.Metric = None,
+    seed: o.Seed = 0,
+    seeds: o.Seeds = None,
+    out: o.Out = None,
+    device: o.Device = "cpu",
+    threads: o.Threads = None,
+    workers: o.Workers = None,
+    compile: o.Compile = None,
+    precision: o.Precision = "auto",
+    memory_format: o.MemoryFormat = "auto",
+    width: o.Width = None,
+    shared_batches: o.SharedBatches = False,
+    equal: o.Equal = "seconds",
+    splits: o.Splits = "auto",
+    detect: o.Detect = None,
+    task: o.Task = None,
+    drop: o.Drop = None,
+    split: o.Split = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Compare training methods on DATA, keep the best model, say how sure that is."""
+    started = time.monotonic()  # reading the data is part of the budget
+    seconds = parse_budget(budget)
+    arguments.check_out(out)
+    speed = arguments.speed(compile, precision, memory_format, width)
+    arguments.check_design(equal, splits, detect, seeds)
+    dataset, chosen = inputs(data, target, task, drop, split, metric, device, recipes, recipe)
+    console.show_data(dataset, silent=json or quiet)
+    from methodic.runs import run
+
+    with console.running(out, silent=json or quiet) as progress:
+        finished = run(
+            dataset,
+            budget=seconds,
+            recipes=chosen,
+            metric=metric,
+            seed=seed,
+            seeds=seeds,
+            device=device,
+            threads=threads,
+            workers=workers,
+            **speed,
+            shared_batches=shared_batches,
+            equal=equal,
+            splits=splits,
+            detect=detect,
+            out=out,
+            progress=progress,
+            command=arguments.typed(),
+            started=started,
+        )
+    console.show_run(finished, json)
+
+
+def plan_command(
+    data: o.Data,
+    target: o.Target = None,
+    budget: o.Budget = "60s",
+    recipes: o.Recipes = None,
+    recipe: o.RecipeFiles = None,
+    metric: o.Metric = None,
+    seed: o.Seed = 0,
+    seeds: o.Seeds = None,
+    out: o.Out = None,
+    device: o.Device = "cpu",
+    threads: o.Threads = None,
+    workers: o.Workers = None,
+    compile: o.Compile = None,
+    precision: o.Precision = "auto",
+    memory_format: o.MemoryFormat = "auto",
+    width: o.Width = None,
+    shared_batches: o.SharedBatches = False,
+    equal: o.Equal = "seconds",
+    splits: o.Splits = "auto",
+    detect: o.Detect = None,
+    task: o.Task = None,
+    drop: o.Drop = None,
+    split: o.Split = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Show what `run` would do with the same options, and for how long. Trains nothing."""
+    seconds = parse_budget(budget)
+    arguments.check_out(out)
+    speed = arguments.speed(compile, precision, memory_format, width)
+    arguments.check_design(equal, splits, detect, seeds)
+    dataset, chosen = inputs(data, target, task, drop, split, metric, device, recipes, recipe)
+    from methodic.runs import make_plan
+
+    plan = make_plan(
+        dataset,
+        budget=seconds,
+        recipes=chosen,
+        metric=metric,
+        seed=seed,
+        seeds=seeds,
+        device=device,
+        threads=threads,
+        workers=workers,
+        **speed,
+        shared_batches=shared_batches,
+        equal=equal,
+        splits=splits,
+        detect=detect,
+        command=arguments.typed(),
+    )
+    if json:
+        console.show_json(plan.model_dump(mode="json"))
+        return
+    from methodic.report.terminal import plan_table
+
+    console.show_data(dataset, silent=quiet)
+    console.show(plan_table(plan), *plan.notes)
+
+
+def train_command(
+    data: o.Data,
+    recipe: o.OneRecipe,
+    target: o.Target = None,
+    steps: o.Steps = None,
+    budget: o.TrainBudget = None,
+    metric: o.Metric = None,
+    seed: o.Seed = 0,
+    out: o.Out = None,
+    device: o.Device = "cpu",
+    threads: o.Threads = None,
+    task: o.Task = None,
+    drop: o.Drop = None,
+    split: o.Split = None,
+    json: o.Json = False,
+    quiet: o.Quiet = False,
+) -> None:
+    """Train one model by one method."""
+    if steps is not None and budget is not None:
+        raise InputError("--steps and --budget both say how long", advice="Leave one out.")
+    seconds = None if steps is not None else parse_budget(budget or "60s")
+    arguments.check_out(out)
+    dataset, chosen = inputs(data, target, task, drop, split, metric, device, None, [recipe])
+    (method,) = chosen or ()
+    console.show_data(dataset, silent=json or quiet)
+    from methodic.runs import train_method
+
+    with console.running(out, silent=json or quiet) as progress:
+        finished = train_method(
+            dataset,
+            method,
+            steps=steps,
+            budget=seconds,
+            seed=seed,
+            metric=metric,
+            device=device,
+            threads=threads,
+            out=out,
+            progress=progress,
+            command=arguments.typed(),
+        )
+    console.show_run(finished, json)
