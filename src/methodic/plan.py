@@ -5,7 +5,8 @@ Both are plain, typed values that round-trip through JSON; nothing here imports 
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+import math
+from typing import Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,10 +17,12 @@ FORMAT = 1
 """Version of plan.json and of the records; a newer one is refused."""
 
 Task = Literal["binary", "multiclass", "regression"]
-Phase = Literal["screen", "confirm", "train"]
+Phase = Literal["screen", "confirm", "train", "ablate"]
 Precision = Literal["float32", "bfloat16"]
 MemoryFormat = Literal["contiguous", "channels_last"]
 Batches = Literal["own", "shared"]
+Equal = Literal["seconds", "steps", "samples", "flops"]
+Splits = Literal["one", "cv"]
 
 
 class Value(BaseModel):
@@ -85,6 +88,58 @@ def asked(precision: str, memory_format: str, width: int | None) -> Asked:
     return Asked.model_validate({k: v for k, v in typed.items() if v != "auto"})
 
 
+def difference(text: str | float, option: str = "--detect") -> tuple[float, bool]:
+    """A difference of scores as people write it: "0.5%", "0.5 points" or 0.005.
+
+    Returns:
+        the number, and whether it is in points of a percentage.
+
+    Raises:
+        InputError: no number above 0.
+
+    Example:
+        >>> difference("0.5%"), difference(0.02)
+        ((0.5, True), (0.02, False))
+    """
+    typed = str(text).strip().lower()
+    bare = typed.removesuffix("points").strip().removesuffix("%")
+    accepted = "a number above 0, such as 0.5% or 0.005"
+    try:
+        value = math.nan if isinstance(text, bool) else float(bare)
+    except ValueError:
+        value = math.nan
+    if math.isnan(value):
+        raise InputError(f"{option}: not a number", found=repr(text), accepted=accepted)
+    if not 0 < value < math.inf:
+        raise InputError(f"{option}: nothing that could be detected", found=text, accepted=accepted)
+    return value, bare != typed
+
+
+def check_design(
+    equal: str, splits: str, detect: str | float | None, seeds: int | None
+) -> tuple[Equal, Splits | None]:
+    """What the user wants of the comparison, out of words as they were typed; "auto" is None.
+
+    Raises:
+        InputError: an unknown word, or wishes that don't fit each other.
+    """
+    for option, word, known in (
+        ("--equal", equal, get_args(Equal)),
+        ("--splits", splits, ("auto", *get_args(Splits))),
+    ):
+        if word not in known:
+            raise unknown(option.strip("-"), word, known, option)
+    if detect is not None and (seeds is not None or splits == "cv"):
+        raise InputError(
+            "--detect chooses the number of seeds, on one split of the data",
+            found=f"--seeds {seeds}" if seeds is not None else "--splits cv",
+            advice="Leave one of the two out.",
+        )
+    if detect is not None:
+        difference(detect)
+    return cast(Equal, equal), None if splits == "auto" else cast(Splits, splits)
+
+
 class Tried(Value):
     """What a step cost with one choice for the machine, before the plan was frozen."""
 
@@ -120,6 +175,7 @@ class Member(Value):
     recipe: str
     setting: int  # index into Contender.settings
     seed: int
+    off: str = ""  # the ingredient that it trains without, in an ablation
 
 
 class Unit(Value):
@@ -132,6 +188,7 @@ class Unit(Value):
     steps: tuple[int, ...]  # by stage
     evaluate: tuple[int, ...]  # optimizer steps after which validation rows are scored
     predict_test: bool = False
+    split: int = 0  # of the data; 0: the run's own, others in repeated cross-validation
 
 
 class BaselinePlan(Value):
@@ -150,6 +207,18 @@ class ConfirmPlan(Value):
     block: int  # seeds per block
     scale: float = 1.0  # planned seconds of a confirmation cohort ÷ of a screening cohort
     evaluations: int = 20  # of each member
+    splits: Splits = "one"  # "cv": each seed on a fold of its own, in repeated cross-validation
+    folds: int = 0  # of a repetition of cross-validation
+    detect: float | None = None  # the difference that is to be found; it chooses among the seeds
+
+
+class Inference(Value):
+    """What a trained model costs its user; clocks, so they differ from run to run."""
+
+    parameters: int  # 0 where the word has no meaning
+    bytes: int
+    row_microseconds: float  # of a row among many, predicted in one pass
+    single_milliseconds: float  # of a row by itself
 
 
 class Amendment(Value):
@@ -178,6 +247,7 @@ class Plan(Value):
     network: NetworkFacts | None = None  # the user's own; None: each recipe's
     tried: tuple[Tried, ...] = ()  # a pair for each choice: without it and with it
     batches: Batches = "own"  # each member's order of rows by its seed, or one
+    equal: Equal = "seconds"  # what every method gets the same of
 
 
 Status = Literal["finished", "stopped", "diverged"]
@@ -217,6 +287,7 @@ class UnitRecord(Value):
     seconds: float
     threads: int
     notes: tuple[str, ...] = ()  # checkpoints that could not be used on the way, in words
+    inference: Inference | None = None  # of one member, where test rows were predicted
 
 
 class BaselineRecord(Value):
@@ -227,6 +298,8 @@ class BaselineRecord(Value):
     about: str  # one line: which model, which settings
     validation: dict[str, float | None]
     seconds: float
+    inference: Inference | None = None
+    split: int = 0  # of the data, as in `Unit`
 
 
 class RunState(Value):

@@ -15,9 +15,11 @@ from methodic.evidence.sameness import (
     Comparison,
     Grade,
     Reproduction,
+    compare_baselines,
+    compare_units,
     compare_weights,
 )
-from methodic.plan import CurvePoint
+from methodic.plan import BaselineRecord, CurvePoint, Inference
 
 
 def grade(comparison: Comparison) -> Grade:
@@ -179,3 +181,25 @@ def test_all_are_counted_and_the_worst_are_kept() -> None:
 )
 def test_verdicts(counts: tuple[int, int, int], reasons: list[str], verdict: str) -> None:
     assert many(*counts).result("a", "b", reasons).verdict == verdict
+
+
+def test_what_predictions_cost_is_a_clock(make_record) -> None:  # type: ignore[no-untyped-def]
+    def cost(seconds: float) -> Inference:
+        return Inference(
+            parameters=1, bytes=4, row_microseconds=seconds, single_milliseconds=seconds
+        )
+
+    comparison = Comparison()
+    first = make_record("confirm", "adam", [0.9, 0.8]).model_copy(update={"inference": cost(1.0)})
+    for inference in (cost(2.0), None):
+        again = first.model_copy(update={"inference": inference})
+        compare_units(comparison, [first], [again])
+    one, two = (
+        BaselineRecord(
+            kind="linear", about="", validation={"r2": 0.5}, seconds=1.0, inference=cost(seconds)
+        )
+        for seconds in (1.0, 2.0)
+    )
+    compare_baselines(comparison, [one], [two])
+    assert grade(comparison) == "bit"
+    assert sum(tally.bit for tally in comparison.tallies()) > 6

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from itertools import product
 
 from methodic.errors import InputError
+from methodic.evidence.power import seeds_needed, upper_deviation
+from methodic.evidence.statistics import ALPHA
 from methodic.metrics import Metric
-from methodic.plan import ConfirmPlan, MemberRecord, Phase, UnitRecord
+from methodic.plan import ConfirmPlan, MemberRecord, Phase, UnitRecord, difference
 from methodic.recipes.numbers import ranges, replace
 from methodic.recipes.ranges import Choice, LogUniform, Range
 from methodic.recipes.types import Recipe
@@ -17,7 +19,7 @@ from methodic.recipes.types import Recipe
 LARGEST_GRID = 64
 """At most so many settings of one recipe."""
 
-_PHASES: tuple[Phase, ...] = ("screen", "confirm", "train")
+_PHASES: tuple[Phase, ...] = ("screen", "confirm", "train")  # those with seeds of their own
 _SEEDS_APART = 1_000_000
 
 
@@ -96,6 +98,76 @@ def seeds(seed: int, phase: Phase, n: int) -> tuple[int, ...]:
         raise ValueError(f"seeds({seed}, {phase}, {n}) is out of range")
     first = seed * _SEEDS_APART + _PHASES.index(phase)
     return tuple(first + kinds * i for i in range(n))
+
+
+def difference_of(text: str | float, metric: Metric, option: str = "--detect") -> float:
+    """A difference of scores, as people write it, in units of the metric.
+
+    Args:
+        text: a number in the metric's units; for a metric in percent also "0.5%", which are points.
+        metric: what the scores are.
+        option: what to call it in an error.
+
+    Raises:
+        InputError: no number above 0, or a percentage of what isn't one.
+
+    Example:
+        >>> from methodic.metrics import METRICS
+        >>> difference_of("0.5%", METRICS["accuracy"]), difference_of(0.02, METRICS["rmse"])
+        (0.005, 0.02)
+    """
+    value, points = difference(text, option)
+    example = "0.5% (points) or 0.005" if metric.percent else "0.01"
+    accepted = f"a difference of {metric.name} above 0, such as {example}"
+    if points and not metric.percent:
+        raise InputError(f"{option}: not in units of {metric.name}", found=text, accepted=accepted)
+    value *= 0.01 if points else 1.0
+    if metric.percent and value >= 1:
+        raise InputError(f"{option}: nothing that could be detected", found=text, accepted=accepted)
+    return value
+
+
+def seeds_to_detect(
+    confirm: ConfirmPlan, records: Sequence[UnitRecord], metric: Metric, tests: int
+) -> int:
+    """How many seeds find the difference that the plan names, judged by a pilot.
+
+    The pilot are the confirmed members so far, by their validation scores: test scores choose
+    nothing. The deviation of a difference of two methods is √2 times the deviation within methods,
+    of which the upper 80% bound is taken, since few seeds underestimate it every other time. The
+    level is that of the strictest of Holm's steps, ``tests`` of them.
+
+    Args:
+        confirm: with ``detect`` and at most so many ``seeds``.
+        records: of the pilot.
+        metric: what the scores are.
+        tests: pairs that will be tested.
+
+    Returns:
+        seeds for each method, from those of the pilot up to those of the plan.
+    """
+    assert confirm.detect is not None
+    groups = list(_validated(records, metric).values())
+    done = max((len(scores) for scores in groups), default=0)
+    if not any(len(scores) > 1 for scores in groups):
+        return done
+    deviation = math.sqrt(2) * upper_deviation([g for g in groups if len(g) > 1])
+    if deviation == 0:
+        return done
+    most = len(confirm.seeds)
+    needed = seeds_needed(confirm.detect, deviation, ALPHA / max(tests, 1), most=most)
+    return min(max(needed, done), most)
+
+
+def _validated(records: Sequence[UnitRecord], metric: Metric) -> dict[str, list[float]]:
+    """Finite validation scores of members that trained to the end, by method."""
+    found: dict[str, list[float]] = {}
+    for record in records:
+        for each in record.members:
+            score = _number(each, metric.name)
+            if each.status != "diverged" and math.isfinite(score):
+                found.setdefault(each.member.recipe, []).append(score)
+    return found
 
 
 @dataclass(frozen=True)

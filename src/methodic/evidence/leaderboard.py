@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from typing import Literal
 
-from methodic.evidence import design
+from methodic.evidence import advice, design, pairs
 from methodic.evidence.confirmation import Confirmed, collect
-from methodic.evidence.notes import notes
-from methodic.evidence.statistics import ALPHA, holm, letters, one_sample, paired, t_interval
+from methodic.evidence.ensemble import Ensemble
+from methodic.evidence.notes import notes, seen
+from methodic.evidence.pairs import Comparison as Comparison
+from methodic.evidence.power import detectable
+from methodic.evidence.statistics import ALPHA, corrected, t_interval
 from methodic.evidence.statistics import Interval as Interval
 from methodic.evidence.verdict import verdict
 from methodic.metrics import Metric, get_metric
@@ -26,21 +29,12 @@ class Row(Value):
     setting: dict[str, float]  # path → number chosen by the screening
     validation: Interval | None  # screening, chosen setting; baselines: a single number
     test: Interval | None  # confirmation on fresh seeds; None: was not a finalist
+    rows: Interval | None = None  # the same mean, its interval over other test rows of this kind
     groups: tuple[str, ...]  # letters; two confirmed rows that share one can't be told apart
     members: int  # trained in all, over both phases
     diverged: int
     seconds: float  # training one member, mean over the confirmed (else the screened) ones
     steps: int  # planned steps of one member
-
-
-class Comparison(Value):
-    """One pair of confirmed rows."""
-
-    first: str
-    second: str
-    difference: Interval  # first − second, in units of the metric
-    p: float  # paired (or one-sample) t-test
-    adjusted: float  # after Holm, over all pairs
 
 
 class Leaderboard(Value):
@@ -54,6 +48,10 @@ class Leaderboard(Value):
     shipped: str  # best network, whose weights are in model/
     verdict: str  # two sentences
     notes: tuple[str, ...]  # what diverged, what was dropped, what the intervals are about
+    about: Literal["split", "data"] = "split"  # intervals: this split, or new data of this kind
+    detectable: float | None = None  # smallest difference that would be found four times in five
+    advice: tuple[str, ...] = ()  # what more budget should be spent on
+    ensemble: Ensemble | None = None  # of the confirmed networks, where one was tried
 
 
 def assemble(
@@ -63,6 +61,8 @@ def assemble(
     confirmed: Sequence[UnitRecord],
     baselines: Sequence[BaselineRecord],
     tests: Mapping[str, Sequence[tuple[int, float]]],
+    rows_about: Mapping[str, Interval] | None = None,
+    ensemble: Ensemble | None = None,
 ) -> Leaderboard:
     """The ranking from whatever has been measured so far.
 
@@ -70,11 +70,8 @@ def assemble(
     `design.standings`. A method of which half or more of the confirmed members diverged comes after
     the other confirmed rows, whatever its survivors scored.
 
-    All pairs with a method in them are tested: two methods by a paired t-test over the seeds that
-    both finished, a method and a baseline by a one-sample t-test; Holm's correction is over all
-    these. A pair with fewer than two seeds is listed with p = 1 and takes no part in the
-    correction. Two baselines have no seeds: they are told apart by any difference in score, and not
-    listed.
+    All pairs are tested as `pairs.compare` says. In repeated cross-validation intervals and tests
+    are corrected for splits that overlap.
 
     Without confirmed networks the best validation score leads; ``winner`` and ``shipped`` are empty
     where there is none.
@@ -86,23 +83,30 @@ def assemble(
         confirmed: records of the confirmation.
         baselines: records of the baselines.
         tests: name of a finalist or kind of a baseline → (seed, test score); a baseline has one
-            score, its seed is -1. A score that isn't finite, or whose member diverged, is left out.
+            score, its seed is -1; in cross-validation one for each split. A score that isn't
+            finite, or whose member diverged, is left out.
+        rows_about: name → mean test score with an interval over other test rows.
+        ensemble: of the confirmed networks, where one was tried.
     """
     metric = get_metric(plan.metric, plan.data.task)
     measured = collect(confirmed, tests)
     # Training a single method has no screening: its own validation scores stand there.
     standings = {each.recipe: each for each in design.standings(screened or confirmed, metric)}
+    overlap = _overlap(plan)
     rows = [
         *_methods(plan, standings, screened, confirmed, measured),
         *_baselines(plan, baselines, measured),
     ]
+    rows = [row.model_copy(update={"rows": (rows_about or {}).get(row.name)}) for row in rows]
     validated = sorted(rows, key=lambda row: _screened_key(row, metric, standings))
     rows = [
         *sorted((r for r in rows if r.test), key=lambda r: _confirmed_key(r, metric, measured)),
         *(row for row in validated if not row.test),
     ]
-    comparisons = _comparisons(rows, measured)
-    rows = _grouped(rows, comparisons)
+    comparisons = pairs.compare(rows, measured.scores, metric.greater_is_better, overlap)
+    given = pairs.groups(rows, comparisons, measured.scores)
+    rows = [row.model_copy(update={"groups": given.get(row.name, ())}) for row in rows]
+    least = _detectable(rows, comparisons, measured, overlap)
     # While no network has a test score, those of the baselines have nothing to be compared with.
     proven = any(row.test for row in rows if row.kind == "method")
     ranked = [r for r in (rows if proven else validated) if r.test or r.validation]
@@ -114,10 +118,47 @@ def assemble(
         winner=ranked[0].name if ranked else "",
         shipped=next((row.name for row in ranked if row.kind == "method"), ""),
         verdict="",
-        notes=notes(state, rows, measured, comparisons),
+        notes=(
+            *notes(state, rows, measured, comparisons, overlap is not None),
+            *seen(least, plan, metric),
+        ),
+        about="split" if overlap is None else "data",
+        detectable=least,
+        ensemble=ensemble,
     )
     failed = not proven and any(measured.lost.values())
-    return board.model_copy(update={"verdict": verdict(board, plan, failed=failed)})
+    words = verdict(board, plan, failed=failed)
+    more = advice.advice(board, plan, screened, confirmed)
+    return board.model_copy(update={"verdict": words, "advice": more})
+
+
+def _overlap(plan: Plan) -> float | None:
+    """Test ÷ other rows in cross-validation; None on one split."""
+    if plan.confirm is None or plan.confirm.splits == "one":
+        return None
+    return 1.0 / (plan.confirm.folds - 1)
+
+
+def _detectable(
+    rows: Sequence[Row],
+    comparisons: Sequence[Comparison],
+    measured: Confirmed,
+    overlap: float | None,
+) -> float | None:
+    """The smallest difference of two methods that this confirmation finds with a power of 80%.
+
+    By the deviation within methods and the strictest of Holm's levels.
+    """
+    names = [row.name for row in rows if row.kind == "method" and row.test and row.test.n > 1]
+    groups = [[*measured.scores[name].values()] for name in names]
+    tests = sum(each.difference.n > 1 for each in comparisons)
+    if len(groups) < 2 or not tests:
+        return None
+    freedom = sum(len(group) - 1 for group in groups)
+    squares = sum((len(group) - 1) * statistics.variance(group) for group in groups)
+    n = min(map(len, groups))
+    deviation = math.sqrt(2 * squares / freedom * (1 + n * (overlap or 0.0)))
+    return detectable(n, deviation, ALPHA / tests) if deviation > 0 else None
 
 
 def _methods(
@@ -142,7 +183,7 @@ def _methods(
                 about=contender.recipe.about,
                 setting=contender.settings[standing.setting] if standing else {},
                 validation=_interval(standing.scores) if standing else None,
-                test=_interval(tuple(measured.scores.get(name, {}).values())),
+                test=_test_interval(tuple(measured.scores.get(name, {}).values()), _overlap(plan)),
                 groups=(),
                 members=len(first) + len(second),
                 diverged=sum(each.status == "diverged" for _, each in [*first, *second]),
@@ -161,6 +202,8 @@ def _of(name: str, records: Sequence[UnitRecord]) -> list[tuple[UnitRecord, Memb
 def _baselines(plan: Plan, records: Sequence[BaselineRecord], measured: Confirmed) -> list[Row]:
     rows = []
     for record in records:
+        if record.split:
+            continue
         score = record.validation.get(plan.metric)
         finite = score is not None and math.isfinite(score)
         rows.append(
@@ -170,7 +213,9 @@ def _baselines(plan: Plan, records: Sequence[BaselineRecord], measured: Confirme
                 about=record.about,
                 setting={},
                 validation=_interval((score,)) if score is not None and finite else None,
-                test=_interval(tuple(measured.scores.get(record.kind, {}).values())),
+                test=_test_interval(
+                    tuple(measured.scores.get(record.kind, {}).values()), _overlap(plan)
+                ),
                 groups=(),
                 members=1,
                 diverged=0,
@@ -183,6 +228,12 @@ def _baselines(plan: Plan, records: Sequence[BaselineRecord], measured: Confirme
 
 def _interval(scores: Sequence[float]) -> Interval | None:
     return t_interval(scores) if scores else None
+
+
+def _test_interval(scores: Sequence[float], overlap: float | None) -> Interval | None:
+    if overlap is None or not scores:
+        return _interval(scores)
+    return corrected(scores, overlap)
 
 
 def _signed(interval: Interval | None, metric: Metric) -> float:
@@ -204,62 +255,3 @@ def _screened_key(
         return (0.0, _signed(row.validation, metric), math.inf)
     share = standing.diverged / standing.members
     return (share, _signed(row.validation, metric), standing.loss)
-
-
-def _comparisons(rows: Sequence[Row], measured: Confirmed) -> list[Comparison]:
-    """All confirmed pairs with a method in them."""
-    tested: list[tuple[str, str, Interval, float]] = []
-    untested: list[tuple[str, str, Interval, float]] = []
-    for first, second in combinations([row for row in rows if row.test], 2):
-        a, b = measured.scores[first.name], measured.scores[second.name]
-        if first.kind == second.kind == "baseline":
-            continue
-        if first.kind == "baseline":
-            difference, p = _minus(one_sample([*b.values()], _only(a)))
-        elif second.kind == "baseline":
-            difference, p = one_sample([*a.values()], _only(b))
-        else:
-            both = sorted(a.keys() & b.keys())
-            if not both:
-                continue
-            difference, p = paired([a[s] for s in both], [b[s] for s in both])
-        pair = (first.name, second.name, difference, p)
-        (tested if difference.n > 1 else untested).append(pair)
-    adjusted = holm([p for *_, p in tested])
-    return [
-        Comparison(first=first, second=second, difference=difference, p=p, adjusted=q)
-        for (first, second, difference, p), q in zip(
-            [*tested, *untested], [*adjusted, *[1.0] * len(untested)], strict=True
-        )
-    ]
-
-
-def _only(scores: Mapping[int, float]) -> float:
-    """The one score of a deterministic fit."""
-    (score,) = scores.values()
-    return score
-
-
-def _minus(test: tuple[Interval, float]) -> tuple[Interval, float]:
-    """The same test with both sides exchanged."""
-    interval, p = test
-    low, high = interval.low, interval.high
-    return Interval(
-        mean=-interval.mean,
-        low=None if high is None else -high,
-        high=None if low is None else -low,
-        n=interval.n,
-    ), p
-
-
-def _grouped(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> list[Row]:
-    """The rows with their letters."""
-    confirmed = [row for row in rows if row.test]
-    pairs = [(each.first, each.second) for each in comparisons if each.adjusted <= ALPHA]
-    pairs += [
-        (a.name, b.name)
-        for a, b in combinations([row for row in confirmed if row.kind == "baseline"], 2)
-        if a.test != b.test
-    ]
-    given = letters([row.name for row in confirmed], pairs)
-    return [row.model_copy(update={"groups": given.get(row.name, ())}) for row in rows]

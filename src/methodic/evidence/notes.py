@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from methodic.evidence.confirmation import Confirmed
 from methodic.evidence.statistics import ALPHA
-from methodic.plan import RunState
+from methodic.metrics import Metric
+from methodic.plan import Plan, RunState
 
 if TYPE_CHECKING:
     from methodic.evidence.leaderboard import Comparison, Row
@@ -18,9 +19,36 @@ def notes(
     rows: Sequence[Row],
     measured: Confirmed,
     comparisons: Sequence[Comparison],
+    crossed: bool = False,
 ) -> tuple[str, ...]:
-    """Sentences on what is missing, what diverged, and what intervals and letters are about."""
-    return (*_missing(state), *_diverged(rows, measured), *_meaning(rows, comparisons))
+    """Sentences on what is missing, what diverged, and what intervals and letters are about.
+
+    Args:
+        state, rows, measured, comparisons: of the ranking.
+        crossed: each seed had its own split, in repeated cross-validation.
+    """
+    return (
+        *_missing(state),
+        *_diverged(rows, measured),
+        *_meaning(rows, comparisons, crossed),
+    )
+
+
+def seen(detectable: float | None, plan: Plan, metric: Metric) -> tuple[str, ...]:
+    """Which difference this confirmation could have seen, and whether that is what was wanted."""
+    if detectable is None:
+        return ()
+    told = (
+        f"A difference of {metric.format_difference(detectable)} between two methods would have "
+        "been found with a power of 80%; smaller ones may have been missed"
+    )
+    wanted = None if plan.confirm is None else plan.confirm.detect
+    if wanted is None:
+        return (f"{told}.",)
+    shown = metric.format_difference(wanted)
+    if detectable > wanted:
+        return (f"{told}. The budget did not pay for the seeds that find {shown}, as asked.",)
+    return (f"{told}. Asked for were {shown}.",)
 
 
 def _missing(state: RunState) -> Iterator[str]:
@@ -28,6 +56,8 @@ def _missing(state: RunState) -> Iterator[str]:
         yield "The run is not finished; this ranking is of what it has measured so far."
     yield from state.notes
     for amendment in state.amendments:
+        if amendment.phase == "ablate":
+            continue  # the table of the ablation says on how many seeds it rests
         plural = "s" if len(amendment.blocks) > 1 else ""
         blocks = ", ".join(map(str, amendment.blocks))
         yield (
@@ -49,19 +79,36 @@ def _diverged(rows: Sequence[Row], measured: Confirmed) -> Iterator[str]:
             )
 
 
-def _meaning(rows: Sequence[Row], comparisons: Sequence[Comparison]) -> Iterator[str]:
-    if any(row.test and row.test.n > 1 for row in rows):
+def _meaning(
+    rows: Sequence[Row], comparisons: Sequence[Comparison], crossed: bool
+) -> Iterator[str]:
+    over = "splits" if crossed else "seeds"
+    confirmed = [row for row in rows if row.kind == "method" and row.test]
+    if any(row.test and row.test.n > 1 for row in rows) and crossed:
+        yield (
+            "Intervals are 95% Student-t intervals over splits, corrected for rows that splits "
+            "share (Nadeau and Bengio 2003): how much a score depends on the data, the initial "
+            "weights and the order together; they are about other data of this kind."
+        )
+    elif any(row.test and row.test.n > 1 for row in rows):
         yield (
             "Intervals are 95% Student-t intervals over seeds: how much a score depends on the "
             "seed, on this one split of the data; not how it would change with other rows."
         )
+    elif confirmed:
+        yield "There is one seed of each method: no interval, and no test of a difference."
+    if any(row.rows for row in rows):
+        yield (
+            "Intervals over rows are 95% bootstrap intervals: how much the same models' scores "
+            "would change with other test rows of this kind."
+        )
     if tested := sum(each.difference.n > 1 for each in comparisons):
         plural = "s" if tested > 1 else ""
         yield (
-            f"Rows that share a letter can't be told apart: {tested} t-test{plural} over seeds, "
+            f"Rows that share a letter can't be told apart: {tested} t-test{plural} over {over}, "
             f"Holm's correction, level {ALPHA:.0%}."
         )
-    if sum(row.kind == "baseline" and row.test is not None for row in rows) > 1:
+    if sum(row.kind == "baseline" and row.test is not None for row in rows) > 1 and not crossed:
         yield (
             "Baselines are fitted once, without seeds: two of them are told apart by any "
             "difference in score, untested."

@@ -214,15 +214,16 @@ def compare_baselines(
     comparison: Comparison, first: Sequence[BaselineRecord], again: Sequence[BaselineRecord]
 ) -> None:
     """Validation scores and descriptions of the baselines."""
-    known = {record.kind: record for record in again}
+    known = {(record.kind, record.split): record for record in again}
     for record in first:
-        other = known.get(record.kind)
+        other = known.get((record.kind, record.split))
+        name = f"{record.kind}, split {record.split}" if record.split else record.kind
         if other is None:
-            comparison.missing("baselines", record.kind, "again")
+            comparison.missing("baselines", name, "again")
             continue
-        comparison.exact("baselines", f"{record.kind}: model", record.about, other.about)
+        comparison.exact("baselines", f"{name}: model", record.about, other.about)
         for metric, value in record.validation.items():
-            what = f"{record.kind}: validation {metric}"
+            what = f"{name}: validation {metric}"
             comparison.number("baselines", what, value, other.validation.get(metric))
 
 

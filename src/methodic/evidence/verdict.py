@@ -29,6 +29,10 @@ def verdict(board: Leaderboard, plan: Plan, *, failed: bool = False) -> str:
         failed: the confirmation was tried, and all its models diverged.
     """
     words = _Words(get_metric(board.metric, plan.data.task), board)
+    return _judged(board, plan, words, failed) + _together(board, words)
+
+
+def _judged(board: Leaderboard, plan: Plan, words: _Words, failed: bool) -> str:
     rows = {row.name: row for row in board.rows}
     if not board.winner:
         return _nothing(board.rows)
@@ -48,6 +52,19 @@ def verdict(board: Leaderboard, plan: Plan, *, failed: bool = False) -> str:
     if best.kind == "baseline":
         return _baseline_wins(best, network, words)
     return _method_wins(best, [r for r in board.rows if r.test and r != best], words)
+
+
+def _together(board: Leaderboard, words: _Words) -> str:
+    """What is kept in place of one network."""
+    found = board.ensemble
+    if found is None or not found.shipped:
+        return ""
+    gain = words.metric.format_difference(found.gain.mean)
+    test = "" if found.test is None else f", with {words.titled(found.test)} on test rows"
+    return (
+        f" What is kept is the mean of {len(found.members)} networks, {gain} better than the best "
+        f"of them on validation rows{test}."
+    )
 
 
 def _nothing(rows: Sequence[Row]) -> str:
@@ -143,8 +160,9 @@ class _Words:
     """Numbers of a ranking as phrases, in the units of its metric."""
 
     def __init__(self, metric: Metric, board: Leaderboard) -> None:
-        self._metric = metric
+        self.metric = metric
         self._comparisons = board.comparisons
+        self._over = "splits" if board.about == "data" else "seeds"
 
     def name(self, row: Row) -> str:
         return row.name.replace("_", " ") if row.kind == "baseline" else row.name
@@ -153,26 +171,30 @@ class _Words:
         """The test score (without one, the validation score) and its interval."""
         if row.test is None:
             return self.validation(row)
-        shown = f"{self._title()} {self._metric.format(row.test.mean)}"
-        if row.kind == "baseline":
+        shown = self.titled(row.test.mean)
+        if row.kind == "baseline" and row.test.n == 1:
             return shown
         if row.test.low is None or row.test.high is None:
             return f"{shown} (one seed)"
-        low, high = self._metric.format(row.test.low), self._metric.format(row.test.high)
-        return f"{shown} (95% interval {low} to {high}, {row.test.n} seeds)"
+        low, high = self.metric.format(row.test.low), self.metric.format(row.test.high)
+        return f"{shown} (95% interval {low} to {high}, {row.test.n} {self._over})"
+
+    def titled(self, score: float) -> str:
+        """A score with the name of its metric."""
+        return f"{self._title()} {self.metric.format(score)}"
 
     def validation(self, row: Row) -> str:
         """The validation score, without an interval: its setting was chosen for it."""
         if row.validation is None:
             return f"no validation {self._title()}"
-        shown = f"validation {self._title()} {self._metric.format(row.validation.mean)}"
+        shown = f"validation {self._title()} {self.metric.format(row.validation.mean)}"
         n = row.validation.n
         if row.kind == "baseline":
             return shown
         return f"{shown} ({'one seed' if n == 1 else f'mean of {n} seeds'})"
 
     def _title(self) -> str:
-        name = self._metric.name
+        name = self.metric.name
         return name.upper() if name in _SHORT else name.replace("_", " ")
 
     def margin(self, best: Row, other: Row) -> str:
@@ -183,13 +205,13 @@ class _Words:
         found = self._between(best, other)
         if found is not None:
             gap = found.difference.mean  # over the seeds that both finished
-        text = f"{self._metric.format_difference(gap)} better"
+        text = f"{self.metric.format_difference(gap)} better"
         if found is None or found.difference.low is None or found.difference.high is None:
             return text
         low, high = sorted(
             map(abs, (found.difference.low, found.difference.high))
         )  # a significant difference has both ends on one side
-        ends = [self._metric.format_difference(end) for end in (low, high)]
+        ends = [self.metric.format_difference(end) for end in (low, high)]
         spread = f"{ends[0].removesuffix(' points')} to {ends[1]}"
         return f"{text} (95% interval {spread}, {_p(found.adjusted)} after Holm's correction)"
 

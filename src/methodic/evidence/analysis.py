@@ -1,0 +1,176 @@
+"""A model beyond one number: every score, its classes or residuals, calibration, its worst slices.
+
+All of it is about *one* model, the one that is kept, on the test rows; nothing was chosen by these
+numbers, but they are many, and the best-looking of them is no finding. The interval is a bootstrap
+over test rows: how much the score of this very model would change with other rows of the same kind.
+It is not about training again; that is what the intervals over seeds in the ranking are for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from methodic.evidence import bootstrap
+from methodic.evidence.calibration import Calibration, best_temperature, calibrate
+from methodic.evidence.classes import MOST_CLASSES, Classes, by_class
+from methodic.evidence.residuals import Residuals, residuals
+from methodic.evidence.slices import Column, Slice, worst_slices
+from methodic.evidence.statistics import Interval
+from methodic.metrics import METRICS, Metric
+from methodic.plan import Task, Value
+
+Array = npt.NDArray[Any]
+
+
+class Analysis(Value):
+    """What the test rows say about one model; RUN/analysis.json.
+
+    Parts that don't fit the task, or that these rows can't tell, are None; ``notes`` says why.
+    """
+
+    model: str
+    rows: int  # of the test part
+    scores: dict[str, float | None]  # by every metric that fits the task; None: undefined
+    interval: Interval | None  # of the run's metric, by bootstrap over test rows
+    classes: Classes | None
+    calibration: Calibration | None
+    residuals: Residuals | None
+    slices: tuple[Slice, ...]  # worse than the rest, worst first
+    tried: int  # slices
+    notes: tuple[str, ...] = ()
+
+
+def analyse(
+    model: str,
+    task: Task,
+    classes: Sequence[str],
+    metric: Metric,
+    truth: Array,
+    prediction: Array,
+    validation_truth: Array,
+    validation_prediction: Array,
+    columns: Sequence[Column],
+    target: str = "target",
+) -> Analysis:
+    """Analyse one model's predictions.
+
+    Args:
+        model: its name.
+        task: of the data.
+        classes: names of the C classes; none for numbers.
+        metric: the run's.
+        truth: of the test rows: classes int [N], or numbers [N]; N ≥ 1.
+        prediction: probabilities [N, C], or numbers [N, 1].
+        validation_truth, validation_prediction: the same of the validation rows, which calibrate.
+        columns: of the test rows, for slices; may be none.
+        target: the name of the target, for slices by class.
+
+    Returns:
+        The analysis. Where predictions aren't finite, it holds a note and nothing else.
+    """
+    truth, prediction = np.asarray(truth).reshape(-1), np.asarray(prediction)
+    bare = Analysis(
+        model=model,
+        rows=len(truth),
+        scores={each.name: None for each in METRICS.values() if task in each.tasks},
+        interval=None,
+        classes=None,
+        calibration=None,
+        residuals=None,
+        slices=(),
+        tried=0,
+    )
+    if broken := int((~np.isfinite(prediction).all(axis=1)).sum()):
+        note = f"{_rows(broken)} of {len(truth):,} predicted without a finite number: no analysis."
+        return bare.model_copy(update={"notes": (note,)})
+    scores = {name: _finite(METRICS[name].score(truth, prediction)) for name in bare.scores}
+    interval = None
+    if scores[metric.name] is not None:
+        interval = bootstrap.over_rows(metric, truth, prediction[None])
+    found = bare.model_copy(update={"scores": scores, "interval": interval})
+    rest = np.asarray(validation_truth).reshape(-1), np.asarray(validation_prediction)
+    if task == "regression":
+        return _of_numbers(found, truth, prediction, *rest, columns)
+    own = Column(target, truth, tuple(classes))
+    return _of_classes(found, truth, prediction, *rest, [*columns, own], classes)
+
+
+def _of_classes(
+    found: Analysis,
+    truth: Array,
+    prediction: Array,
+    validation_truth: Array,
+    validation_prediction: Array,
+    columns: Sequence[Column],
+    classes: Sequence[str],
+) -> Analysis:
+    notes = []
+    absent = [name for c, name in enumerate(classes) if not (truth == c).any()]
+    if absent:
+        shown = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "")
+        notes.append(f"No test row is of {_classes(len(absent))}: {shown}.")
+    if len(classes) > MOST_CLASSES:
+        notes.append(
+            f"Listed are the {MOST_CLASSES} of {len(classes):,} classes with the most wrong rows."
+        )
+    calibration = None
+    if not np.isfinite(validation_prediction).all():
+        notes.append("Validation predictions aren't all finite: no calibration.")
+    else:
+        validation = validation_truth, validation_prediction
+        calibration = calibrate(truth, prediction, *validation)
+        if best_temperature(*validation) is None:
+            notes.append("The validation rows don't tell a temperature; it is left at 1.")
+    wrong = (prediction.argmax(axis=1) != truth).astype(np.float64)
+    slices, tried = worst_slices(columns, wrong, squared=False)
+    return found.model_copy(
+        update={
+            "classes": by_class(classes, truth, prediction),
+            "calibration": calibration,
+            "slices": slices,
+            "tried": tried,
+            "notes": tuple(notes),
+        }
+    )
+
+
+def _of_numbers(
+    found: Analysis,
+    truth: Array,
+    prediction: Array,
+    validation_truth: Array,
+    validation_prediction: Array,
+    columns: Sequence[Column],
+) -> Analysis:
+    predicted, notes = prediction[:, 0], []
+    about = residuals(truth, predicted, validation_truth, validation_prediction.reshape(-1))
+    if about is None:
+        notes.append("Residuals are too large for their squares to be finite: none are shown.")
+    elif about.half_width is None:
+        notes.append(
+            f"No interval for new rows: it takes more than {_rows(len(validation_truth))} of "
+            "validation, with finite predictions."
+        )
+    with np.errstate(over="ignore"):
+        losses = (truth - predicted) ** 2
+    slices, tried = worst_slices(columns, losses, squared=True) if about else ((), 0)
+    return found.model_copy(
+        update={"residuals": about, "slices": slices, "tried": tried, "notes": tuple(notes)}
+    )
+
+
+def _finite(x: float) -> float | None:
+    return x if math.isfinite(x) else None
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} row{'' if n == 1 else 's'}"
+
+
+def _classes(n: int) -> str:
+    return "this class" if n == 1 else f"these {n:,} classes"

@@ -1,0 +1,122 @@
+"""Intervals over test rows: how a score would change with other rows of the same kind.
+
+The models stay as they are and rows are drawn again, with replacement. What other training rows
+would change, or other seeds, is not in these intervals.
+
+Shapes: S models, N test rows, C classes (1 for numbers), B sets of weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from methodic.evidence.statistics import Interval
+from methodic.metrics import Metric
+from methodic.metrics.weighing import Array, Scorer
+
+LEVEL = 0.95
+FEWEST = 200
+"""Samples are never fewer than these, however many rows there are."""
+
+_CELLS = 2**20
+"""Weights that are in memory at a time, about: they stay in the processor's cache."""
+_WORK = 2 * 10**8
+"""Weights × models from which fewer samples are drawn than asked for: seconds of work."""
+
+
+def over_rows(
+    metric: Metric, truth: Array, predictions: Array, n: int = 1000, seed: int = 0
+) -> Interval:
+    """The mean score of S models on test rows, and the interval of a percentile bootstrap.
+
+    A sample draws N rows with replacement, the same ones for all models, and takes the mean of
+    their scores; the interval holds the middle 95% of the samples' values. A sample on which the
+    score is undefined (no row of a class, for instance) is left out; where these are more than a
+    tenth, too few rows bear the score for an interval.
+
+    Args:
+        metric: the score.
+        truth: [N]; classes, or numbers.
+        predictions: [S, N, C]; a model whose predictions aren't finite must be left out before.
+        n: samples. With more than about 20,000 rows × 10 models fewer are drawn, at least 200.
+        seed: of the samples.
+
+    Returns:
+        the interval, about other rows of this kind, with n the number of rows; without ends where
+        there is one row or too few bear the score.
+
+    Raises:
+        ValueError: shapes that don't fit, or a score that is undefined on all rows.
+
+    Source: Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979.
+    """
+    scorers = _scorers(metric, truth, predictions)
+    samples = _samples(scorers, len(truth), len(scorers), n, seed)
+    return _interval(_mean(scorers, np.ones((len(truth), 1)))[0], samples, len(truth))
+
+
+def difference_over_rows(
+    metric: Metric, truth: Array, a: Array, b: Array, n: int = 1000, seed: int = 0
+) -> Interval:
+    """Mean score of ``a`` − mean score of ``b``, and its interval over test rows.
+
+    Both are scored on the same drawn rows, so what makes rows hard for both doesn't count.
+
+    Args:
+        metric, truth, n, seed: as for `over_rows`.
+        a, b: predictions [S, N, C]; the number of models may differ.
+
+    Raises:
+        ValueError: as for `over_rows`.
+    """
+    first, second = _scorers(metric, truth, a), _scorers(metric, truth, b)
+
+    def gap(weights: Array) -> Array:
+        return np.asarray(_mean(first, weights) - _mean(second, weights))
+
+    samples = _samples([gap], len(truth), len(first) + len(second), n, seed)
+    return _interval(gap(np.ones((len(truth), 1)))[0], samples, len(truth))
+
+
+def _scorers(metric: Metric, truth: Array, predictions: Array) -> list[Scorer]:
+    if predictions.ndim != 3 or 0 in predictions.shape or predictions.shape[1] != len(truth):
+        raise ValueError(f"predictions {predictions.shape} don't fit {len(truth)} rows")
+    return [metric.scorer(truth, each) for each in predictions]
+
+
+def _mean(scorers: list[Scorer], weights: Array) -> Array:
+    total = scorers[0](weights)
+    for each in scorers[1:]:
+        total = total + each(weights)
+    return total / len(scorers)
+
+
+def _samples(scorers: list[Scorer], rows: int, models: int, n: int, seed: int) -> Array:
+    """The mean score on each sample; NaN where it is undefined."""
+    if n < 2:
+        raise ValueError(f"an interval needs at least 2 samples, found {n}")
+    n = max(min(n, _WORK // (rows * models)), min(n, FEWEST))
+    return np.concatenate([_mean(scorers, weights) for weights in _weights(rows, n, seed)])
+
+
+def _weights(rows: int, n: int, seed: int) -> Iterator[Array]:
+    """How often each row is in each sample, [N, B] at a time."""
+    random = np.random.Generator(np.random.PCG64(seed))
+    width = max(2, min(n, _CELLS // rows))
+    for first in range(0, n, width):
+        counts = np.empty((min(width, n - first), rows))
+        for each in counts:
+            each[:] = np.bincount(random.integers(0, rows, rows, dtype=np.int32), minlength=rows)
+        yield np.ascontiguousarray(counts.T)
+
+
+def _interval(score: float, samples: Array, rows: int) -> Interval:
+    if not np.isfinite(score):
+        raise ValueError("the score is undefined on these rows")
+    known = samples[np.isfinite(samples)]
+    if rows < 2 or len(known) < 0.9 * len(samples):
+        return Interval(mean=float(score), low=None, high=None, n=rows)
+    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(mean=float(score), low=float(low), high=float(high), n=rows)
