@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from report.browser import BROWSER, Browser
 from report.runs import BASELINES, FINALISTS, make_leaderboard, make_plan, put, unit, unit_record
+from report.whole import TASKS, fill
 
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.plan import BaselineRecord, Plan, RunState
@@ -56,3 +58,23 @@ def make_run(tmp_path: Path) -> RunMaker:
         return folder
 
     return make
+
+
+@pytest.fixture
+def make_whole(make_run: RunMaker) -> RunMaker:
+    """A function that writes the folder of a run with everything in it, by task."""
+
+    def make(task: str = "multiclass", name: str = "whole") -> Path:
+        return fill(make_run(metric=TASKS[task], name=name), task)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A headless Chromium, where there is one."""
+    if BROWSER is None:
+        pytest.skip("there is no chromium on PATH")
+    chromium = Browser(tmp_path_factory.mktemp("chromium"))
+    yield chromium
+    chromium.close()

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report.runs import METHODS
+from report.runs import METHODS, put, unit, unit_record
+from report.whole import analysis
 
 from methodic.errors import InputError
 from methodic.report.folder import best, load, tried
@@ -23,6 +24,41 @@ def test_everything_is_read(make_run: Any) -> None:
     assert len(folder.confirmed) == 4
     assert [each.kind for each in folder.baselines] == ["constant", "gradient_boosting", "linear"]
     assert folder.state.status == "finished"
+
+
+def test_what_a_run_may_leave_behind_is_read(make_whole: Any) -> None:
+    run = make_whole()
+    (run / "records" / "scores.json").write_text('{"adam": [[1000, 0.97]]}')
+    off = unit("ablate-000-adam", "ablate", "adam", range(3, 4), (1000, 1001))
+    put(run / "records" / "ablate-000-adam.json", unit_record(off))
+    folder = load(run)
+    assert folder.analysis == analysis("multiclass")
+    assert folder.ablation is not None
+    assert [record.unit.phase for record in folder.ablated] == ["ablate"]
+    assert len(folder.confirmed) == 4
+    for name in ("analysis.json", "ablation.json"):
+        (run / name).unlink()
+    assert (load(run).analysis, load(run).ablation) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["analysis", "ablation"])
+def test_damage_to_them_is_named(make_whole: Any, name: str) -> None:
+    run = make_whole()
+    (run / f"{name}.json").write_text("{}")
+    with pytest.raises(InputError, match=f"{name}.json: this {name} is damaged"):
+        load(run)
+
+
+def test_costs_and_progress_stand_in_the_order_of_the_ranking(make_whole: Any) -> None:
+    folder = load(make_whole())
+    assert folder.leaderboard is not None
+    order = [row.name for row in folder.leaderboard.rows if row.test]
+    assert [each.name for each in folder.costs] == order
+    names = [each.name for each in folder.anytime]
+    assert names == [name for name in order if name in METHODS]
+    early, middle, end = folder.anytime[0].points
+    assert early.score.mean < middle.score.mean < end.score.mean
+    assert folder.costs[0].parameters == 12_000
 
 
 def test_partial_runs_are_read(make_run: Any) -> None:

@@ -2,103 +2,20 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from report.browser import Browser
+from report.many import many
+from report.reading import EVIL, Page, evil_leaderboard, evil_plan, strings
 from report.runs import make_leaderboard, make_plan, put, unit, unit_record
+from report.whole import FIGURES, TASKS, TRAINING
 
 from methodic.errors import InputError
-from methodic.evidence.leaderboard import Leaderboard
-from methodic.plan import Amendment, Plan, RunState
+from methodic.plan import Amendment, RunState
 from methodic.report.folder import load
 from methodic.report.page import render, write
-
-EVIL = "</script><script>alert(1)</script><img src=http://x.invalid/i onerror=alert(2)>\"'&"
-
-
-class Page(HTMLParser):
-    """Elements with their attributes, text outside scripts and styles, JSON blocks."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.words = ""
-        self.scripts: list[str] = []
-        self.figures: dict[str, Any] = {}
-        self._open: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(source)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br", "link"):
-            self._open.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop()[0] == tag
-
-    def handle_data(self, data: str) -> None:
-        tag, attributes = self._open[-1] if self._open else ("", {})
-        if tag == "script" and attributes.get("type") == "application/json":
-            self.figures[str(attributes["id"]).removesuffix("-data")] = json.loads(data)
-        elif tag == "script":
-            self.scripts.append(data)
-        elif tag != "style":
-            self.words += data
-
-    def loaded(self) -> list[str]:
-        """Addresses that the page would fetch or go to."""
-        names = ("src", "href", "srcset", "action", "data", "poster", "background")
-        return [value or "" for _, a in self.elements for key, value in a.items() if key in names]
-
-
-def evil_plan() -> Plan:
-    plan = make_plan()
-    first = plan.contenders[0]
-    recipe = first.recipe.model_copy(
-        update={"about": EVIL, "source": EVIL, "use_when": EVIL, "not_when": EVIL}
-    )
-    data = plan.data.model_copy(
-        update={"name": EVIL, "source": EVIL, "target": EVIL, "classes": (EVIL, "b")}
-    )
-    return plan.model_copy(
-        update={
-            "command": EVIL,
-            "data": data,
-            "notes": (EVIL,),
-            "contenders": (first.model_copy(update={"recipe": recipe}), *plan.contenders[1:]),
-        }
-    )
-
-
-def evil_leaderboard() -> Leaderboard:
-    board = make_leaderboard()
-    pairs = [
-        pair.model_copy(update={"first": EVIL}) if pair.first == board.winner else pair
-        for pair in board.comparisons
-    ]
-    return board.model_copy(
-        update={
-            "rows": (board.rows[0].model_copy(update={"name": EVIL}), *board.rows[1:]),
-            "comparisons": tuple(pairs),
-            "winner": EVIL,
-            "verdict": EVIL,
-            "notes": (EVIL,),
-        }
-    )
-
-
-def strings(value: Any) -> list[str]:
-    """All strings in a JSON document."""
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [word for each in value for word in strings(each)] if isinstance(value, list) else []
 
 
 def test_the_page_is_whole_and_small(make_run: Any) -> None:
@@ -107,14 +24,53 @@ def test_the_page_is_whole_and_small(make_run: Any) -> None:
     assert path == run / "report.html"
     assert path.stat().st_size < 8e6
     page = Page(path.read_text(encoding="utf-8"))
-    assert set(page.figures) == {"ranking", "curves", "response"}
+    assert set(page.figures) == {"ranking", "curves", "budget", "response"}
     assert sum(len(json.dumps(each)) for each in page.figures.values()) < 200_000
     board = make_leaderboard()
     for word in (board.verdict, *board.notes, "97.2% ± 0.2%", "1 of 25", "can’t be told apart"):
         assert word in page.words
     for word in ("methodic run digits --budget 60s", "AVX512", "1,077 training", "log_uniform"):
         assert word in page.words
-    assert page.words.index(board.verdict) < page.words.index("Ranking")
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_run_with_everything_in_it(make_whole: Any, task: str) -> None:
+    page = Page(write(make_whole(task)).read_text(encoding="utf-8"))
+    assert set(page.figures) == TRAINING | FIGURES[task]
+    order = [
+        *("adamw-cosine has the best mean", "Ranking", "With more budget", "What mattered"),
+        *("How they trained", "A closer look at adamw-cosine", "Cost", "Model card"),
+        *("methodic run digits", "Notes", "defaults written out"),
+    ]
+    places = [page.words.index(words) for words in order]
+    assert places == sorted(places)
+    assert ("Each class" in page.words) == (task != "regression")
+    for word in (
+        *("on new rows", "cosine schedule +0.9 ± 0.3 points", "no detectable effect (±0.2)"),
+        *("widen it upwards", "3 networks together", "12,000", "time to 9", "mean area: 12 to 20"),
+        *("57 slices", "No test row is of this class: 11.", "found four times in five"),
+    ):
+        assert word in page.words or (word == "time to 9" and task == "regression"), word
+
+
+def test_the_tables_are_written_beside_the_page(make_run: Any, tmp_path: Path) -> None:
+    run: Path = make_run()
+    write(run, tmp_path / "elsewhere.html")
+    assert not (run / "tables").exists()
+    write(run)
+    assert (run / "tables" / "ranking.csv").exists()
+    page = Page((run / "report.html").read_text(encoding="utf-8"))
+    for path in (run / "tables").iterdir():
+        assert path.stem in page.words
+
+
+def test_a_large_run_stays_readable_and_small(tmp_path: Path) -> None:
+    page = write(many(tmp_path / "many", methods=30, seeds=10, points=40))
+    source = page.read_text(encoding="utf-8")
+    assert len(source) < 7e6
+    figures = Page(source).figures
+    assert all(len(json.dumps(each)) < 500_000 for each in figures.values())
+    assert '<details class="screen"><summary>All pairs' in source, "435 rows aren't printed"
 
 
 def test_nothing_is_loaded(make_run: Any) -> None:
@@ -217,51 +173,105 @@ def test_a_single_training(make_run: Any) -> None:
 def test_every_figure_is_described_in_words(make_run: Any) -> None:
     page = Page(render(load(make_run())))
     plots = [a for tag, a in page.elements if tag == "div" and a.get("class") == "plot"]
-    assert len(plots) == 3
+    assert len(plots) == 4
     for plot in plots:
         assert plot["role"] == "img"
         assert len(plot["aria-label"] or "") > 100
         axes = page.figures[plot["id"] or ""]["layout"]
         assert axes["xaxis"]["title"]["text"]
-    assert sum(tag == "figcaption" for tag, _ in page.elements) == 3
+    assert sum(tag == "figcaption" for tag, _ in page.elements) == 4
 
 
 # --- in a browser -----------------------------------------------------------------------------
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--hide-scrollbars",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--enable-logging=stderr",
-    "--virtual-time-budget=5000",
-    "--window-size=500,900",
-)
+DRAWN = """[...document.querySelectorAll(".plot")].map(plot => ({
+  key: plot.id,
+  traces: plot.querySelectorAll("svg.main-svg .trace, svg.main-svg .hm").length,
+  asked: plot.data.length,
+  width: plot.querySelector("svg.main-svg").getBoundingClientRect().width,
+  right: plot.getBoundingClientRect().right,
+  cut: [...plot.querySelectorAll("svg.main-svg text")].filter(text => {
+    const box = text.getBoundingClientRect(), whole = plot.getBoundingClientRect();
+    return box.width && (box.left < whole.left - 2 || box.right > whole.right + 2);
+  }).map(text => text.textContent),
+}))"""
+WIDE = """[...document.querySelectorAll("body *")].filter(each =>
+  !each.closest(".scroll, .plot, pre") &&
+  each.getBoundingClientRect().right > document.documentElement.clientWidth + 1
+).map(each => each.outerHTML.slice(0, 80))"""
 
 
-@pytest.mark.skipif(BROWSER is None, reason="there is no chromium on PATH")
-def test_a_browser_draws_every_figure(make_run: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("task", TASKS)
+def test_a_browser_draws_every_figure(
+    make_whole: Any, browser: Browser, task: str, width: int
+) -> None:
+    with browser.page(write(make_whole(task)), width, dark=width == 390) as page:
+        drawn = page.evaluate(DRAWN)
+        assert {each["key"] for each in drawn} == TRAINING | FIGURES[task]
+        for each in drawn:
+            assert each["traces"] >= each["asked"] > 0, each
+            assert 0 < each["width"] <= width, each
+            assert each["right"] <= width, each
+            assert each["cut"] == [], each
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.evaluate(WIDE) == []
+        assert page.complaints() == []
+        assert page.requests() == []
+
+
+def test_a_browser_runs_no_text_from_outside(make_run: Any, browser: Browser) -> None:
     run: Path = make_run(plan=evil_plan(), leaderboard=evil_leaderboard())
-    path = write(run)
-    profile = f"--user-data-dir={tmp_path / 'profile'}"
-    done = subprocess.run(
-        [str(BROWSER), *FLAGS, profile, "--dump-dom", path.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=True,
+    with browser.page(write(run), 390) as page:
+        assert page.complaints() == []
+        assert page.requests() == []
+        assert page.evaluate("document.querySelectorAll('body img, body script[src]').length") == 0
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert len(page.evaluate(DRAWN)) == 4
+
+
+def test_text_can_be_read_in_light_and_dark(make_whole: Any, browser: Browser) -> None:
+    """Paper and ink change with the scheme, figures with them."""
+    path = write(make_whole())
+    ink = "getComputedStyle(document.querySelector('.plot .xtick text')).fill"
+    paper = "getComputedStyle(document.body).backgroundColor"
+    seen = []
+    for dark in (False, True):
+        with browser.page(path, 1280, dark) as page:
+            seen.append([sum(map(int, re.findall(r"\d+", page.evaluate(x)))) for x in (ink, paper)])
+    (light_ink, light_paper), (dark_ink, dark_paper) = seen
+    assert light_ink < 200 < 600 < light_paper
+    assert dark_paper < 200 < 600 < dark_ink
+
+
+def test_paper_shows_everything(make_whole: Any, browser: Browser, tmp_path: Path) -> None:
+    with browser.page(write(make_whole()), 1280, dark=True) as page:
+        page.call("Emulation.setEmulatedMedia", media="print")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        hidden = (
+            "[...document.querySelectorAll('details:not(.screen)')].filter(d => !d.open).length"
+        )
+        assert page.evaluate(hidden) == 0
+        assert page.evaluate("getComputedStyle(document.querySelector('.scroll')).overflowX") == (
+            "visible"
+        )
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert paper == "rgb(255, 255, 255)"
+        page.evaluate("dispatchEvent(new Event('afterprint'))")
+        page.pdf(tmp_path / "page.pdf")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_browser_test_can_fail(make_run: Any, browser: Browser) -> None:
+    """A page with a broken script, something too wide and a foreign address is found out."""
+    path: Path = make_run(until="plan") / "bad.html"
+    path.write_text(
+        "<!doctype html><meta name=viewport content='width=device-width'>"
+        "<div class=plot style='width:900px'>x</div><p style='width:900px'>y</p>"
+        "<script>nothing.there</script><img src='file:///nowhere.png'>"
     )
-    assert "CONSOLE" not in done.stderr, done.stderr
-    body = done.stdout[done.stdout.index("<body") :]
-    for key in ("ranking", "curves", "response"):
-        start = body.index(f'id="{key}"')
-        figure = body[start : body.index("</figure>", start)]
-        assert 'class="main-svg"' in figure
-        assert figure.count('class="trace') >= 2
-    assert "<img" not in body
+    with browser.page(path, 390) as page:
+        assert page.evaluate(WIDE) == ['<p style="width:900px">y</p>']
+        assert page.evaluate("document.documentElement.scrollWidth") > 390
+        assert any("nothing is not defined" in str(each) for each in page.complaints())
+        assert page.requests() == ["file:///nowhere.png"]

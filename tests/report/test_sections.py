@@ -1,47 +1,62 @@
-"""Building blocks of the page: everything from outside is escaped."""
-
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
-from methodic.report.drawing import Figure
-from methodic.report.sections import Column, bullets, details, facts, figure, table, text
+from report.reading import Page
+from report.runs import make_leaderboard
 
-HOSTILE = "<img src=x onerror=\"alert('1')\">"
-
-
-@pytest.mark.parametrize(
-    "made",
-    [
-        text(HOSTILE),
-        facts([(HOSTILE, HOSTILE)]),
-        bullets([HOSTILE]),
-        details(HOSTILE, "", HOSTILE),
-        table(HOSTILE, [Column(HOSTILE)], []),
-        figure(Figure("key", HOSTILE, HOSTILE, [], {"height": 10})),
-    ],
-)
-def test_nothing_from_outside_becomes_markup(made: str) -> None:
-    assert "<img" not in made
-    assert "&lt;img" in made
-    assert '"alert' not in made
+from methodic.report import sections
+from methodic.report.folder import load
+from methodic.report.gallery import figures
 
 
-def test_a_table_names_its_rows_and_aligns_its_numbers() -> None:
-    made = table("scores", [Column("name"), Column("score", number=True)], [["a", "1"]], best=True)
-    assert '<th scope="row">a</th><td class="n">1</td>' in made
-    assert '<tr class="best">' in made
-    assert 'aria-label="scores"' in made
+def test_nothing_measured_leaves_no_empty_headings(make_run: Any) -> None:
+    folder = load(make_run(until="plan"))
+    drawn = figures(folder)
+    for made in (
+        sections.ranking(folder, drawn),
+        sections.advice(folder),
+        sections.mattered(folder, drawn),
+        sections.training(folder, drawn),
+        sections.cost(folder),
+        sections.files(folder),
+    ):
+        assert made == ""
 
 
-def test_a_row_of_another_length_is_refused() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        table("t", [Column("a"), Column("b")], [["1"]])
+def test_the_interval_names_what_it_is_about(make_whole: Any) -> None:
+    import json
+
+    run = make_whole()
+    words = Page(sections.ranking(load(run), {})).words
+    assert "10 fresh seeds, on this split of the data" in words
+    assert "over other test rows of this kind" in words
+    board = json.loads((run / "leaderboard.json").read_text())
+    board["about"] = "data"
+    (run / "leaderboard.json").write_text(json.dumps(board))
+    words = Page(sections.ranking(load(run), {})).words
+    assert "each on a split of its own, for new data of this kind" in words
+    assert "this split" not in words
 
 
-def test_a_figure_says_in_words_what_it_shows() -> None:
-    made = figure(Figure("curves", "Learning", "adam ends at 97%", [], {"height": 320}))
-    assert 'id="curves"' in made
-    assert 'role="img"' in made
-    assert "<figcaption>adam ends at 97%</figcaption>" in made
-    assert "height:320px" in made
+def test_the_smallest_difference_that_could_be_seen_is_told(make_whole: Any) -> None:
+    words = Page(sections.ranking(load(make_whole()), {})).words
+    assert "A difference of 0.40 points between two methods would have been found" in words
+
+
+def test_notes_come_once(make_whole: Any) -> None:
+    words = Page(sections.notes(load(make_whole()))).words
+    assert words.count("No test row is of this class: 11.") == 1
+    assert "15 members train together" in words
+
+
+def test_without_intervals_none_are_explained(make_run: Any) -> None:
+    board = make_leaderboard()
+    rows = tuple(
+        row.model_copy(update={"test": row.test and row.test.model_copy(update={"n": 1})})
+        for row in board.rows
+    )
+    run = make_run(leaderboard=board.model_copy(update={"rows": rows}))
+    words = Page(sections.ranking(load(run), {})).words
+    assert "One seed was confirmed" in words
+    assert "Student" not in words

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from report.runs import make_leaderboard, make_plan
+from report.whole import ablation, leaderboard
 from rich.console import Console
 
 from methodic.evidence.sameness import Difference, Reproduction, Tally
@@ -103,54 +104,14 @@ def test_a_reproduction_reads_in_80_columns() -> None:
     assert "[10, 1]" not in text, "the first ten"
 
 
-def _tell(progress: terminal.Quiet) -> None:
-    progress.phase("planning")
-    progress.start(130, 60.0)
-    progress.phase("screening")
-    progress.update(31, 12345.0, "adamw-cosine", 42.2, 1_234_000_000)
-    progress.update(32, 12.0, None, None)
-    progress.say("a [note]")
-
-
-def test_quiet_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with terminal.Quiet() as progress:
-        _tell(progress)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_progress_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    with terminal.Progress() as progress:
-        _tell(progress)
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.splitlines() == ["planning …", "screening …", "a [note]"]
-
-
-def test_progress_on_a_terminal_shows_one_line_and_cleans_up() -> None:
-    screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=80)
-    with terminal.Progress(console) as progress:
-        _tell(progress)
-        progress.update(31, 12345.0, "adamw-cosine", 42.2, 620_400_000)
-        assert progress._bar is not None
-        progress._bar.refresh()
-    text = screen.getvalue()
-    words = ("31/130", "12.3k steps/s", "620 MB", "42.0 s left", "adamw-cosine leads")
-    assert all(word in text for word in words)
-    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # the cursor is back
-
-
-def test_progress_ends_when_the_run_fails() -> None:
-    screen = io.StringIO()
-
-    def fail() -> None:
-        with terminal.Progress(Console(file=screen, force_terminal=True)) as progress:
-            progress.phase("screening")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fail()
-    assert screen.getvalue().rindex("\x1b[?25h") > screen.getvalue().rindex("\x1b[?25l")
+def test_a_few_lines_after_the_ranking() -> None:
+    board = leaderboard("accuracy")
+    lines = terminal.findings(board, ablation("accuracy"))
+    assert len(lines) == 2
+    assert lines[0].startswith("What mattered in adamw-cosine: cosine schedule +0.9 ± 0.3 points;")
+    assert lines[0].endswith("1 more in the report.")
+    assert lines[1].startswith("With more budget: The best learning rate of adam")
+    assert terminal.findings(make_leaderboard()) == []
 
 
 def test_nothing_heavy_is_imported() -> None:

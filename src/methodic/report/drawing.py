@@ -27,6 +27,10 @@ COLOURS = (
     "#1aa0b5",
     "#9c6b4f",
 )
+SQUARE = 640
+"""Pixels, at most, of a figure whose both axes go from 0 to 1."""
+MUTED = "#8a949e"
+"""What stands behind: zero lines, effects that were not detected."""
 _DASHES = ("solid", "dash", "dot", "dashdot")
 _SYMBOLS = ("circle", "square", "diamond", "triangle-up")
 
@@ -40,6 +44,7 @@ class Figure:
     caption: str
     data: list[dict[str, Any]]
     layout: dict[str, Any]
+    widest: int = 0  # pixels; 0: as wide as the page
 
     def json(self) -> str:
         """What plotly draws; without "<", so that no text in it can end a script element."""
@@ -122,6 +127,40 @@ def hover_format(metric: str) -> str:
 def label(name: str) -> str:
     """A name that leaves room for the picture on a phone."""
     return html.escape(name if len(name) <= 22 else name[:20] + "…")
+
+
+def tag(name: str) -> str:
+    """A shorter one, with both ends: names of classes often differ at their end only."""
+    return html.escape(name if len(name) <= 14 else f"{name[:7]}…{name[-6:]}")
+
+
+def legend_below() -> dict[str, Any]:
+    """A legend of many names, under the picture instead of above it."""
+    return {
+        "orientation": "h",
+        "x": 0,
+        "xanchor": "left",
+        "y": -0.16,
+        "yanchor": "top",
+        "font": {"size": 12},
+    }
+
+
+def line(**ends: float | str) -> dict[str, Any]:
+    """A dashed line behind the data, as the zero of an axis; ``ends`` are plotly's x0, x1, …"""
+    style = {"color": MUTED, "width": 1.25, "dash": "dash"}
+    return {"type": "line", "layer": "below", "line": style, **ends}
+
+
+def clear(colour: str, opacity: float) -> str:
+    """A colour that lets the paper through, so that it suits light and dark.
+
+    Example:
+        >>> clear("#3d85c6", 0.5)
+        'rgba(61,133,198,0.5)'
+    """
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity:g})"
 
 
 def short(values: Iterable[float | None]) -> list[float | None]:

@@ -6,12 +6,18 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from methodic.errors import InputError
+from methodic.evidence import anytime, cost
+from methodic.evidence.ablation import Ablation
+from methodic.evidence.analysis import Analysis
+from methodic.evidence.anytime import Anytime
+from methodic.evidence.cost import Cost
 from methodic.evidence.design import standings
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.files import read_json
@@ -28,6 +34,8 @@ from methodic.plan import (
 )
 
 _V = TypeVar("_V", bound=Value)
+_SCORES = "scores.json"
+"""Test scores by name, for comparisons of finished runs; no unit's record."""
 _COPY = "Restore the file from a copy, or start a new run."
 
 
@@ -42,6 +50,23 @@ class Folder:
     confirmed: tuple[UnitRecord, ...]
     baselines: tuple[BaselineRecord, ...]
     trained: tuple[UnitRecord, ...] = ()  # of a run that trained one method only
+    ablated: tuple[UnitRecord, ...] = ()  # without one ingredient each
+    analysis: Analysis | None = None  # of the model that is kept
+    ablation: Ablation | None = None  # what mattered
+
+    @cached_property
+    def anytime(self) -> tuple[Anytime, ...]:
+        """How good the confirmed methods were on the way, best method first."""
+        metric = get_metric(self.plan.metric, self.plan.data.task)
+        goal = anytime.target(metric, self.confirmed, self.baselines)
+        found = anytime.anytime(self.confirmed, metric, goal)
+        return tuple(sorted(found, key=lambda each: _place(self, each.name)))
+
+    @cached_property
+    def costs(self) -> tuple[Cost, ...]:
+        """What each confirmed row costs, best first; nothing where it was not measured."""
+        found = cost.costs(self.confirmed, self.baselines)
+        return tuple(sorted(found, key=lambda each: _place(self, each.name)))
 
 
 @dataclass(frozen=True)
@@ -83,10 +108,8 @@ def load(folder: Path) -> Folder:
     state = RunState(status="interrupted")
     if (folder / "run.json").exists():
         state = _read(folder / "run.json", "run state", RunState)
-    leaderboard = None
-    if (folder / "leaderboard.json").exists():
-        leaderboard = _read(folder / "leaderboard.json", "leaderboard", Leaderboard)
-    paths = sorted((folder / "records").glob("*.json"))
+    found = sorted((folder / "records").glob("*.json"))
+    paths = [path for path in found if path.name != _SCORES]
     baselines = [path for path in paths if path.name.startswith("baseline-")]
     again = _COPY
     if state.status != "finished":
@@ -95,10 +118,13 @@ def load(folder: Path) -> Folder:
     return Folder(
         plan=plan,
         state=state,
-        leaderboard=leaderboard,
+        leaderboard=_optional(folder / "leaderboard.json", "leaderboard", Leaderboard),
+        analysis=_optional(folder / "analysis.json", "analysis", Analysis),
+        ablation=_optional(folder / "ablation.json", "ablation", Ablation),
         screened=tuple(unit for unit in units if unit.unit.phase == "screen"),
         confirmed=tuple(unit for unit in units if unit.unit.phase == "confirm"),
         trained=tuple(unit for unit in units if unit.unit.phase == "train"),
+        ablated=tuple(unit for unit in units if unit.unit.phase == "ablate"),
         baselines=tuple(_read(path, "record", BaselineRecord, again) for path in baselines),
     )
 
@@ -146,11 +172,22 @@ def best(folder: Folder) -> dict[str, Tried]:
     return {pair[0]: known[pair] for pair in chosen if pair in known}
 
 
+def _place(folder: Folder, name: str) -> int:
+    """Where a row stands in the ranking; at its end without one."""
+    board = folder.leaderboard
+    names = [row.name for row in board.rows] if board is not None else []
+    return names.index(name) if name in names else len(names)
+
+
 def _unit(path: Path, advice: str) -> UnitRecord:
     record = _read(path, "record", UnitRecord, advice)
     if record.unit.id != path.stem:
         raise _damaged(path, "record", f"the record of {record.unit.id}", advice)
     return record
+
+
+def _optional(path: Path, what: str, kind: type[_V]) -> _V | None:
+    return _read(path, what, kind) if path.exists() else None
 
 
 def _read(path: Path, what: str, kind: type[_V], advice: str = _COPY) -> _V:

@@ -1,245 +1,202 @@
-"""The parts of the page as HTML. Every text from outside passes through `text`."""
+"""The sections of the page between its head and its foot, each empty where nothing was measured."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from methodic.evidence.leaderboard import Comparison, Leaderboard, Row
-from methodic.plan import Contender
-from methodic.recipes.io import to_yaml
-from methodic.report import tables
+from methodic.evidence.ensemble import Ensemble
+from methodic.evidence.leaderboard import Leaderboard
+from methodic.report import blocks, cells, tables
 from methodic.report.drawing import Figure
-from methodic.report.folder import Folder, Tried, members
+from methodic.report.folder import Folder, best, tried
+from methodic.report.tables import comparison, screening
+from methodic.report.tables import costs as spent
+
+Pictures = Mapping[str, Figure]
+
+PRINTED = 40
+"""Longer tables of asides aren't printed; they are in RUN/tables."""
 
 
-def text(value: object) -> str:
-    """``value`` as text inside HTML, quotes included."""
-    return html.escape(str(value))
+def pictures(found: Pictures, *keys: str) -> str:
+    """The places of those figures that there are."""
+    return "".join(blocks.figure(found[key]) for key in keys if key in found)
 
 
-# --- building blocks --------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table; numbers stand at the right."""
-
-    title: str
-    number: bool = False
-
-
-def table(
-    name: str, columns: Sequence[Column], rows: Iterable[Sequence[str]], best: bool = False
-) -> str:
-    """A table in a box that scrolls by itself.
-
-    Args:
-        name: what the table is, for who can't see it.
-        columns: their titles.
-        rows: cells of ready HTML; the first of a row names it.
-        best: the first row is set in bold.
-    """
-    head = "".join(
-        f'<th scope="col"{_right(column)}>{text(column.title)}</th>' for column in columns
-    )
-    body = []
-    for i, row in enumerate(rows):
-        cells = "".join(
-            f"<td{_right(column)}>{cell}</td>"
-            for column, cell in zip(columns[1:], row[1:], strict=True)
-        )
-        mark = ' class="best"' if best and i == 0 else ""
-        body.append(f'<tr{mark}><th scope="row">{row[0]}</th>{cells}</tr>')
-    return (
-        f'<div class="scroll" role="region" tabindex="0" aria-label="{text(name)}"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
-    )
-
-
-def _right(column: Column) -> str:
-    return ' class="n"' if column.number else ""
-
-
-def facts(pairs: Iterable[tuple[str, str]]) -> str:
-    """Pairs of a word and its value."""
-    rows = "".join(f"<dt>{text(word)}</dt><dd>{text(value)}</dd>" for word, value in pairs)
-    return f'<dl class="facts">{rows}</dl>'
-
-
-def bullets(lines: Iterable[str]) -> str:
-    """A list of sentences."""
-    return f"<ul>{''.join(f'<li>{text(line)}</li>' for line in lines)}</ul>"
-
-
-def details(summary: str, body: str, aside: str = "") -> str:
-    """A part that opens on a click."""
-    more = f' <span class="fine">{text(aside)}</span>' if aside else ""
-    return f"<details><summary>{text(summary)}{more}</summary>{body}</details>"
-
-
-def figure(each: Figure) -> str:
-    """The place of a figure, with its words; the script at the end of the page fills it."""
-    height = each.layout["height"]
-    return (
-        f'<figure><h3>{text(each.title)}</h3><div class="plot" id="{each.key}" role="img" '
-        f'aria-label="{text(each.title)}. {text(each.caption)}" style="height:{height}px"></div>'
-        f"<figcaption>{text(each.caption)}</figcaption></figure>"
-    )
+def _section(title: str, *parts: str) -> str:
+    body = "".join(parts)
+    return f"<section><h2>{blocks.text(title)}</h2>{body}</section>" if body else ""
 
 
 # --- the ranking ------------------------------------------------------------------------------
 
 
-def ranking(leaderboard: Leaderboard) -> str:
-    """The table of methods and baselines, and how to read it."""
-    metric = tables.title(leaderboard.metric)
-    columns = [
-        Column("method"),
-        Column(f"{metric}, test", number=True),
-        Column("groups"),
-        Column("validation", number=True),
-        Column("setting"),
-        Column("one model", number=True),
-        Column("diverged", number=True),
+def ranking(folder: Folder, found: Pictures) -> str:
+    """Who came first; before that is known, what was measured so far."""
+    board = folder.leaderboard
+    if board is not None and board.rows:
+        return _section(
+            "Ranking",
+            blocks.table(comparison.ranking(board)),
+            blocks.fine(_legend(board)),
+            pictures(found, "ranking"),
+            _pairs(board),
+            _together(board.ensemble, board.metric),
+        )
+    metric = folder.plan.metric
+    leaders = screening.screening(best(folder).values(), metric, "Best setting of each method")
+    parts = [blocks.table(leaders)] if leaders.rows else []
+    if board is None and folder.baselines:
+        parts.append(blocks.table(screening.baselines(folder)))
+    return _section("The screening so far", *parts)
+
+
+def _legend(board: Leaderboard) -> str:
+    seeds = sorted({row.test.n for row in board.rows if row.test and row.test.n > 1})
+    over = f" over {cells.spans(tuple(seeds))} fresh seeds" if seeds else ""
+    where = "on this split of the data"
+    if board.about == "data":
+        over = over.replace("fresh seeds", "fresh seeds, each on a split of its own")
+        where = "for new data of this kind, corrected for splits that overlap"
+    words = [f"± is half the 95% interval (Student’s t) of the mean{over}, {where}"]
+    if not seeds:
+        words = ["One seed was confirmed, so there are no intervals over seeds"]
+    if any(row.rows for row in board.rows):
+        words[0] += "; “on new rows” is the 95% interval over other test rows of this kind"
+    words[0] += ". Methods without a test score were not finalists."
+    words.append(
+        "Rows that share a letter can’t be told apart: their difference is not significant at 5% "
+        "after Holm’s correction over all pairs. “One model” is the time of training one."
+    )
+    if board.detectable is not None:
+        smallest = cells.difference(board.detectable, board.metric).lstrip("+")
+        words.append(
+            f"A difference of {smallest} between two methods would have been found four times in "
+            "five; smaller ones can have been missed."
+        )
+    return " ".join(words)
+
+
+def _pairs(board: Leaderboard) -> str:
+    each = comparison.pairs(board)
+    if not each.rows:
+        return ""
+    words = blocks.fine(
+        "Effect size is Hedges’ g: the difference in standard deviations of the paired "
+        "differences. “First is better” is the share of pairs of models in which the first "
+        "method’s scores better, ties counted half."
+    )
+    return blocks.details(each.title, blocks.table(each) + words, printed=len(each.rows) <= PRINTED)
+
+
+def _together(found: Ensemble | None, metric: str) -> str:
+    if found is None:
+        return ""
+    how = "chosen greedily" if found.kind == "greedy" else "every confirmed seed, equal weights"
+    gain = f"{cells.difference(found.gain.mean, metric)} ({cells.spread(found.gain, metric)})"
+    pairs = [
+        ("networks", f"{len(found.members)}, {how}"),
+        ("gain over the best single network", f"{gain}, validation rows; positive is better"),
+        ("validation score", cells.score(found.validation, metric)),
+        ("test score", cells.score(found.test, metric)),
+        ("saved as the model", "yes" if found.shipped else "no: the gain is within the noise"),
     ]
-    rows = [_ranked(rank, row, leaderboard) for rank, row in enumerate(leaderboard.rows, 1)]
-    seeds = sorted({row.test.n for row in leaderboard.rows if row.test and row.test.n > 1})
-    over = f" over {tables.spans(tuple(seeds))} fresh seeds" if seeds else ""
-    return (
-        table(f"Ranking by {metric}", columns, rows, best=True)
-        + '<p class="fine">± is half the 95% interval (Student’s t) of the mean'
-        + f"{over}; methods without a test score were not finalists. Rows that share a letter "
-        "can’t be told apart: their difference is not significant at 5% after Holm’s correction "
-        "over all pairs. “One model” is the time of training one.</p>"
+    body = blocks.facts(pairs) + blocks.table(comparison.ensemble(found))
+    return blocks.details("Several networks together", body)
+
+
+def advice(folder: Folder) -> str:
+    """What more budget should be spent on."""
+    board = folder.leaderboard
+    lines = board.advice if board is not None else ()
+    return _section("With more budget", blocks.bullets(lines) if lines else "")
+
+
+def mattered(folder: Folder, found: Pictures) -> str:
+    """The ablation: which ingredients of the winner did something."""
+    ablation = folder.ablation
+    if ablation is None or not ablation.text:
+        return ""
+    words = (
+        f"Each ingredient of {ablation.recipe} switched off in turn, on validation rows, "
+        f"{cells.count(ablation.seeds, 'seed')} with and without; every other number stayed as the "
+        f"run chose it ({cells.setting(ablation.setting)})."
+    )
+    table = comparison.ablation(ablation)
+    return _section(
+        "What mattered",
+        blocks.fine(words),
+        blocks.bullets(ablation.text),
+        pictures(found, "ablation"),
+        blocks.details(table.title, blocks.table(table)) if table.rows else "",
     )
 
 
-def _ranked(rank: int, row: Row, leaderboard: Leaderboard) -> list[str]:
-    metric = leaderboard.metric
-    tags = [word for word in tables.remarks(row, leaderboard) if "diverged" not in word]
-    marks = "".join(
-        f'<span class="tag{" best" if word == "best" else ""}">{text(word)}</span>' for word in tags
+# --- training ---------------------------------------------------------------------------------
+
+
+def training(folder: Folder, found: Pictures) -> str:
+    """Learning curves, what a budget buys, the screening."""
+    metric = folder.plan.metric
+    models = blocks.table(screening.trained(folder)) if folder.trained else ""
+    on_the_way = spent.anytime(folder.anytime, metric)
+    every = screening.screening(tried(folder), metric, "Every setting of the screening")
+    settings = ""
+    if every.rows:
+        printed = len(every.rows) <= PRINTED
+        settings = blocks.details(every.title, blocks.table(every), printed=printed)
+    return _section(
+        "How they trained",
+        models,
+        pictures(found, "curves", "budget"),
+        blocks.table(on_the_way) + blocks.fine(_SOON) if on_the_way.rows else "",
+        pictures(found, "response"),
+        settings,
     )
-    return [
-        f'<span class="ranked"><span class="rank">{rank}</span>'
-        f"<span>{text(tables.name(row))}{marks}</span></span>",
-        text(tables.interval(row.test, metric)),
-        text(tables.groups(row)),
-        text(tables.interval(row.validation, metric)),
-        text(tables.setting(row.setting)),
-        text(tables.seconds(row.seconds)),
-        text(tables.diverged(row)),
-    ]
 
 
-def comparisons(leaderboard: Leaderboard) -> str:
-    """Every pair of confirmed rows."""
-    columns = [
-        Column("pair"),
-        Column("difference", number=True),
-        Column("95% interval", number=True),
-        Column("p", number=True),
-        Column("p after Holm", number=True),
-    ]
-    names = {row.name: tables.name(row) for row in leaderboard.rows}
-    rows = [_compared(pair, leaderboard.metric, names) for pair in leaderboard.comparisons]
-    return table("All pairs of confirmed methods", columns, rows)
+_SOON = (
+    "Mean validation scores of the confirmed seeds after parts of their steps, and the time until "
+    "half of the seeds reached the score of the best baseline (or 95% of the way from the constant "
+    "to the best, where no baseline is better than the constant). A training planned for a tenth "
+    "of the budget would lower its learning rate sooner, so the score at 10% isn’t its score."
+)
 
 
-def _compared(pair: Comparison, metric: str, names: Mapping[str, str]) -> list[str]:
-    difference = pair.difference
-    ends = tables.NOTHING
-    if difference.low is not None and difference.high is not None:
-        low, high = (tables.difference(x, metric) for x in (difference.low, difference.high))
-        ends = f"{low} to {high}"
-    cells = [
-        f"{names[pair.first]} − {names[pair.second]}",
-        tables.difference(difference.mean, metric),
-        ends,
-    ]
-    return [text(each) for each in [*cells, f"{pair.p:.2g}", f"{pair.adjusted:.2g}"]]
+def cost(folder: Folder) -> str:
+    """Size, and time to answer and to train."""
+    each = spent.cost(folder.costs)
+    if not each.rows:
+        return ""
+    words = (
+        "Times to answer start from encoded rows in memory, in one thread: of a row among all test "
+        "rows, and of a row by itself. They order models by size and kind; another machine or a "
+        "server has its own. Training is one model’s share of its cohort’s time."
+    )
+    return _section("Cost", blocks.table(each), blocks.fine(words))
 
 
-# --- the screening, the training --------------------------------------------------------------
+# --- the foot ---------------------------------------------------------------------------------
 
 
-def screening(settings: Iterable[Tried], metric: str, name: str) -> str:
-    """What the screening measured, one row per setting."""
-    columns = [
-        Column("method"),
-        Column("setting"),
-        Column(f"{tables.title(metric)}, validation", number=True),
-        Column("seeds", number=True),
-        Column("diverged", number=True),
-    ]
-    rows = [
-        [
-            text(each.method),
-            text(tables.setting(each.numbers)),
-            text(tables.score(each.mean, metric)),
-            str(len(each.scores) + each.diverged),
-            str(each.diverged),
-        ]
-        for each in settings
-    ]
-    return table(name, columns, rows)
+def notes(folder: Folder) -> str:
+    """What a reader has to know beside the numbers."""
+    board = folder.leaderboard
+    lines: list[str] = list(board.notes) if board is not None else []
+    lines += folder.plan.notes
+    if board is None:  # a leaderboard names them in its notes
+        lines += [*folder.state.notes, *(each.reason for each in folder.state.amendments)]
+    if folder.analysis is not None:
+        lines += folder.analysis.notes
+    return _section("Notes", blocks.bullets(dict.fromkeys(lines)) if lines else "")
 
 
-def trained(folder: Folder) -> str:
-    """The models of a run that trained one method, one row per seed."""
-    metric = folder.plan.metric
-    columns = [
-        Column("model"),
-        Column(f"{tables.title(metric)}, validation", number=True),
-        Column("status"),
-        Column("steps", number=True),
-        Column("best step", number=True),
-        Column("time", number=True),
-    ]
-    rows = [
-        [
-            text(f"{record.member.recipe}, seed {record.member.seed}"),
-            text(tables.score(record.validation.get(metric), metric)),
-            text(record.status + (f": {record.why}" if record.why else "")),
-            f"{record.steps_taken:,}",
-            f"{record.best_step:,}",
-            text(tables.seconds(record.seconds)),
-        ]
-        for record, _ in members(folder.trained)
-    ]
-    return table("Trained models", columns, rows)
-
-
-def baselines(folder: Folder) -> str:
-    """The rivals of another kind, while there is no ranking to stand in."""
-    metric = folder.plan.metric
-    columns = [
-        Column("baseline"),
-        Column(f"{tables.title(metric)}, validation", number=True),
-        Column("time", number=True),
-        Column("about"),
-    ]
-    rows = [
-        [
-            text(each.kind.replace("_", " ")),
-            text(tables.score(each.validation.get(metric), metric)),
-            text(tables.seconds(each.seconds)),
-            text(each.about),
-        ]
-        for each in folder.baselines
-    ]
-    return table("Baselines", columns, rows)
-
-
-def recipe(contender: Contender, chosen: str) -> str:
-    """One method: what it is, and all of its settings as YAML."""
-    value = contender.recipe
-    words = [("about", value.about), ("source", value.source)]
-    words += [("use when", value.use_when), ("not when", value.not_when)]
-    steps = " + ".join(f"{n:,}" for n in contender.steps)
-    words += [("steps", steps), ("batch", " + ".join(f"{n:,}" for n in contender.batch))]
-    document = to_yaml(value)
-    body = facts(pair for pair in words if pair[1]) + f"<pre>{text(document)}</pre>"
-    return details(value.name, body, aside=chosen)
+def files(folder: Folder) -> str:
+    """Where the same numbers are for programs."""
+    names = [table.key for table in tables.all_tables(folder)]
+    if not names:
+        return ""
+    return blocks.fine(
+        f"The tables of this page are in the run’s folder as CSV and Markdown: "
+        f"tables/{', '.join(names)}."
+    )

@@ -19,12 +19,13 @@ body {
   font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
   font-variant-numeric: tabular-nums;
 }
-main { max-width: 58rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
+main { max-width: 64rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem; }
 .kicker { margin: 0; color: var(--soft); font-size: .875rem; overflow-wrap: anywhere; }
 h1 { margin: .35rem 0 .6rem; font-size: clamp(1.6rem, 1.2rem + 1.9vw, 2.3rem);
   line-height: 1.2; letter-spacing: -.015em; overflow-wrap: anywhere; text-wrap: balance; }
 h2 { margin: 3rem 0 .75rem; font-size: 1.25rem; line-height: 1.3; letter-spacing: -.005em; }
 h3 { margin: 0 0 .5rem; font-size: 1rem; }
+* + h3 { margin-top: 1.75rem; }
 p { margin: 0 0 .75rem; max-width: 44rem; overflow-wrap: anywhere; }
 .verdict { font-size: 1.125rem; line-height: 1.5; }
 .fine { color: var(--soft); font-size: .875rem; }
@@ -36,16 +37,20 @@ p { margin: 0 0 .75rem; max-width: 44rem; overflow-wrap: anywhere; }
 .tiles dt { color: var(--soft); font-size: .8125rem; }
 .tiles dd { margin: .1rem 0 0; font-size: 1.125rem; font-weight: 600; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; margin: 0 0 .9rem; }
+footer .fine { margin: .4rem 0 0; font-size: inherit; }
+code { font: .9em/1 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--accent);
   outline-offset: 2px; }
-table { border-collapse: collapse; width: 100%; font-size: .9375rem; line-height: 1.4; }
+table { border-collapse: collapse; min-width: min(100%, 34rem); font-size: .9375rem;
+  line-height: 1.4; }
 caption { text-align: left; color: var(--soft); font-size: .875rem; padding: 0 0 .4rem; }
 th, td { padding: .5rem .7rem; text-align: left; vertical-align: top; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
 thead th { color: var(--soft); font-size: .8125rem; font-weight: 500; vertical-align: bottom; }
 tbody th { font-weight: 500; position: sticky; left: 0; background: var(--paper);
-  padding-left: 0; min-width: 11.5rem; max-width: 16rem; white-space: normal;
+  padding-left: 0; min-width: 8rem; max-width: 16rem; white-space: normal;
   overflow-wrap: anywhere; }
+.ranking tbody th { min-width: 11.5rem; }
 th:first-child { padding-left: 0; }
 .n { text-align: right; }
 tr.best > th, tr.best > th + td { font-weight: 650; }
@@ -70,7 +75,7 @@ li { margin: .3rem 0; overflow-wrap: anywhere; }
 pre { margin: 0 0 1rem; padding: .8rem 1rem; background: var(--panel); border-radius: .5rem;
   overflow-x: auto; font: .84375rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
 details { border-top: 1px solid var(--line); padding: .6rem 0; }
-details:last-of-type { border-bottom: 1px solid var(--line); }
+details:last-of-type { border-bottom: 1px solid var(--line); margin-bottom: 1rem; }
 details[open] > summary { margin-bottom: .75rem; }
 summary { cursor: pointer; font-weight: 500; overflow-wrap: anywhere; }
 summary .fine { font-weight: 400; margin-left: .35em; }
@@ -81,17 +86,26 @@ footer { margin-top: 3rem; color: var(--soft); font-size: .8125rem; }
   dl.facts { grid-template-columns: 1fr; gap: 0; }
   dl.facts dd { margin-bottom: .55rem; }
   .tiles { grid-template-columns: 1fr 1fr; }
+  th, td { padding: .5rem .45rem; }
 }
 @media print {
+  @page { margin: 16mm 14mm; }
   body { font-size: 10.5pt; }
   main { max-width: none; padding: 0; }
+  h2 { margin-top: 1.75rem; }
   h2, h3, caption, summary { break-after: avoid; }
   figure, .tiles div, tr { break-inside: avoid; }
   .tiles div, pre { border: 1px solid var(--line); }
-  table { font-size: 8.5pt; }
-  th, td { padding: .3rem .45rem; white-space: normal; }
-  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
-  tbody th { position: static; }
+  .scroll { overflow: visible; }
+  .tiles dd { font-size: 11pt; }
+  table { font-size: 8pt; min-width: 60%; }
+  th, td { padding: .25rem .35rem; white-space: normal; overflow-wrap: break-word; }
+  td.n { white-space: nowrap; }
+  thead { display: table-header-group; }
+  tbody th, .ranking tbody th { position: static; min-width: 0; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; overflow: visible; }
+  details.screen { display: none; }
+  summary { list-style: none; }
 }
 """
 
@@ -110,13 +124,25 @@ DRAW = """
   });
   var closed = [];
   window.addEventListener("beforeprint", function () {
-    closed = Array.prototype.slice.call(document.querySelectorAll("details:not([open])"));
+    closed = Array.prototype.slice.call(
+      document.querySelectorAll("details:not([open]):not(.screen)")
+    );
     closed.forEach(function (each) { each.open = true; });
-    plots.forEach(function (plot) { Plotly.relayout(plot, {width: 660}); });
+    plots.forEach(function (plot) {  // two to a page
+      var height = Math.min(plot.layout.height, 340);
+      plot.dataset.height = plot.layout.height;
+      plot.style.height = height + "px";
+      var width = Math.min(660, parseFloat(plot.style.maxWidth) || 660);
+      Plotly.relayout(plot, {width: width, height: height});
+    });
   });
   window.addEventListener("afterprint", function () {
     closed.forEach(function (each) { each.open = false; });
-    plots.forEach(function (plot) { Plotly.relayout(plot, {width: null, autosize: true}); });
+    plots.forEach(function (plot) {
+      var height = Number(plot.dataset.height);
+      plot.style.height = height + "px";
+      Plotly.relayout(plot, {width: null, height: height, autosize: true});
+    });
   });
 }());
 """

@@ -1,4 +1,4 @@
-"""What the command line shows: tables, and progress while a run is going.
+"""What the command line shows: tables, and what to read after the ranking.
 
 rich is imported where it is used: the command line answers without it.
 """
@@ -6,22 +6,25 @@ rich is imported where it is used: the command line answers without it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from methodic.evidence.ablation import Ablation
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.evidence.sameness import Reproduction
 from methodic.plan import Contender, Plan, Unit
 from methodic.recipes.types import Recipe
-from methodic.report import tables
+from methodic.report import cells, facts
+from methodic.report.progress import Progress as Progress
+from methodic.report.progress import Quiet as Quiet
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.progress import Progress as RichProgress
     from rich.table import Table
 
 _WIDE = 110
 """From so many columns on, there is room for every number."""
+_MATTERED = 4
+_ADVICE = 2
+"""So many sentences of each kind stand below the ranking; the report has them all."""
 _FIRST = 10
 """So many differences are shown; reproduction.json holds more."""
 
@@ -47,7 +50,7 @@ def leaderboard_table(leaderboard: Leaderboard, width: int | None = None) -> Tab
     table.add_column("method", overflow="fold", min_width=10)
     seeds = {row.test.n for row in leaderboard.rows if row.test and row.kind == "method"}
     shared = f"n = {next(iter(seeds))}" if len(seeds) == 1 else "n"
-    table.add_column(f"{tables.title(metric)}, test\n({shared})", justify="right")
+    table.add_column(f"{cells.title(metric)}, test\n({shared})", justify="right")
     table.add_column("validation" if wide else "valid.", justify="right")
     table.add_column("groups")
     if wide:
@@ -55,18 +58,34 @@ def leaderboard_table(leaderboard: Leaderboard, width: int | None = None) -> Tab
     table.add_column("one model" if wide else "time", justify="right")
     table.add_column("notes", overflow="fold")
     for rank, row in enumerate(leaderboard.rows, 1):
-        test = tables.interval(row.test, metric)
+        test = cells.interval(row.test, metric)
         if row.test is not None and row.kind == "method" and len(seeds) > 1:
             test += f" ({row.test.n})"
-        validation = tables.interval(row.validation, metric)
+        validation = cells.interval(row.validation, metric)
         if not wide and row.validation is not None:
-            validation = tables.score(row.validation.mean, metric)
-        cells = [str(rank), tables.name(row), test, validation, tables.groups(row)]
-        cells += [tables.setting(row.setting)] if wide else []
-        cells += [tables.seconds(row.seconds), ", ".join(tables.remarks(row, leaderboard))]
+            validation = cells.score(row.validation.mean, metric)
+        shown = [str(rank), cells.name(row), test, validation, cells.groups(row)]
+        shown += [cells.setting(row.setting)] if wide else []
+        shown += [cells.seconds(row.seconds), ", ".join(cells.remarks(row, leaderboard))]
         style = "bold" if row.name == leaderboard.winner else "" if row.test else "dim"
-        table.add_row(*(Text(cell) for cell in cells), style=style)
+        table.add_row(*(Text(cell) for cell in shown), style=style)
     return table
+
+
+def findings(leaderboard: Leaderboard, ablation: Ablation | None = None) -> list[str]:
+    """What to read after the ranking, in a few lines: what mattered, what to do with more budget.
+
+    The report has all of both.
+    """
+    lines = []
+    if ablation is not None and ablation.text:
+        told = [*ablation.text[:_MATTERED]]
+        more = len(ablation.text) - len(told)
+        told += [f"{more} more in the report"] if more else []
+        lines.append(f"What mattered in {ablation.recipe}: {'; '.join(told)}.")
+    if leaderboard.advice:
+        lines.append("With more budget: " + " ".join(leaderboard.advice[:_ADVICE]))
+    return lines
 
 
 def facts_table(pairs: Iterable[tuple[str, str]]) -> Table:
@@ -152,15 +171,15 @@ def _methods(plan: Plan) -> Table:
         members = [member for unit in mine for member in unit.members]
         settings = len({member.setting for member in members})
         seeds = len({member.seed for member in members})
-        cells = [
+        shown = [
             contender.recipe.name,
             f"{settings} × {seeds}",
             " + ".join(f"{n:,}" for n in contender.steps),
             " + ".join(f"{n:,}" for n in contender.batch),
             str(max((len(unit.evaluate) for unit in mine), default=0)),
-            tables.seconds(_estimate(contender, mine)),
+            cells.seconds(_estimate(contender, mine)),
         ]
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(Text(cell) for cell in shown))
     return table
 
 
@@ -170,7 +189,7 @@ def _estimate(contender: Contender, units: Sequence[Unit]) -> float:
 
 
 def _choices(plan: Plan) -> list[tuple[str, str]]:
-    pairs = [pair for pair in tables.plan_facts(plan) if pair[0] != "split"]
+    pairs = [pair for pair in facts.plan_facts(plan) if pair[0] != "split"]
     work = [
         _estimate(contender, [u for u in plan.screen if u.members[0].recipe == name])
         for contender in plan.contenders
@@ -178,8 +197,8 @@ def _choices(plan: Plan) -> list[tuple[str, str]]:
     ]
     if plan.screen:
         workers = max(plan.machine.workers, 1)
-        told = f"about {tables.seconds(sum(work) / workers)} for the screening"
-        pairs.append(("time", f"{told}, on {tables.count(workers, 'worker')}"))
+        told = f"about {cells.seconds(sum(work) / workers)} for the screening"
+        pairs.append(("time", f"{told}, on {cells.count(workers, 'worker')}"))
     if plan.baselines:
         kinds = ", ".join(each.kind.replace("_", " ") for each in plan.baselines)
         pairs.append(("baselines", kinds))
@@ -197,155 +216,3 @@ def _table(header: bool = True) -> Table:
         pad_edge=not header,
         padding=(0, 1, 0, 0) if header else (0, 2, 0, 1),
     )
-
-
-# --- progress ---------------------------------------------------------------------------------
-
-
-class Quiet:
-    """What a run tells while it goes on; here, to nobody. `Progress` shows it."""
-
-    def __enter__(self) -> Self:
-        """Begin to show."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Leave the screen as it was, whatever happened."""
-
-    def start(self, total_units: int, budget: float | None) -> None:
-        """So many units of work lie ahead, at most; ``budget`` in seconds to the verdict."""
-
-    def phase(self, name: str) -> None:
-        """What begins now: "planning", "screening", "confirmation", "verdict", "training"."""
-
-    def update(
-        self,
-        done_units: int,
-        rate: float,
-        leader: str | None,
-        remaining: float | None,
-        memory: int | None = None,
-    ) -> None:
-        """How far the run is.
-
-        Args:
-            done_units: of those announced.
-            rate: steps of single models per second.
-            leader: the method that leads so far.
-            remaining: seconds to the verdict, about.
-            memory: bytes that the workers take.
-        """
-
-    def say(self, text: str) -> None:
-        """Something the user should know, now."""
-
-
-class Progress(Quiet):
-    """Progress on standard error: a live line on a terminal, one line per phase elsewhere.
-
-    The live line needs ``with``, so that the terminal is given back at the end; without it, or
-    without a terminal, phases are printed as plain lines.
-
-    Example:
-        >>> with Progress() as progress:    # doctest: +SKIP
-        ...     progress.phase("planning")
-    """
-
-    def __init__(self, console: Console | None = None) -> None:
-        self._given = console
-        self._bar: RichProgress | None = None
-        self._phase = ""
-
-    def __enter__(self) -> Self:
-        console = self._console()
-        if console.is_terminal:
-            self._bar = _bar(console)
-            self._bar.add_task("starting", total=None, rate="", memory="", leader="", left="")
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
-
-    def start(self, total_units: int, budget: float | None) -> None:
-        if self._bar is not None:
-            left = "" if budget is None else f"{tables.seconds(budget)} in all"
-            self._bar.update(self._bar.task_ids[0], total=total_units, left=left)
-
-    def phase(self, name: str) -> None:
-        if name == self._phase:
-            return
-        self._phase = name
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], description=name)
-        else:
-            self.say(f"{name} …")
-
-    def update(
-        self,
-        done_units: int,
-        rate: float,
-        leader: str | None,
-        remaining: float | None,
-        memory: int | None = None,
-    ) -> None:
-        if self._bar is not None:
-            self._bar.update(
-                self._bar.task_ids[0],
-                completed=done_units,
-                rate=f"{_thousands(rate)} steps/s",
-                leader="" if leader is None else f"{_short(leader)} leads",
-                memory="" if memory is None else _bytes(memory),
-                left="" if remaining is None else f"{tables.seconds(round(remaining))} left",
-            )
-
-    def say(self, text: str) -> None:
-        console = self._bar.console if self._bar is not None else self._console()
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def _console(self) -> Console:
-        from rich.console import Console
-
-        return self._given or Console(stderr=True)
-
-
-def _bar(console: Console) -> RichProgress:
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
-    from rich.progress import Progress as RichProgress
-
-    return RichProgress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=4),
-        MofNCompleteColumn(),
-        *(
-            TextColumn("{task.fields[" + field + "]}", style="dim", markup=False)
-            for field in ("rate", "memory", "left", "leader")
-        ),
-        console=console,
-        transient=True,
-    )
-
-
-def _thousands(rate: float) -> str:
-    return f"{rate / 1000:.1f}k" if rate >= 1000 else f"{rate:.0f}"
-
-
-def _bytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 14 else name[:13] + "…"
