@@ -89,7 +89,7 @@ def test_run_passes_everything_on(
         f"--target label --budget 2m --recipes adam,sgd --recipe {mine} --metric auc --seed 7 "
         f"--seeds 12 --out {tmp_path / 'new'} --device cuda:1 --threads 2 --workers 3 "
         "--task binary --drop id,z --no-compile --shared-batches --quiet "
-        "--precision bfloat16 --memory-format contiguous --width 4"
+        "--precision bfloat16 --memory-format contiguous --width 4 --equal steps --splits one"
     ).split()
     assert methodic("run", str(table), *options) == 0
     call = runs["run"]
@@ -114,6 +114,9 @@ def test_run_passes_everything_on(
         "memory_format": "contiguous",
         "width": 4,
         "shared_batches": True,
+        "equal": "steps",
+        "splits": "one",
+        "detect": None,
         "out": tmp_path / "new",
     }
 
@@ -313,6 +316,11 @@ BAD_INPUT = {
     "run nowhere.csv": "methodic: nowhere.csv: no such file",
     "run iris --budget soon": "methodic: --budget: not a duration",
     "run iris --budget 3s": "methodic: --budget: too short",
+    "run iris --equal second": "methodic: --equal: there is no equal 'second'",
+    "run iris --splits two": "methodic: --splits: there is no splits 'two'",
+    "run iris --detect 1% --seeds 5": "methodic: --detect chooses the number of seeds, on one "
+    "split of the data",
+    "run iris --detect 0": "methodic: --detect: nothing that could be detected",
     "run iris --recipes adma": "methodic: there is no recipe 'adma'",
     "run iris --recipes adam,adam": "methodic: recipe 'adam' is named twice",
     "run iris --recipe no.yaml": "methodic: no.yaml: no such file",
@@ -332,7 +340,7 @@ BAD_INPUT = {
     "reproduce nowhere": "methodic: nowhere: no such file",
     "recipes adma": "methodic: there is no recipe 'adma'",
 }
-USAGE = ["rnu iris", "run", "run iris --budgt 60s", "run iris --seed x", "run iris --seeds 1",
+USAGE = ["rnu iris", "run", "run iris --budgt 60s", "run iris --seed x", "run iris --seeds 0",
          "run iris --threads 0", "train iris", "train iris --recipe adam --steps 0", "resume",
          "reproduce", "reproduce tests --workers -1"]  # fmt: skip
 

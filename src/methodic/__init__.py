@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from methodic.estimators import MethodicClassifier, MethodicRegressor
     from methodic.recipes.catalogue import get as recipe
     from methodic.recipes.types import Recipe
+    from methodic.report.across import compare, ranks
     from methodic.runs import Run, load_run, make_plan, reproduce, resume, run, train_method
+    from methodic.runs.ablation import ablate
     from methodic.runs.own import train_module as train
 
 __version__ = "0.1.0"
@@ -31,11 +33,14 @@ __all__ = [
     "Recipe",
     "Run",
     "__version__",
+    "ablate",
+    "compare",
     "load",
     "load_bundle",
     "load_run",
     "make_plan",
     "optimizers",
+    "ranks",
     "recipe",
     "reproduce",
     "resume",
@@ -52,8 +57,12 @@ def _home(name: str) -> tuple[str, str] | None:
             return "methodic.data.dataset", name
         case "run" | "make_plan" | "train_method" | "resume" | "reproduce" | "load_run" | "Run":
             return "methodic.runs", name
+        case "ablate":
+            return "methodic.runs.ablation", name
         case "train":
             return "methodic.runs.own", "train_module"
+        case "compare" | "ranks":
+            return "methodic.report.across", name
         case "Recipe":
             return "methodic.recipes.types", name
         case "recipe":

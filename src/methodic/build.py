@@ -156,16 +156,19 @@ def cohort(
     stop = StopRule(
         first.stop.loss, first.stop.gradient_norm, first.stop.patience, first.stop.keep == "best"
     )
-    program = None
-    if compiled:
-        refused = own is not None or device.type != "cpu" or precision != "float32"
-        assert not refused, "runs.compiling asks for none of these"
-        built = (keys_and_numbers[0][0], inputs, outputs, rows, class_counts)
-        program = fingerprint(*(str(each) for each in built))
     shuffled = ("shared order", [0] * len(seeds)) if shared_batches else ("order", seeds)
     orders = {
         s.name: Order(shuffled[1], rows, s.batch, f"{shuffled[0]}/{s.name}", born) for s in stages
     }
+    program = None
+    if compiled:
+        refused = own is not None or device.type != "cpu" or precision != "float32"
+        assert not refused, "runs.compiling asks for none of these"
+        # Other splits of the same data have other counts of rows, which most methods don't know.
+        counted = rows if any(order.full for order in orders.values()) else None
+        weighed = class_counts if "balanced" in first.model_dump_json() else None
+        built = (keys_and_numbers[0][0], inputs, outputs, counted, weighed)
+        program = fingerprint(*(str(each) for each in built))
     return Cohort(
         model=model,
         layout=layout,

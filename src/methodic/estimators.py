@@ -86,7 +86,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
 
     def _outputs(self, X: Any) -> npt.NDArray[np.float64]:
         check_is_fitted(self, "bundle_")
-        predicted = self.bundle_.encoders.predictions(self.bundle_.outputs(as_frame(X)))
+        predicted = self.bundle_.predicted(as_frame(X))
         array: npt.NDArray[np.float64] = predicted.double().numpy()
         return array
 

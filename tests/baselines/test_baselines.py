@@ -27,6 +27,7 @@ def test_every_baseline_learns_and_repeats_itself(bundled, name, task, classes):
         assert set(first.validation) == {metric.name, "loss"}
         assert first.seconds > 0
         assert "\n" not in first.about
+        assert first.model.bytes == second.model.bytes > 0
         if task != "regression":
             assert np.allclose(first.predictions.sum(axis=1), 1)
         scores[plan.kind] = metric.score(rows[2].target, first.predictions)
@@ -57,9 +58,37 @@ def test_constants():
     for name, answer in (("rmse", 3.0), ("mae", 1.5)):
         found = fit(CONSTANT, "regression", train, train, train, METRICS[name], 1)
         assert found.predictions[0, 0] == answer
+    for name, answer in (
+        ("medae", 1.5),
+        ("pinball_50", 1.5),
+        ("pinball_90", 9.0),
+        ("pinball_10", 0.0),
+    ):
+        found = fit(CONSTANT, "regression", train, train, train, METRICS[name], 1)
+        assert found.predictions[0, 0] == answer
+        others = [np.full((4, 1), x) for x in np.linspace(-1, 10, 23)]
+        best = min(METRICS[name].score(train.target, each) for each in others)
+        assert found.validation[name] <= best + 1e-9
     # The loss is on the scale of the training target, whose variance the mean leaves unexplained.
     found = fit(CONSTANT, "regression", train, train, train, METRICS["rmse"], 1)
     assert found.validation["loss"] == pytest.approx(1.0)
+
+
+def test_sizes_and_parameters(bundled):
+    train, validation, test = bundled("iris")
+    metric = METRICS["accuracy"]
+    sizes = {}
+    for plan in (CONSTANT, LINEAR, BOOSTING, BaselinePlan(kind="gradient_boosting", iterations=10)):
+        model = fit(plan, "multiclass", train, validation, test, metric, 3).model
+        sizes[plan.kind, plan.iterations] = model.bytes, model.parameters
+    assert sizes["constant", 0][1] == 3
+    assert sizes["linear", 0][1] == 3 * (4 + 1)
+    assert sizes["gradient_boosting", 100][1] == 0  # the word has no meaning for trees
+    # A model grows with its trees, and with none of the rows that it was fitted on.
+    assert sizes["gradient_boosting", 100][0] > sizes["gradient_boosting", 10][0] > 10_000
+    twice = Rows(np.tile(train.numeric, (50, 1)), None, np.tile(train.target, 50))
+    large = fit(LINEAR, "multiclass", twice, validation, test, metric, 3).model
+    assert large.bytes == pytest.approx(sizes["linear", 0][0], rel=0.05)
 
 
 def test_the_loss_is_the_log_loss(bundled):

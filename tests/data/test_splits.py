@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from methodic.data.dataset import DataSet, load
 from methodic.data.schema import Column, Schema
-from methodic.data.splits import Split, split
+from methodic.data.splits import FOLDS, Split, fold, split
 from methodic.errors import InputError
 
 
@@ -154,3 +154,68 @@ def test_too_few_different_rows() -> None:
     with pytest.raises(InputError, match="too few different rows") as caught:
         split(load(frame))
     assert "2 different rows among 30" in str(caught.value)
+
+
+# --- repeated cross-validation ----------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=40)
+@given(counts, st.integers(0, 2**62), st.integers(2, 7), st.integers(0, 3))
+def test_the_folds_of_a_repetition_test_every_row_once(
+    sizes: list[int], seed: int, folds: int, repetition: int
+) -> None:
+    data = classes_of(sizes)
+    made = [fold(data, repetition * folds + i, seed, folds) for i in range(folds)]
+    tested = np.concatenate([each.test for each in made])
+    assert len(set(tested.tolist())) == len(tested)
+    names = data.frame["y"].cast(pl.Int64).to_numpy()
+    # Of two rows of a class neither is more than half of it; so all rows are tested.
+    assert len(tested) == sum(sizes)
+    for each in made:
+        assert np.array_equal(np.sort(np.concatenate(parts(each))), np.arange(sum(sizes)))
+        found = np.bincount(names[each.test], minlength=len(sizes))
+        assert np.all(np.abs(found - np.array(sizes) / folds) < 1)
+        assert abs(len(each.test) - sum(sizes) / folds) < 1
+        assert np.bincount(names[each.train], minlength=len(sizes)).min() >= 1
+
+
+def test_repetitions_differ_and_are_functions() -> None:
+    data = classes_of([50, 50])
+    first = [fold(data, i, 3).test.tolist() for i in range(FOLDS)]
+    again = [fold(data, FOLDS + i, 3).test.tolist() for i in range(FOLDS)]
+    assert not set(map(tuple, first)) & set(map(tuple, again))
+    assert first == [fold(data, i, 3).test.tolist() for i in range(FOLDS)]
+    assert first != [fold(data, i, 4).test.tolist() for i in range(FOLDS)]
+
+
+def test_validation_rows_of_folds_are_their_own() -> None:
+    data = classes_of([100, 100])
+    made = [fold(data, i) for i in range(FOLDS)]
+    assert all(abs(len(each.validation) - 30) <= 2 for each in made)
+    assert len({tuple(each.validation.tolist()) for each in made}) == FOLDS
+
+
+def test_a_class_of_one_row_always_trains() -> None:
+    data = classes_of([1, 40, 40])
+    for i in range(FOLDS):
+        assert 0 in fold(data, i).train
+
+
+def test_equal_rows_are_tested_together() -> None:
+    data = classes_of([30, 30], copies=2)
+    for i in range(FOLDS):
+        made = fold(data, i)
+        assert {row % 60 for row in made.test.tolist()}.isdisjoint(
+            row % 60 for row in [*made.train.tolist(), *made.validation.tolist()]
+        )
+
+
+def test_folds_need_rows_and_no_test_rows_of_ones_own() -> None:
+    with pytest.raises(InputError, match="too few different rows for 5 folds"):
+        fold(classes_of([2, 1]), 0)
+    data = load("iris")
+    own = DataSet(data.name, None, data.frame, data.schema, data.frame[:10])
+    with pytest.raises(InputError, match="you gave your own"):
+        fold(own, 0)
+    with pytest.raises(ValueError, match="doesn't exist"):
+        fold(data, -1)

@@ -21,8 +21,8 @@ from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
 from methodic.runs import compiling, planning, preparation, single, speed, tasks
 from methodic.runs.execution import Execution
-from methodic.runs.planning import Wishes
 from methodic.runs.preparation import Prepared
+from methodic.runs.wishes import Wishes
 
 LR = "stages.0.turns.0.optimizer.lr"
 
@@ -139,6 +139,7 @@ def make_plan(
                 "budget": budget,
                 "workers": workers,
                 "named": True,
+                "splits": "one",
                 "compile": False,  # None would let the plan decide; see test_compiling.py
                 **wishes,
             }
@@ -172,11 +173,17 @@ def stopping(units: int) -> Iterator[None]:
 
 
 def execute(
-    plan: Plan, folder: Path, prepared: Prepared, started: float | None = None
+    plan: Plan,
+    folder: Path,
+    prepared: Prepared,
+    started: float | None = None,
+    data: DataSet | None = None,
 ) -> Leaderboard:
-    """Run a frozen plan in ``folder``, in this process."""
+    """Run a frozen plan in ``folder``, in this process; ``data`` are for cross-validation."""
     make_folder(folder / tasks.WORK)
     preparation.save(prepared, folder / tasks.WORK)
+    if data is not None:
+        preparation.save_folds(data, plan, folder / tasks.WORK)
     write_text(folder / "plan.json", plan.model_dump_json(indent=1))
     with Pool(0, 1) as pool:
         begun = time.monotonic() if started is None else started

@@ -14,8 +14,9 @@ from methodic.errors import InputError
 from methodic.plan import Asked
 from methodic.runs import admission, preparation
 from methodic.runs.networks import Network
-from methodic.runs.planning import BLOCK, Wishes
 from methodic.runs.preparation import Prepared
+from methodic.runs.sizing import BLOCK
+from methodic.runs.wishes import Wishes
 from tests.runs.conftest import PLAIN
 
 

@@ -19,8 +19,9 @@ from methodic.recipes.numbers import replace
 from methodic.recipes.types import MLP
 from methodic.runs import measuring, preparation
 from methodic.runs.fitting import out_of_memory
-from methodic.runs.planning import Wishes, machine
+from methodic.runs.planning import machine
 from methodic.runs.preparation import Prepared
+from methodic.runs.wishes import Wishes
 from tests.runs.conftest import LR, PLAIN, MakePlan, execute
 
 
@@ -37,7 +38,7 @@ def records(folder: Path) -> dict[str, Any]:
     for path in sorted((folder / "records").glob("*-*-*.json")):
         record = json.loads(path.read_text())
         notes = record.pop("notes")
-        record.pop("seconds")
+        record.pop("seconds"), record.pop("inference")
         for member in record["members"]:
             member.pop("seconds")
         found[path.name] = (record, len(notes))

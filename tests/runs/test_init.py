@@ -20,7 +20,8 @@ SPEEDS = {"plain": (0.1, 0.0), "momentum": (0.1, 0.0)}
 
 
 def quick(iris: DataSet, out: Path, **changes: Any) -> runs.Run:
-    wishes = {"budget": 60, "recipes": [PLAIN, MOMENTUM], "workers": 0, "seeds": 2, **changes}
+    wishes = {"budget": 60, "recipes": [PLAIN, MOMENTUM], "workers": 0, "seeds": 2}
+    wishes |= {"splits": "one", **changes}
     return runs.run(iris, out=out, **wishes)
 
 
@@ -55,7 +56,12 @@ def test_a_plan_is_what_a_run_would_do(
 ) -> None:
     set_speeds(SPEEDS)
     monkeypatch.chdir(tmp_path)
-    wishes: dict[str, Any] = {"budget": "60s", "recipes": [PLAIN, MOMENTUM], "workers": 0}
+    wishes: dict[str, Any] = {
+        "budget": "60s",
+        "recipes": [PLAIN, MOMENTUM],
+        "workers": 0,
+        "splits": "one",
+    }
     plan = runs.make_plan(iris, **wishes, seeds=2, seed=3)
     assert not list(tmp_path.iterdir()), "it leaves nothing behind"
     assert plan.budget == 60.0

@@ -57,7 +57,8 @@ def dropping() -> nn.Module:
 
 
 def quick(iris: DataSet, out: Path, model: Any, **changes: Any) -> runs.Run:
-    wishes = {"budget": 60, "recipes": [PLAIN, MOMENTUM], "workers": 0, "seeds": 2, **changes}
+    wishes = {"budget": 60, "recipes": [PLAIN, MOMENTUM], "workers": 0, "seeds": 2}
+    wishes |= {"splits": "one", **changes}
     return runs.run(iris, out=out, model=model, **wishes)
 
 
@@ -370,7 +371,9 @@ def test_the_network_reaches_the_workers(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     set_speeds({"plain": (0.5, 0.0)})
-    plan = runs.make_plan(iris, budget=60, recipes=[PLAIN], workers=0, seeds=2, model=Local)
+    plan = runs.make_plan(
+        iris, budget=60, recipes=[PLAIN], workers=0, seeds=2, splits="one", model=Local
+    )
     boards = []
     for workers in (0, 2):
         folder = tmp_path / str(workers)

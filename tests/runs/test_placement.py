@@ -16,9 +16,9 @@ from methodic.plan import Machine
 from methodic.recipes.types import Recipe
 from methodic.runs import placement, planning, preparation, speed
 from methodic.runs.placement import choose, move
-from methodic.runs.planning import Wishes
 from methodic.runs.preparation import Prepared
 from methodic.runs.speed import Survey
+from methodic.runs.wishes import Wishes
 from tests.runs.conftest import MOMENTUM, PLAIN, pretend
 
 MACHINE = Machine(device="cpu", capability="x", torch="x", workers=2, threads=1)

@@ -13,7 +13,7 @@ from methodic.evidence import design
 from methodic.plan import Asked, Plan
 from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
-from methodic.runs import choosing, planning
+from methodic.runs import choosing, planning, sizing
 from methodic.runs.preparation import Prepared
 from tests.runs.conftest import FULL, LR, MOMENTUM, PLAIN, MakePlan, recipe
 
@@ -126,7 +126,7 @@ def test_training_has_a_cap_and_the_rest_goes_into_seeds(make_plan: MakePlan) ->
     # 2000 steps of the slowest mini-batch method; 200 epochs of 90 rows would be fewer.
     assert steps(plan) == {"plain": 4000, "momentum": 2000, "full": 400}
     assert plan.confirm is not None
-    assert len(plan.confirm.seeds) == planning.MOST_SEEDS
+    assert len(plan.confirm.seeds) == sizing.MOST_SEEDS
     assert any("training ends there" in note for note in plan.notes)
     assert not any("training ends there" in note for note in make_plan(PLAIN, step=0.1).notes)
 

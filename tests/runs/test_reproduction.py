@@ -56,7 +56,7 @@ def test_a_finished_run_comes_out_the_same_to_the_bit(
         "ranking and verdict", "shipped weights",
     }  # fmt: skip
     first = read_folder(done)
-    members = sum(len(r.members) for r in (*first.screened, *first.confirmed))
+    members = sum(len(r.members) for r in (*first.screened, *first.confirmed, *first.ablated))
     by_kind = {tally.kind: tally.bit for tally in result.tallies}
     assert by_kind["learning curves"] == members
     assert by_kind["validation scores"] == 2 * members
@@ -171,7 +171,7 @@ def test_dropped_blocks_stay_dropped(plan: Plan, prepared: Prepared, tmp_path: P
     short = plan.model_copy(update={"budget": 1.0})
     execute(short, tmp_path / "run", prepared, started=0.0)
     state = RunState.model_validate_json((tmp_path / "run" / "run.json").read_text())
-    assert {a.phase for a in state.amendments} == {"screen", "confirm"}
+    assert {a.phase for a in state.amendments} == {"screen", "confirm", "ablate"}
     result = runs.reproduce(tmp_path / "run", out=tmp_path / "again", workers=0)
     assert result.grade == "bit"
     again = runs.load_run(tmp_path / "again")

@@ -111,6 +111,10 @@ LOST: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: tasks.predictions_path(f, "confirm-000-plain").unlink(),
         "no such file of predictions",
     ),
+    "no predictions of validation rows": (
+        lambda f: tasks.validation_path(f, "confirm-000-plain").unlink(),
+        "no such file of predictions",
+    ),
     "another unit": (
         lambda f: edit(
             tasks.record_path(f, "confirm-000-plain"), lambda d: d["unit"].update(id="other")

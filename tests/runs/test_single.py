@@ -9,8 +9,8 @@ import pytest
 from methodic.data.dataset import DataSet
 from methodic.plan import Plan
 from methodic.runs import planning, single
-from methodic.runs.planning import Wishes
 from methodic.runs.preparation import Prepared
+from methodic.runs.wishes import Wishes
 from tests.runs.conftest import LR, PLAIN, SetSpeeds
 
 

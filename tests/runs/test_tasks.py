@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from methodic.engine.monitor import Window
 from methodic.evidence import predictions
 from methodic.files import make_folder
+from methodic.metrics import get_metric
 from methodic.plan import BaselinePlan, BaselineRecord, Member, Plan, Unit, UnitRecord
 from methodic.recipes.types import SGD
 from methodic.runs import preparation, tasks
@@ -61,6 +62,9 @@ def test_a_record(folder: Path, plan: Plan) -> None:
     assert record.members[0].seconds == pytest.approx(record.seconds / 2)
     assert record.threads == torch.get_num_threads()
     assert [len(curve) for curve in record.curves] == [4, 4]
+    assert record.inference is not None
+    assert record.inference.parameters == 4 * 8 + 8 + 8 * 3 + 3
+    assert record.inference.bytes == 4 * record.inference.parameters
 
 
 def test_predictions_and_weights_belong_together(
@@ -79,10 +83,45 @@ def test_predictions_and_weights_belong_together(
         np.testing.assert_allclose(stored[m], out.numpy(), atol=1e-5)
 
 
+def test_predictions_of_validation_rows_are_those_that_were_scored(
+    folder: Path, plan: Plan, prepared: Prepared
+) -> None:
+    record = train(folder, plan, unit())
+    stored = predictions.read(tasks.validation_path(folder, record.unit.id))
+    assert stored.shape == (2, prepared.counts[1], 3)
+    accuracy = get_metric("accuracy", "multiclass")
+    for each, member in zip(stored, record.members, strict=True):
+        found = accuracy.score(prepared.truth["validation"], each)
+        assert found == member.validation["accuracy"]
+        assert found != accuracy.score(prepared.truth["validation"], each[::-1])
+
+
+def test_a_unit_without_an_ingredient(folder: Path, plan: Plan) -> None:
+    """Other weights than with it; the same as a recipe that is written without it."""
+    whole = train(folder, plan, unit())
+    members = tuple(m.model_copy(update={"off": "dropout"}) for m in unit().members)
+    changes = {"members": members, "phase": "ablate", "predict_test": False}
+    off = unit().model_copy(update=changes)
+    less = train(folder, plan, off)
+    assert whole.members[0].numbers["model.dropout"] == 0.1
+    assert less.members[0].numbers["model.dropout"] == 0
+    assert less.curves != whole.curves
+    contender = plan.contenders[0]
+    bare = contender.recipe.model_copy(
+        update={"model": contender.recipe.model.model_copy(update={"dropout": 0.0})}
+    )
+    written = plan.model_copy(
+        update={"contenders": (contender.model_copy(update={"recipe": bare}),)}
+    )
+    again = train(folder, written, unit())
+    assert again.curves == less.curves
+
+
 def test_the_screening_leaves_test_rows_alone(folder: Path, plan: Plan) -> None:
-    train(folder, plan, unit(predict=False))
+    assert train(folder, plan, unit(predict=False)).inference is None
     assert not tasks.predictions_path(folder, "confirm-000-x").exists()
     assert not tasks.weights_path(folder, "confirm-000-x").exists()
+    assert not tasks.validation_path(folder, "confirm-000-x").exists()
 
 
 class Request:
@@ -102,7 +141,8 @@ class Request:
 
 def timeless(record: UnitRecord) -> UnitRecord:
     members = tuple(m.model_copy(update={"seconds": 0.0}) for m in record.members)
-    return record.model_copy(update={"members": members, "seconds": 0.0, "notes": ()})
+    clocks = {"members": members, "seconds": 0.0, "inference": None, "notes": ()}
+    return record.model_copy(update=clocks)
 
 
 def test_an_interrupted_unit_goes_on(
@@ -185,6 +225,9 @@ def test_a_baseline(folder: Path, plan: Plan, prepared: Prepared, kind: str) -> 
     assert record.kind == kind
     assert record.validation["accuracy"] is not None
     assert (record.validation["accuracy"] > 0.8) == (kind == "linear")
+    assert record.inference is not None
+    assert record.inference.parameters == (3 if kind == "constant" else 4 * 3 + 3)
+    assert record.inference.bytes > 0
     stored = predictions.read(tasks.predictions_path(folder, name))
     assert stored.shape == (1, prepared.counts[2], 3)
 

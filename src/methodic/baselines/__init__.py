@@ -11,14 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from methodic.baselines.boosting import fit_boosting, seconds_per_iteration
-from methodic.baselines.job import Array, Job, Predict, Rows, calm
+from methodic.baselines.job import Array, Fitted, Job, Rows, calm, size
 from methodic.baselines.linear import fit_linear
 from methodic.metrics import Metric
 from methodic.plan import BaselinePlan, Task
 
-__all__ = ["BaselineResult", "Rows", "fit", "plan_baselines"]
+__all__ = ["BaselineResult", "Rows", "calm", "fit", "plan_baselines"]
 
 _TREES = (10, 1000)  # fewest and most iterations of gradient boosting
+_BEST = {
+    "mae": ("median", 0.5),
+    "medae": ("median", 0.5),
+    "pinball_10": ("lower tenth", 0.1),
+    "pinball_50": ("median", 0.5),
+    "pinball_90": ("upper tenth", 0.9),
+}
+"""The quantile which a metric wants, where it isn't the mean."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +38,18 @@ class BaselineResult:
             divided by the variance of the training target. NaN where undefined.
         predictions: of the test rows, [N, C]: probabilities of all classes, or numbers.
         seconds: fitting and predicting, tuning included.
-        about: one line: which model, which settings.
+        model: what was fitted.
     """
 
     validation: dict[str, float]
     predictions: Array
     seconds: float
-    about: str
+    model: Fitted
+
+    @property
+    def about(self) -> str:
+        """One line: which model, which settings."""
+        return self.model.about
 
 
 def plan_baselines(
@@ -92,23 +105,31 @@ def fit(
     models = {"constant": _constant, "linear": fit_linear, "gradient_boosting": fit_boosting}
     start = time.perf_counter()
     with calm(threads):
-        predict, about = models[plan.kind](job)
-        on_validation, on_test = predict(validation), predict(test)
+        model = models[plan.kind](job)
+        on_validation, on_test = model.predict(validation), model.predict(test)
     seconds = time.perf_counter() - start
     scores = {
         metric.name: metric.score(validation.target, on_validation),
         "loss": job.loss(on_validation),
     }
-    return BaselineResult(scores, on_test, seconds, about)
+    return BaselineResult(scores, on_test, seconds, model)
 
 
-def _constant(job: Job) -> tuple[Predict, str]:
-    """The frequencies of the classes; the mean, or where absolute errors count the median."""
+def _constant(job: Job) -> Fitted:
+    """The frequencies of the classes; or the one number that scores best, by the metric."""
     if job.task != "regression":
         answer = np.bincount(job.y, minlength=job.classes) / len(job.y)
         about = "always the most frequent class"
     else:
-        middle = np.median if job.metric.name == "mae" else np.mean
-        answer = np.array([float(middle(job.y))])
-        about = f"always the {middle.__name__} of the training rows"
-    return lambda rows: np.tile(answer, (len(rows.target), 1)), about
+        name, share = _BEST.get(job.metric.name, ("mean", None))
+        middle = np.mean(job.y)
+        if share is not None:
+            middle = np.quantile(job.y, share, method="averaged_inverted_cdf")
+        answer = np.array([float(middle)])
+        about = f"always the {name} of the training rows"
+    return Fitted(
+        predict=lambda rows: np.tile(answer, (len(rows.target), 1)),
+        about=about,
+        bytes=size(answer),
+        parameters=answer.size,
+    )

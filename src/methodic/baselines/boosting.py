@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from methodic.baselines.job import Array, Job, Predict, Rows, calm, kinds, matrix
+from methodic.baselines.job import Array, Fitted, Job, Rows, calm, kinds, matrix, size
 from methodic.plan import Task
 
 _PROBE_ROWS = (500, 2000)
@@ -45,7 +45,7 @@ def _probe(rows: int, columns: int) -> float:
     return max((best(5) - best(1)) / 4, 1e-5)
 
 
-def fit_boosting(job: Job) -> tuple[Predict, str]:
+def fit_boosting(job: Job) -> Fitted:
     """Histogram gradient boosting, stopped early by the validation rows.
 
     A column of more than 254 categories is taken for numbers; an unseen category counts as missing.
@@ -71,9 +71,13 @@ def fit_boosting(job: Job) -> tuple[Predict, str]:
         f"histogram gradient boosting, {model.n_iter_} iterations of at most "
         f"{job.plan.iterations}, learning rate {model.learning_rate:g}"
     )
-    if job.task == "regression":
-        return lambda rows: job.numbers(model.predict(columns(rows))), about
-    return lambda rows: job.probabilities(model, columns(rows)), about
+
+    def predict(rows: Rows) -> Array:
+        if job.task == "regression":
+            return job.numbers(model.predict(columns(rows)))
+        return job.probabilities(model, columns(rows))
+
+    return Fitted(predict, about, size(columns, model))
 
 
 def _boosting(task: Task, iterations: int, categorical: list[int], *, early_stopping: bool) -> Any:

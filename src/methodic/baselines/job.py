@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pickle import dumps
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,28 @@ class Rows:
 
 Predict = Callable[[Rows], Array]
 """Rows → probabilities or numbers [N, C]."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted baseline.
+
+    Args:
+        predict: for rows like those of training.
+        about: one line: which model, which settings.
+        bytes: that the model takes.
+        parameters: numbers that were fitted; 0 where the word has no meaning.
+    """
+
+    predict: Predict
+    about: str
+    bytes: int
+    parameters: int = 0
+
+
+def size(*parts: object) -> int:
+    """Bytes of what predicts, pickled: written to be counted, and never read."""
+    return len(dumps(parts))
 
 
 @contextmanager

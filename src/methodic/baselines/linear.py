@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from methodic.baselines.job import Array, Job, Predict, kinds, matrix
+from methodic.baselines.job import Array, Fitted, Job, kinds, matrix, size
 
 _STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # C of the logistic regression, strongest penalty first
 _PENALTIES = (1000.0, 100.0, 10.0, 1.0, 0.1)  # alpha of the ridge regression, likewise
@@ -15,7 +15,7 @@ _TUNING_VALUES = 4_000_000  # rows × columns on which the strength of the penal
 _WORK = 5e9  # multiplications of one logistic regression: a few seconds in one thread
 
 
-def fit_linear(job: Job) -> tuple[Predict, str]:
+def fit_linear(job: Job) -> Fitted:
     """Logistic or ridge regression on standardised numbers and one-hot categories.
 
     Missing numbers become the median of the training rows. The strength of the penalty is the best
@@ -56,7 +56,12 @@ def fit_linear(job: Job) -> tuple[Predict, str]:
         about = f"logistic regression, C = {chosen:g}"
         if best is not None and (best.n_iter_ >= best.max_iter).any():
             about += f", stopped after {best.max_iter} iterations"
-    return lambda rows: _linear_output(job, best, encoder.transform(matrix(rows))), about
+    return Fitted(
+        predict=lambda rows: _linear_output(job, best, encoder.transform(matrix(rows))),
+        about=about,
+        bytes=size(encoder, best),
+        parameters=0 if best is None else np.size(best.coef_) + np.size(best.intercept_),
+    )
 
 
 def _tuning_part(rows: int, columns: int) -> Array:

@@ -89,6 +89,77 @@ def split(
     return Split(*rows)
 
 
+FOLDS = 5
+"""Folds of a repetition of cross-validation."""
+
+_VALIDATION = 0.15  # of all rows, as in `split`
+
+
+def fold(dataset: DataSet, number: int, seed: int = 0, folds: int = FOLDS) -> Split:
+    """One split of repeated cross-validation: its test rows are a fold of them.
+
+    Repetition r = number // folds shuffles all rows anew and deals them, each class (or range of a
+    numeric target) evenly, into ``folds`` parts; part number % folds are the test rows. So the test
+    rows of a repetition's splits are all rows, each once. Of the other rows so many become
+    validation rows as in `split`. Equal rows stay together as they do there; what has to stay in
+    training (the larger half of a class, or its only rows) is never tested.
+
+    Args:
+        dataset: what to split, without test rows of the user's own.
+        number: of the split, from 0.
+        seed: of the run.
+        folds: of a repetition, at least 2.
+
+    Raises:
+        InputError: test rows of the user's own, or too few different rows.
+
+    Example:
+        >>> from methodic.data.dataset import load
+        >>> iris = load("iris")
+        >>> tested = np.concatenate([fold(iris, i).test for i in range(FOLDS)])
+        >>> len(tested), len(set(tested.tolist()))
+        (150, 150)
+    """
+    if number < 0 or folds < 2:
+        raise ValueError(f"fold({number}) of {folds} folds doesn't exist")
+    if dataset.test is not None:
+        raise InputError(
+            f"{dataset.name}: cross-validation makes test rows of all rows, but you gave your own",
+            advice="Leave --split out, or ask for --splits one.",
+        )
+    group, size = _groups(dataset.frame)
+    stratum = _strata(dataset, group)
+    repetition, part = divmod(number, folds)
+    dealt = _dealt(stratum, size, folds, seed, repetition)
+    rest = np.flatnonzero(dealt != part)
+    parts = np.full(len(size), 2, dtype=np.int64)
+    share = _VALIDATION * folds / (folds - 1)
+    own = seed ^ ((number + 1) << 40)  # each split draws its validation rows by itself
+    parts[rest] = _assign(stratum[rest], size[rest], (share, 0.0), own)
+    rows = [np.flatnonzero(parts[group] == each).astype(np.int64) for each in range(3)]
+    if not all(len(each) for each in rows):
+        raise InputError(
+            f"{dataset.name}: too few different rows for {folds} folds",
+            found=f"{len(size)} different rows among {dataset.frame.height}",
+            accepted="rows for training, validation and test in each fold",
+            advice="Ask for one split (--splits one).",
+        )
+    return Split(*rows)
+
+
+def _dealt(stratum: Rows, size: Rows, folds: int, seed: int, repetition: int) -> Rows:
+    """The part of each group; −1 for those that always train."""
+    total = np.bincount(stratum, weights=size)[stratum]
+    stays = (2 * size > total) | (np.bincount(stratum)[stratum] < 2)
+    random = _random(seed, f"fold {repetition}", len(size))
+    order = np.lexsort((random, stratum))
+    order = order[~stays[order]]
+    dealt = np.full(len(size), -1, dtype=np.int64)
+    # Dealing goes on from one class to the next, so that no part gets the rest of every class.
+    dealt[order] = np.arange(len(order)) % folds
+    return dealt
+
+
 def _groups(frame: pl.DataFrame) -> tuple[Rows, Rows]:
     """The group of equal rows that each row belongs to, and the size of each group.
 

@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from methodic.data.dataset import DataSet
-from methodic.durations import parse_budget
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.evidence.sameness import Reproduction
 from methodic.files import write_text
-from methodic.metrics import default_metric, get_metric
-from methodic.plan import Asked, Plan, asked
-from methodic.recipes import catalogue
+from methodic.plan import Plan, asked
 from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
 from methodic.runs import (
@@ -31,8 +28,8 @@ from methodic.runs import (
 )
 from methodic.runs.execution import Execution
 from methodic.runs.folders import new_run
-from methodic.runs.planning import Wishes
 from methodic.runs.results import Run, finish, load_run
+from methodic.runs.wishes import DEFAULT_BUDGET, wish
 
 __all__ = [
     "DEFAULT_BUDGET",
@@ -44,8 +41,6 @@ __all__ = [
     "run",
     "train_method",
 ]
-
-DEFAULT_BUDGET = 60.0  # seconds
 
 
 def run(
@@ -65,6 +60,9 @@ def run(
     memory_format: str = "auto",
     width: int | None = None,
     shared_batches: bool = False,
+    equal: str = "seconds",
+    splits: str = "auto",
+    detect: str | float | None = None,
     out: Path | str | None = None,
     progress: Quiet | None = None,
     command: str = "",
@@ -80,9 +78,10 @@ def run(
             torch.nn.Module (called for each member, under its seed), or a module (every member
             starts from its weights), as for `train`. A run keeps weights but no code, so `resume`
             and `load_run` need it again.
-        metric: see `methodic.metrics`; default accuracy, or RMSE for numbers.
+        metric: see `methodic.metrics`; default accuracy (balanced accuracy where classes are very
+            unequal), or RMSE for numbers.
         seed: of the split and of all members' seeds.
-        seeds: of the confirmation, ≥ 2; default 10 or more.
+        seeds: of the confirmation, ≥ 1; default 10 or more. One gives no interval.
         device: a torch device.
         threads: of each worker; default 1.
         workers: processes; default one for each core; 0 trains in this process.
@@ -94,6 +93,12 @@ def run(
         width: members that train at once; default what is fastest here.
         shared_batches: one order of rows for all members (common random numbers), instead of each
             seed's own.
+        equal: what every method gets the same of: "seconds" of training, optimizer "steps",
+            "samples" (rows seen) or estimated "flops".
+        splits: "one" split of the rows, or "cv": each seed trains on another split of repeated
+            5-fold cross-validation; by default where there are fewer than 200 test rows.
+        detect: choose as many seeds as find this difference with a power of 80%: "0.5%" (points),
+            or a number in the metric's units.
         out: folder of the run; default a new one in runs/.
         progress: told what happens; default silence.
         command: what to type to repeat the run; stands in the plan.
@@ -110,20 +115,23 @@ def run(
         'adamw_cosine'
     """
     started = time.monotonic() if started is None else started
-    wishes = _wishes(
+    wishes = wish(
         data,
-        budget,
         recipes,
         metric,
-        seed,
-        seeds,
-        device,
-        threads,
-        workers,
-        compile,
-        command,
-        asked(precision, memory_format, width),
-        shared_batches,
+        budget,
+        seed=seed,
+        seeds=seeds,
+        device=device,
+        threads=threads,
+        workers=workers,
+        compile=compile,
+        command=command,
+        asked=asked(precision, memory_format, width),
+        shared_batches=shared_batches,
+        equal=equal,
+        splits=splits,
+        detect=detect,
     )
     progress = progress or Quiet()
     networks.check_repeatable(model, seed)
@@ -136,6 +144,7 @@ def run(
         network = admission.admit(model, prepared, data.schema.task, work, pool, wishes)
         gone = time.monotonic() - started
         plan = planning.make(data, prepared, work, pool, wishes, gone, network)
+        preparation.save_folds(data, plan, work)
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
         origin.write(folder, data)
         Execution(folder, plan, prepared, pool, progress, started, network).run()
@@ -159,24 +168,30 @@ def make_plan(
     memory_format: str = "auto",
     width: int | None = None,
     shared_batches: bool = False,
+    equal: str = "seconds",
+    splits: str = "auto",
+    detect: str | float | None = None,
     command: str = "",
 ) -> Plan:
     """What `run` would do with the same arguments, without doing it."""
     started = time.monotonic()
-    wishes = _wishes(
+    wishes = wish(
         data,
-        budget,
         recipes,
         metric,
-        seed,
-        seeds,
-        device,
-        threads,
-        workers,
-        compile,
-        command,
-        asked(precision, memory_format, width),
-        shared_batches,
+        budget,
+        seed=seed,
+        seeds=seeds,
+        device=device,
+        threads=threads,
+        workers=workers,
+        compile=compile,
+        command=command,
+        asked=asked(precision, memory_format, width),
+        shared_batches=shared_batches,
+        equal=equal,
+        splits=splits,
+        detect=detect,
     )
     chosen = planning.machine(wishes)
     with tempfile.TemporaryDirectory() as temporary, Pool(chosen.workers, chosen.threads) as pool:
@@ -212,7 +227,17 @@ def train_method(
         seed, metric, device, threads, out, progress, command: as for `run`.
     """
     started = time.monotonic()
-    wishes = _wishes(data, budget, [recipe], metric, seed, None, device, threads, 0, None, command)
+    wishes = wish(
+        data,
+        [recipe],
+        metric,
+        budget,
+        seed=seed,
+        device=device,
+        threads=threads,
+        workers=0,
+        command=command,
+    )
     if steps is not None and steps < 1:
         raise InputError("--steps must be at least 1", found=steps)
     progress = progress or Quiet()
@@ -263,8 +288,7 @@ def resume(
     plan = stopped.plan.model_copy(update={"machine": machine})
     with Pool(machine.workers, machine.threads) as pool:
         execution = Execution(path, plan, prepared, pool, progress, started, network)
-        known = dict.fromkeys((*execution.state.notes, *notes))
-        execution.state = execution.state.model_copy(update={"notes": tuple(known)})
+        execution.note(notes)
         execution.run()
     return finish(path, model)
 
@@ -324,49 +348,3 @@ def reproduce(
         target = reproduction.execute(plan, state, data, out, name, progress, network)
         finish(target)
     return reproduction.compare(path, first, target)
-
-
-def _wishes(
-    data: DataSet,
-    budget: str | float | None,
-    recipes: Sequence[str | Path | Recipe] | None,
-    metric: str | None,
-    seed: int,
-    seeds: int | None,
-    device: str,
-    threads: int | None,
-    workers: int | None,
-    compile: bool | None,
-    command: str,
-    choices: Asked | None = None,
-    shared_batches: bool = False,
-) -> Wishes:
-    task = data.schema.task
-    named = catalogue.all_recipes() if recipes is None else recipes
-    chosen = [each if isinstance(each, Recipe) else catalogue.get(str(each)) for each in named]
-    names = [recipe.name for recipe in chosen]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if not chosen:
-        raise InputError("no recipe to compare", advice="Leave recipes out for the whole library.")
-    if twice:
-        raise InputError(f"two recipes have the same name: {', '.join(twice)}")
-    if not 0 <= seed < 2**63:
-        raise InputError("--seed must be a whole number from 0 to 2**63 - 1", found=seed)
-    resuming.check_device(device, "Leave --device out to use the processor.")
-    if seeds is not None and seeds < 1:
-        raise InputError("--seeds must be at least 1", found=seeds)
-    return Wishes(
-        recipes=tuple(chosen),
-        metric=default_metric(task).name if metric is None else get_metric(metric, task).name,
-        budget=DEFAULT_BUDGET if budget is None else parse_budget(budget),
-        seed=seed,
-        seeds=seeds,
-        workers=workers,
-        threads=threads,
-        device=device,
-        compile=compile,
-        command=command,
-        named=recipes is not None,
-        asked=choices or Asked(),
-        shared_batches=shared_batches,
-    )

@@ -17,8 +17,10 @@ from methodic.runs import networks
 from methodic.runs.measuring import measure
 from methodic.runs.networks import Network, Source
 from methodic.runs.own import checked_module
-from methodic.runs.planning import BLOCK, Wishes, machine
+from methodic.runs.planning import machine
 from methodic.runs.preparation import Prepared
+from methodic.runs.sizing import BLOCK
+from methodic.runs.wishes import Wishes
 
 CLEARLY = 1.1
 """How much faster members have to be at once. One after the other they are what each is alone, to

@@ -1,63 +1,36 @@
-"""Running a frozen plan: screening, confirmation, verdict; and going on where a run was stopped.
-
-What is finished lies in records/; a unit that has its record is never done again, so a run goes on
-after Ctrl-C, a kill or a power cut with the same results. A unit goes on from its last checkpoint.
-"""
+"""Running a frozen plan: screening, confirmation, ablation, verdict; going on where it stopped."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
-import time
-from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 from filelock import FileLock, Timeout
 
-from methodic.engine.keeper import INTERVAL
 from methodic.engine.workers import Pool
 from methodic.errors import InputError, Interrupted
-from methodic.evidence import design, predictions
+from methodic.evidence import design
+from methodic.evidence.ablation import assess
+from methodic.evidence.ensemble import Ensemble
 from methodic.evidence.leaderboard import Leaderboard, assemble
-from methodic.files import make_folder, read_json, write_text
-from methodic.metrics import Metric, get_metric
-from methodic.plan import (
-    Amendment,
-    BaselineRecord,
-    Phase,
-    Plan,
-    RunState,
-    Unit,
-    UnitRecord,
-)
-from methodic.runs import tasks
+from methodic.evidence.statistics import Interval
+from methodic.files import make_folder, write_text
+from methodic.plan import Plan, RunState, Unit, UnitRecord
+from methodic.runs import ablating, tasks
+from methodic.runs.analysing import analyse
 from methodic.runs.bundling import ship
+from methodic.runs.crew import Crew, Progress
 from methodic.runs.networks import Network
-from methodic.runs.pace import Pace
-from methodic.runs.planning import TAIL, TAIL_SECONDS
 from methodic.runs.preparation import Prepared
+from methodic.runs.scoring import Scores, Scoring, write_scores
+from methodic.runs.sizing import CONFIRM_SEEDS
 from methodic.runs.units import confirm_units
 
-CHECKPOINTS = INTERVAL  # seconds between those of a unit
-
-
-class Progress(Protocol):
-    """What a run tells about itself while it runs."""
-
-    def start(self, total_units: int, budget: float | None) -> None: ...
-    def phase(self, name: str) -> None: ...
-    def update(
-        self,
-        done_units: int,
-        rate: float,
-        leader: str | None,
-        remaining: float | None,
-        memory: int | None = None,
-    ) -> None: ...
-    def say(self, text: str) -> None: ...
+LEAST_PAIRS = 5  # seeds of an ablation; fewer say nothing
 
 
 class Execution:
@@ -88,16 +61,18 @@ class Execution:
         self.prepared = prepared
         self.pool = pool
         self.progress = progress
-        self.started = started
-        self.network = network
-        self.state = _read_state(folder)
-        self.plan_json = plan.model_dump_json()
-        self.done = 0
-        self.pace = Pace(plan, tasks.counts_path(folder), pool.workers, self._finalists())
-        self.leader: str | None = None
-        self._deaths = pool.deaths  # of workers, as the user knows
-        self._folder = folder / "records"
-        self._read: dict[str, UnitRecord] = {}
+        self.crew = Crew(folder, plan, pool, progress, started, network)
+        self.scoring = Scoring(folder, plan, prepared)
+
+    @property
+    def state(self) -> RunState:
+        """How far the run has come."""
+        return self.crew.state
+
+    def note(self, notes: Sequence[str]) -> None:
+        """Add what a reader of the results has to know."""
+        known = dict.fromkeys((*self.state.notes, *notes))
+        self.crew.state = self.state.model_copy(update={"notes": tuple(known)})
 
     def run(self) -> Leaderboard:
         """Do whatever of the plan isn't done yet, up to the verdict.
@@ -120,8 +95,8 @@ class Execution:
         return board
 
     def _locked(self) -> Leaderboard:
-        self._save_state(status="running")
-        make_folder(self._folder)
+        self.crew.save(status="running")
+        make_folder(self.folder / "records")
         try:
             return self._phases()
         except (KeyboardInterrupt, Interrupted):
@@ -130,7 +105,7 @@ class Execution:
             raise Interrupted(str(self.folder)) from None
         except InputError:
             with contextlib.suppress(InputError):  # if the disk is full, this fails as well
-                self._save_state(status="interrupted")
+                self.crew.save(status="interrupted")
             raise
 
     def _stop(self) -> None:
@@ -140,225 +115,161 @@ class Execution:
         try:
             self.pool.stop()
         finally:
-            self._save_state(status="interrupted")
-        self._write_leaderboard()
+            self.crew.save(status="interrupted")
+        self._write_leaderboard(self._tested())
 
     def _phases(self) -> Leaderboard:
         plan = self.plan
         most = len(plan.screen) + len(plan.train)
-        some = [(c.recipe.name, 0) for c in plan.contenders[: self._finalists()]]
-        most += len(confirm_units(plan, some)) if some else 0
+        some = [(c.recipe.name, 0) for c in plan.contenders[: self.crew.finalists]]
+        most += len(confirm_units(plan, some, self._pilot())) if some else 0
         self.progress.start(most, plan.budget)
-        self.pace.begin()
-        rivals = [
+        self.crew.pace.begin()
+        rivals = self._rivals()
+        if plan.train:
+            self.progress.phase("training")
+            self.crew.units("train", plan.train)
+        else:
+            self.progress.phase("screening")
+            self.crew.units("screen", plan.screen)
+            self._confirm()
+            self._ablate()
+        for rival in rivals:
+            rival.result()
+        return self._verdict()
+
+    def _rivals(self) -> list[Future[str]]:
+        """Fit the baselines: on the run's own split, and where seeds have their own, on those."""
+        confirm = self.plan.confirm
+        crossed = confirm is not None and confirm.splits == "cv"
+        splits = len(confirm.seeds) if confirm is not None and crossed else 0
+        fits = [
+            (baseline, split, tasks.baseline_name(baseline.kind, split))
+            for split in range(splits + 1)
+            for baseline in self.plan.baselines
+        ]
+        return [
             self.pool.submit(
                 tasks.fit_baseline,
                 self.folder,
-                self.plan_json,
+                self.crew.plan_json,
                 baseline.model_dump_json(),
-                name=f"baseline-{baseline.kind}",
+                split,
+                name=name,
             )
-            for baseline in plan.baselines
-            if not tasks.record_path(self.folder, f"baseline-{baseline.kind}").exists()
+            for baseline, split, name in fits
+            if not tasks.record_path(self.folder, name).exists()
         ]
-        if plan.train:
-            self.progress.phase("training")
-            self._units("train", plan.train)
-        else:
-            self.progress.phase("screening")
-            self._units("screen", plan.screen)
-            self._confirm()
-        for rival in rivals:
-            rival.result()
-        self.progress.phase("verdict")
-        self.state = self.state.model_copy(update={"status": "finished"})
-        board = self._write_leaderboard()
-        ship(self.folder, plan, self.prepared, board, self._tested())
-        self._save_state(status="finished", winner=board.winner)
-        return board
-
-    def _finalists(self) -> int:
-        """At most so many methods are confirmed."""
-        confirm = self.plan.confirm
-        return 0 if confirm is None else min(len(self.plan.contenders), confirm.finalists + 1)
 
     def _confirm(self) -> None:
         assert self.plan.confirm is not None
         if not self.state.finalists:
-            standings = design.standings(self.records("screen"), self._metric())
+            standings = design.standings(self.crew.records("screen"), self.crew.metric)
             chosen = design.finalists(standings, self.plan.confirm)
-            self._save_state(finalists=tuple(f"{name}@{setting}" for name, setting in chosen))
+            self.crew.save(finalists=tuple(f"{name}@{setting}" for name, setting in chosen))
         pairs = [(name, int(at)) for name, at in (f.rsplit("@", 1) for f in self.state.finalists)]
         self.progress.phase("confirmation")
-        self._units("confirm", confirm_units(self.plan, pairs))
+        units, pilot = confirm_units(self.plan, pairs), self._pilot()
+        if pilot is not None:
+            self.crew.units("confirm", [unit for unit in units if unit.block < pilot])
+            self._enough(units, len(pairs))
+        self.crew.units("confirm", [unit for unit in units if unit.block >= (pilot or 0)])
 
-    def _units(self, phase: Phase, units: Sequence[Unit]) -> None:
-        """Do all units of a phase, block by block; later blocks only if time is left for them."""
-        dropped = {b for a in self.state.amendments if a.phase == phase for b in a.blocks}
-        waiting: set[Future[str]] = set()
-        spent: list[float] = []
-        self.pace.announce(units)
-        for block in sorted({unit.block for unit in units}):
-            todo = [unit for unit in units if unit.block == block]
-            if block in dropped:
-                self.pace.skip(todo)
-                continue
-            if self._finished(todo):
-                self._advance(todo)
-                continue
-            waiting, seconds = self._wait(waiting, max(self.pool.workers - 1, 0))
-            spent += seconds
-            if block > 0 and not self._fits(phase, len(waiting), todo, spent):
-                rest = tuple(sorted({unit.block for unit in units if unit.block >= block}))
-                self._drop(phase, rest)
-                self.pace.skip(unit for unit in units if unit.block >= block)
-                break
-            for unit in todo:
-                if tasks.record_path(self.folder, unit.id).exists():
-                    self._advance([unit])
-                else:
-                    waiting.add(
-                        self.pool.submit(
-                            tasks.train_unit,
-                            self.folder,
-                            self.plan_json,
-                            unit.model_dump_json(),
-                            CHECKPOINTS,
-                            *([] if self.network is None else [self.network]),
-                            name=unit.id,
-                        )
-                    )
-        self._wait(waiting, 0)
+    def _pilot(self) -> int | None:
+        """Blocks of the confirmation that say how many more are needed; None where none asks."""
+        confirm = self.plan.confirm
+        if confirm is None or confirm.detect is None:
+            return None
+        return math.ceil(CONFIRM_SEEDS / confirm.block)
 
-    def _wait(self, waiting: set[Future[str]], until: int) -> tuple[set[Future[str]], list[float]]:
-        """Wait until at most ``until`` units are under way; seconds of those that finished."""
-        seconds = []
-        while len(waiting) > until:
-            finished, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-            if self.pool.deaths > self._deaths:
-                if not self._deaths:
-                    self.progress.say("a worker process died; its work goes on in another one")
-                self._deaths = self.pool.deaths
-            for future in finished:
-                record = self._record(tasks.record_path(self.folder, future.result()))
-                for note in record.notes:
-                    self.progress.say(note)
-                seconds.append(record.seconds)
-                steps = sum(m.steps_taken for m in record.members)
-                self.pace.done(record.unit, record.seconds, steps)
-                self._advance([record.unit])
-            if finished and self.plan.screen:
-                self._lead()
-            self._tell()
-        return waiting, seconds
+    def _enough(self, units: Sequence[Unit], finalists: int) -> None:
+        """Leave out the seeds that finding the planned difference doesn't need."""
+        confirm = self.plan.confirm
+        assert confirm is not None
+        if any(each.phase == "confirm" for each in self.state.amendments):
+            return  # decided before this execution
+        tests = finalists * (finalists - 1) // 2 + finalists * len(self.plan.baselines)
+        needed = design.seeds_to_detect(
+            confirm, self.crew.records("confirm"), self.crew.metric, tests
+        )
+        needed = math.ceil(needed / confirm.block)
+        rest = tuple(sorted({unit.block for unit in units if unit.block >= needed}))
+        if rest:
+            shown = self.crew.metric.format_difference(confirm.detect or 0.0)
+            enough = f"{needed * confirm.block} seeds are enough to find {shown}"
+            self.crew.drop("confirm", rest, f"the first {CONFIRM_SEEDS} seeds say that {enough}")
 
-    def _fits(
-        self, phase: Phase, under_way: int, units: Sequence[Unit], spent: Sequence[float]
-    ) -> bool:
-        if self.plan.budget is None or not spent:
-            return True
-        workers = max(self.pool.workers, 1)
-        mean = sum(spent) / len(spent)
-        ahead: float = len(units) + under_way
-        if phase == "screen" and self.plan.confirm is not None:
-            # Nothing may be claimed without a block of confirmation.
-            ahead += self._finalists() * self.plan.confirm.scale
-        needed = mean * ahead / workers
-        tail = max(TAIL * self.plan.budget, TAIL_SECONDS)
-        return self._elapsed() + needed + tail <= self.plan.budget
+    def _ablate(self) -> None:
+        """Train the best network without each of its ingredients, if time is left for that."""
+        confirmed = self.crew.records("confirm")
+        name = self._board(confirmed).shipped
+        complete = [r for r in confirmed if r.unit.members[0].recipe == name]
+        units = ablating.units(self.plan, [record.unit for record in complete])
+        if not units:
+            return
+        left = self.crew.left
+        if left is not None:
+            todo = [u for u in units if not tasks.record_path(self.folder, u.id).exists()]
+            done = sorted({u.block for u in units} - {u.block for u in todo})
+            blocks = sorted({unit.block for unit in todo})
+            kept = {*done, *blocks[: ablating.affordable(self.plan, todo, complete, left)]}
+            seeds = {m.seed for u in units if u.block in kept for m in u.members}
+            if len(seeds) < LEAST_PAIRS:
+                kept = set(done)
+            known = {b for a in self.state.amendments if a.phase == "ablate" for b in a.blocks}
+            rest = tuple(block for block in blocks if block not in kept | known)
+            if rest:
+                self.crew.drop("ablate", rest, "no time was left for more")
+        gone = {b for a in self.state.amendments if a.phase == "ablate" for b in a.blocks}
+        units = [unit for unit in units if unit.block not in gone]
+        if not units:
+            return
+        self.progress.start(self.crew.done + len(units), self.plan.budget)
+        self.progress.phase("ablation")
+        self.crew.units("ablate", units)
 
-    def _drop(self, phase: Phase, blocks: tuple[int, ...]) -> None:
-        reason = "the machine turned out slower than measured"
-        amendment = Amendment(phase=phase, blocks=blocks, reason=reason)
-        self._save_state(amendments=(*self.state.amendments, amendment))
-        self.progress.say(f"{phase}: {len(blocks)} block(s) of seeds dropped, since {reason}")
-
-    def _finished(self, units: Sequence[Unit]) -> bool:
-        return all(tasks.record_path(self.folder, unit.id).exists() for unit in units)
-
-    def _lead(self) -> None:
-        standings = design.standings(self.records("screen"), self._metric())
-        if standings:
-            self.leader = standings[0].recipe
-
-    def _advance(self, units: Sequence[Unit]) -> None:
-        self.done += len(units)
-        self.pace.skip(units)
-
-    def _tell(self) -> None:
-        left, budget = self.pace.left(), self.plan.budget
-        if budget is not None:
-            # What can't be done within the budget is dropped.
-            most = max(0.0, budget - self._elapsed())
-            tail = max(TAIL * budget, TAIL_SECONDS)
-            left = most if left is None else min(most, left + tail)
-        self.progress.update(self.done, self.pace.rate(), self.leader, left, self.pool.memory())
-
-    def _elapsed(self) -> float:
-        return time.monotonic() - self.started
-
-    def _metric(self) -> Metric:
-        return get_metric(self.plan.metric, self.plan.data.task)
-
-    def _save_state(self, **changes: object) -> None:
-        self.state = self.state.model_copy(update={**changes, "seconds": self._elapsed()})
-        write_text(self.folder / "run.json", self.state.model_dump_json(indent=1))
-
-    def records(self, phase: Phase) -> list[UnitRecord]:
-        """Records of a phase's finished units, in the order of their ids."""
-        return [self._record(path) for path in sorted(self._folder.glob(f"{phase}-*.json"))]
+    def _verdict(self) -> Leaderboard:
+        self.progress.phase("verdict")
+        self.crew.state = self.state.model_copy(update={"status": "finished"})
+        plan, records = self.plan, self._tested()
+        board = self._board(records)
+        shipped = ship(self.folder, plan, self.prepared, board, records)
+        if shipped is not None:
+            analyse(
+                self.folder, plan, shipped.prepared, shipped.name, shipped.test, shipped.validation
+            )
+        mattered = assess(plan, self.crew.records("confirm"), self.crew.records("ablate"))
+        if mattered is not None:
+            write_text(self.folder / "ablation.json", mattered.model_dump_json(indent=1))
+        board = self._write_leaderboard(records, None if shipped is None else shipped.ensemble)
+        self.crew.save(status="finished", winner=board.winner)
+        return board
 
     def _tested(self) -> list[UnitRecord]:
-        return self.records("confirm") + self.records("train")
+        return self.crew.records("confirm") + self.crew.records("train")
 
-    def _record(self, path: Path) -> UnitRecord:
-        # A record never changes once it is there.
-        if path.name not in self._read:
-            self._read[path.name] = UnitRecord.model_validate(read_json(path, "record"))
-        return self._read[path.name]
+    def _board(self, records: Sequence[UnitRecord]) -> Leaderboard:
+        """The ranking of what is measured so far, in short."""
+        return self._assembled(records, self.scoring.test_scores(records), {}, None)
 
-    def _write_leaderboard(self) -> Leaderboard:
-        board = assemble(
-            self.plan,
-            self.state,
-            self.records("screen"),
-            self._tested(),
-            self.baselines(),
-            self.test_scores(),
-        )
+    def _write_leaderboard(
+        self, records: Sequence[UnitRecord], ensemble: Ensemble | None = None
+    ) -> Leaderboard:
+        """Write the ranking, and the test scores behind it."""
+        scores = self.scoring.test_scores(records)
+        board = self._assembled(records, scores, self.scoring.over_rows(records), ensemble)
+        write_scores(self.folder, scores)
         write_text(self.folder / "leaderboard.json", board.model_dump_json(indent=1))
         return board
 
-    def baselines(self) -> list[BaselineRecord]:
-        """Records of fitted baselines."""
-        return [
-            BaselineRecord.model_validate(read_json(path, "record"))
-            for path in sorted(self._folder.glob("baseline-*.json"))
-        ]
-
-    def test_scores(self) -> dict[str, list[tuple[int, float]]]:
-        """Finalist or baseline → (seed, score on test rows); predictions were made once."""
-        metric = self._metric()
-        truth = self.prepared.truth["test"]
-        scores: dict[str, list[tuple[int, float]]] = {}
-
-        def score(path: Path) -> list[float]:
-            return [metric.score(truth, each) for each in predictions.read(path)]
-
-        for record in self._tested():
-            values = score(tasks.predictions_path(self.folder, record.unit.id))
-            for member, value in zip(record.members, values, strict=True):
-                broken = member.status == "diverged"
-                pair = (member.member.seed, float(np.nan) if broken else value)
-                scores.setdefault(member.member.recipe, []).append(pair)
-        for baseline in self.baselines():
-            path = tasks.predictions_path(self.folder, f"baseline-{baseline.kind}")
-            scores[baseline.kind] = [(-1, score(path)[0])]
-        return scores
-
-
-def _read_state(folder: Path) -> RunState:
-    path = folder / "run.json"
-    if not path.exists():
-        return RunState(status="running")
-    return RunState.model_validate(read_json(path, "run state"))
+    def _assembled(
+        self,
+        records: Sequence[UnitRecord],
+        scores: Scores,
+        over_rows: Mapping[str, Interval],
+        ensemble: Ensemble | None,
+    ) -> Leaderboard:
+        screened, rivals = self.crew.records("screen"), self.scoring.baselines()
+        return assemble(
+            self.plan, self.state, screened, records, rivals, scores, over_rows, ensemble
+        )

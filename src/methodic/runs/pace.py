@@ -55,6 +55,8 @@ class Pace:
         if any(unit.phase == "confirm" for unit in units):
             self._later = 0.0
             self._ahead |= {unit.id: self._confirmed for unit in units}
+        if any(unit.phase == "ablate" for unit in units):  # as long as the method's own units
+            self._ahead |= {unit.id: self._confirmed for unit in units}
         self._lengths |= {unit.id: sum(unit.steps) * len(unit.members) for unit in units}
 
     def skip(self, units: Iterable[Unit]) -> None:

@@ -1,7 +1,8 @@
 """From a budget in seconds to a frozen plan: what will run, measured before it is fixed.
 
-Every method gets equal measured seconds for each of its cohorts. Full-batch steps cost more than
-mini-batch steps, so equal seconds mean different numbers of steps, and the plan says how many.
+Every method gets equal measured seconds for each of its cohorts, unless the user wants another
+equality (`sizing`). Full-batch steps cost more than mini-batch steps, so equal seconds mean
+different numbers of steps, and the plan says how many.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -19,20 +18,13 @@ from methodic import build
 from methodic.baselines import plan_baselines
 from methodic.data.dataset import DataSet
 from methodic.data.schema import ASKED
+from methodic.data.splits import FOLDS
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.evidence.simplicity import parts
-from methodic.plan import (
-    Asked,
-    ConfirmPlan,
-    Contender,
-    DataFacts,
-    Machine,
-    Plan,
-    Tried,
-)
-from methodic.recipes.types import Auto, Recipe
+from methodic.plan import ConfirmPlan, Contender, DataFacts, Machine, Plan, Splits, Tried
+from methodic.recipes.types import Auto
 from methodic.runs import placement
 from methodic.runs.choosing import asked_for
 from methodic.runs.choosing import choose as choose_speed
@@ -40,82 +32,33 @@ from methodic.runs.compiling import choose
 from methodic.runs.networks import Network, described
 from methodic.runs.placement import Placement
 from methodic.runs.preparation import Prepared
-from methodic.runs.speed import (
-    EPOCHS,
-    LEAST_CAP,
-    WIDTH,
-    Survey,
-    Timed,
-    cap,
-    looks,
-    steps_within,
-    too_short,
+from methodic.runs.sizing import (
+    BLOCK,
+    CONFIRM_SEEDS,
+    MOST_DETECTING,
+    MOST_SEEDS,
+    Fit,
+    Wanted,
+    flops,
 )
+from methodic.runs.sizing import fit as fitted
+from methodic.runs.speed import EPOCHS, LEAST_CAP, Survey
 from methodic.runs.units import SCREEN_SEEDS, screen_units
+from methodic.runs.wishes import Wishes
 
-CONFIRM_SEEDS = 10
-MOST_SEEDS = 20
-BLOCK = WIDTH  # seeds of confirmation that train in one cohort, and are dropped together
 TAIL = 0.05  # share of the budget for predictions, report and bundle
 TAIL_SECONDS = 3.0
 BASELINE_SHARE = 0.08
+FEW_TEST_ROWS = 200  # fewer, and a score's standard error is above three points
 SLACK = (
     0.75  # share of the remaining time that is planned: a machine in use is slower than measured
 )
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """What the user asked for."""
-
-    recipes: tuple[Recipe, ...]
-    metric: str
-    budget: float
-    seed: int = 0
-    seeds: int | None = None
-    workers: int | None = None
-    threads: int | None = None
-    device: str = "cpu"
-    command: str = ""
-    named: bool = False  # the user named the recipes, so none may be left out
-    compile: bool | None = None  # None: where it pays
-    asked: Asked = field(default_factory=Asked)
-    shared_batches: bool = False
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """How large a comparison is, and the least training for which it is chosen."""
-
-    points: int  # settings of a method
-    finalists: int  # besides the simplest method
-    epochs: float
-    steps: float
-
-
-_SHAPES = (_Shape(5, 3, epochs=3.0, steps=300.0), _Shape(3, 2, epochs=1.0, steps=30.0))
 _SHARED = (
     "Shared batches: all members see the rows in one order, whatever their seeds, so intervals are "
     "about other initial weights and noise, and not about another order of rows."
 )
-_LONGER = 3.0  # confirmation trains at most so much longer, when time is short
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """A comparison that fits the time."""
-
-    shape: _Shape
-    methods: list[Timed]  # with their screening cohorts
-    share: float  # seconds of a screening cohort
-    scale: float  # seconds of a confirmation cohort ÷ share
-    capped: bool  # more time than training can use
-    looks: int
-    steps: list[list[int]]
-    confirm_steps: list[list[int]]
-    short: list[tuple[str, float]]  # methods that get too little, with the seconds that they need
-    cohorts: float  # in units of a screening cohort
-    spare: float  # worker-seconds that are left
 
 
 def facts(data: DataSet, prepared: Prepared, seed: int) -> DataFacts:
@@ -187,12 +130,14 @@ def make(
     images = any(x.ndim == 4 for x in prepared.rows["train"].inputs.values())
     started = asked_for(wishes.asked, chosen, network is not None, images)
     survey = Survey(pool, work, rows, wishes.metric, started, network)
+    splits = splitting(data, wishes, prepared)
+    most = wishes.seeds or (CONFIRM_SEEDS if splits == "cv" else 0)
     rivals = plan_baselines(
         task,
         rows,
         prepared.encoders.width + prepared.encoders.columns,
         prepared.outputs,
-        wishes.budget * BASELINE_SHARE,
+        wishes.budget * BASELINE_SHARE / (1 + most * (splits == "cv")),
     )
 
     def left() -> float:
@@ -208,22 +153,31 @@ def make(
         placement.move(survey, placed)
         chosen = survey.machine
     choices = choose_speed(survey, recipes, wishes.asked, wishes.budget, images, wishes.compile)
-    fit, notes = _fit(survey, recipes, left, wishes.seeds), []
+    wanted = Wanted(
+        recipes,
+        left,
+        MOST_SEEDS if wishes.detect is not None else wishes.seeds,
+        1 if splits == "cv" else BLOCK,
+        wishes.equal,
+        [flops(survey, recipe, prepared.inputs, prepared.outputs) for recipe in recipes],
+    )
+    fit, notes = fitted(survey, wanted), []
     if fit.short and not wishes.named and len(fit.short) < len(recipes):
         slow = {name for name, _ in fit.short}
         notes = [f"Left out: {name}, too slow for this budget." for name in sorted(slow)]
-        recipes = [recipe for recipe in recipes if recipe.name not in slow]
-        fit = _fit(survey, recipes, left, wishes.seeds)
+        wanted = wanted.without(slow)
+        recipes = list(wanted.recipes)
+        fit = fitted(survey, wanted)
     if not fit.short:
         # What is measured is known; finding out about compilation took its time, which is gone.
-        compiling, tried = _compiling(survey, fit, recipes, left, wishes, chosen.workers)
-        fit = _fit(survey, recipes, left, wishes.seeds)
+        compiling, tried = _compiling(survey, fit, wanted, wishes.compile, chosen.workers)
+        fit = fitted(survey, wanted)
         notes += compiling
         choices.tried += tried
     if fit.short:
         gone = elapsed + time.monotonic() - began
         raise _too_small(wishes, data, fit, gone, max(chosen.workers, 1))
-    seeds = wishes.seeds or _more_seeds(fit)
+    seeds = MOST_DETECTING if wishes.detect is not None else wishes.seeds or fit.seeds
     contenders = tuple(
         Contender(
             recipe=method.recipe,
@@ -248,99 +202,45 @@ def make(
             finalists=fit.shape.finalists,
             simplest=min(recipes, key=parts).name,
             seeds=design.seeds(wishes.seed, "confirm", seeds),
-            block=BLOCK,
+            block=fit.block,
             scale=fit.scale,
             evaluations=fit.looks,
+            splits=splits,
+            folds=FOLDS if splits == "cv" else 0,
+            detect=wishes.detect,
         ),
         notes=(
             *notes,
             *placed.notes,
             *choices.notes,
-            *_notes(fit, seeds, data),
+            *_notes(fit, seeds, data, wishes, splits),
             *((_SHARED,) if wishes.shared_batches else ()),
             *(described(network) if network else ()),
         ),
         network=None if network is None else network.facts,
         tried=(*placed.tried, *choices.tried),
         batches="shared" if wishes.shared_batches else "own",
-    )
-
-
-def _fit(
-    survey: Survey, recipes: Sequence[Recipe], left: Callable[[], float], seeds: int | None
-) -> _Fit:
-    """The largest shape that leaves each method enough training, or the smallest shape.
-
-    When time is short, confirmation trains longer than screening: the screening only chooses.
-    """
-    for shape in _SHAPES:
-        fit = _fitted(survey, recipes, shape, left, seeds)
-        if not fit.short:
-            break
-    return fit
-
-
-def _fitted(
-    survey: Survey,
-    recipes: Sequence[Recipe],
-    shape: _Shape,
-    left: Callable[[], float],
-    seeds: int | None,
-) -> _Fit:
-    rows = survey.rows
-    confirming = survey.cohorts(recipes, [BLOCK] * len(recipes))
-    screening = survey.screening(recipes, shape.points)
-    worker_seconds = left()
-    longest = cap(screening, rows)
-    # Confirmation's cohorts are wider; the same steps take so many times as long there.
-    wider = cap(confirming, rows) / longest
-    screened = len(recipes) * SCREEN_SEEDS
-    finalists = min(len(recipes), shape.finalists + 1)
-    confirmed = finalists * math.ceil((seeds or CONFIRM_SEEDS) / BLOCK)
-    scale = _LONGER * wider
-    share = worker_seconds / (screened + scale * confirmed)
-    if share * scale > longest * wider:
-        share = min((worker_seconds - confirmed * longest * wider) / screened, longest)
-        scale = longest * wider / share
-    count = looks([*screening, *confirming], share)
-    steps = [steps_within(method, share, count, rows) for method in screening]
-    return _Fit(
-        shape,
-        screening,
-        share,
-        scale,
-        share * scale >= longest * wider * 0.999,
-        count,
-        steps,
-        [steps_within(method, share * scale, count, rows) for method in confirming],
-        too_short(screening, steps, rows, shape.epochs, shape.steps),
-        screened + scale * confirmed,
-        worker_seconds - share * (screened + scale * confirmed),
+        equal=wishes.equal,
     )
 
 
 def _compiling(
-    survey: Survey,
-    fit: _Fit,
-    recipes: Sequence[Recipe],
-    left: Callable[[], float],
-    wishes: Wishes,
-    workers: int,
+    survey: Survey, fit: Fit, wanted: Wanted, asked: bool | None, workers: int
 ) -> tuple[list[str], list[Tried]]:
     """Let the survey compile its cohorts from now on, where that pays.
 
     Returns:
         in words why or why not, and what a step of all methods takes in both ways.
     """
-    choice = choose(survey, fit.methods, fit.cohorts * fit.share, workers, wishes.compile)
+    choice = choose(survey, fit.methods, fit.cohorts * fit.share, workers, asked)
     if not choice.compiled:
         return [choice.why], []
     eager = survey.machine
     survey.machine = eager.model_copy(update={"compiled": True})
     try:
-        compiled = _fit(survey, recipes, left, wishes.seeds)
+        compiled = fitted(survey, wanted)
     except InputError as error:
-        if wishes.compile:
+        if asked:
             raise
         survey.machine = eager
         return [f"Not compiled: {error.problem} ({error.found})."], []
@@ -351,22 +251,13 @@ def _compiling(
         for without, milliseconds in (("without ", before), ("", after))
     ]
     times = f"A step of all methods takes {after:.3g} ms, and {before:.3g} ms without."
-    if not wishes.compile and (after > before or compiled.short):
+    if not asked and (after > before or compiled.short):
         survey.machine = eager
         return [f"Not compiled after all. {times}"], tried
     return [choice.why, times], tried
 
 
-def _more_seeds(fit: _Fit) -> int:
-    """Seeds of the confirmation: ten, and more in whole blocks where time is left."""
-    block = min(len(fit.methods), fit.shape.finalists + 1) * fit.share * fit.scale
-    more = min(int(fit.spare / block), (MOST_SEEDS - CONFIRM_SEEDS) // BLOCK)
-    return CONFIRM_SEEDS + BLOCK * more
-
-
-def _too_small(
-    wishes: Wishes, data: DataSet, fit: _Fit, elapsed: float, workers: int
-) -> InputError:
+def _too_small(wishes: Wishes, data: DataSet, fit: Fit, elapsed: float, workers: int) -> InputError:
     name, share = max(fit.short, key=lambda pair: pair[1])
     # The budget b with (b − elapsed − tail)·workers·SLACK − b·BASELINE_SHARE = cohorts·share.
     planned = workers * SLACK
@@ -379,14 +270,12 @@ def _too_small(
     )
 
 
-def _notes(fit: _Fit, seeds: int, data: DataSet) -> tuple[str, ...]:
+def _notes(fit: Fit, seeds: int, data: DataSet, wishes: Wishes, splits: Splits) -> tuple[str, ...]:
     notes = [
-        f"Equal budgets: every screening cohort gets {fit.share:.3g} s of one worker, every "
-        f"confirmation cohort {fit.share * fit.scale:.3g} s, whatever its method.",
+        _equality(fit, wishes),
         f"Screening: at most {fit.shape.points} settings × {SCREEN_SEEDS} seeds of each method, "
         "validation rows only.",
-        f"Confirmation: the best {fit.shape.finalists} methods and the simplest one on {seeds} "
-        "fresh seeds; intervals are about training again on this split.",
+        _confirmation(fit, seeds, wishes, splits),
     ]
     if fit.capped:
         notes.append(
@@ -394,5 +283,58 @@ def _notes(fit: _Fit, seeds: int, data: DataSet) -> tuple[str, ...]:
             "there."
         )
     if seeds < CONFIRM_SEEDS:
-        notes.append(f"Only {seeds} seeds were asked for; a claim should rest on at least 10.")
+        notes.append(_few(seeds))
     return (*notes, *data.notes)
+
+
+def _equality(fit: Fit, wishes: Wishes) -> str:
+    """What every method gets the same of, in words."""
+    if wishes.equal == "seconds":
+        return (
+            f"Equal budgets: every screening cohort gets {fit.share:.3g} s of one worker, every "
+            f"confirmation cohort {fit.share * fit.scale:.3g} s, whatever its method."
+        )
+    what = {
+        "steps": "optimizer steps",
+        "samples": "rows seen (steps × rows of a batch)",
+        "flops": "estimated floating-point operations (6 × parameters × rows seen)",
+    }[wishes.equal]
+    return (
+        f"Equal budgets: every method gets equally many {what}, as asked, and so not the same "
+        f"time; a screening cohort gets {fit.share:.3g} s on average."
+    )
+
+
+def _confirmation(fit: Fit, seeds: int, wishes: Wishes, splits: Splits) -> str:
+    who = f"Confirmation: the best {fit.shape.finalists} methods and the simplest one on"
+    if splits == "cv":
+        return (
+            f"{who} {seeds} splits of repeated {FOLDS}-fold cross-validation, with fresh seeds: "
+            "split, initial weights and order vary together, so intervals are about training on "
+            "other data of this kind. Settings were chosen on one split of the same rows."
+        )
+    if wishes.detect is not None:
+        return (
+            f"{who} as many fresh seeds as find a difference of {wishes.detect:g} with a power of "
+            f"80%, judged by the first {CONFIRM_SEEDS}, at most {seeds}, and as far as the budget "
+            "goes; intervals are about training again on this split."
+        )
+    return f"{who} {seeds} fresh seeds; intervals are about training again on this split."
+
+
+def _few(seeds: int) -> str:
+    if seeds == 1:
+        return (
+            "Only one seed was asked for: there will be no interval and no test of a difference; "
+            "a claim should rest on at least 10."
+        )
+    return f"Only {seeds} seeds were asked for; a claim should rest on at least 10."
+
+
+def splitting(data: DataSet, wishes: Wishes, prepared: Prepared) -> Splits:
+    """One split, or cross-validation where the data are so few that one split tells little."""
+    if wishes.splits is not None:
+        return wishes.splits
+    few = prepared.counts[2] < FEW_TEST_ROWS
+    fixed = data.test is not None or wishes.detect is not None or wishes.seeds == 1
+    return "cv" if few and not fixed else "one"

@@ -18,13 +18,13 @@ from methodic.baselines import Rows as BaselineRows
 from methodic.data.batches import Rows
 from methodic.data.dataset import DataSet
 from methodic.data.encoders import Encoders
-from methodic.data.splits import split
+from methodic.data.splits import fold, split
 from methodic.engine.evaluation import Judge
 from methodic.errors import InputError
-from methodic.files import file_hash, read_json, write_json, write_with
+from methodic.files import file_hash, make_folder, read_json, write_json, write_with
 from methodic.metrics import get_metric
 from methodic.models.mlp import Inputs
-from methodic.plan import FORMAT
+from methodic.plan import FORMAT, Plan
 
 PARTS = ("train", "validation", "test")
 _FILES = ("rows.safetensors", "encoders.json")
@@ -88,9 +88,15 @@ class Prepared:
         )
 
 
-def prepare(data: DataSet, split_seed: int) -> Prepared:
-    """Split and encode ``data``; encoders see training rows only."""
-    cut = split(data, split_seed)
+def prepare(data: DataSet, split_seed: int, number: int = 0) -> Prepared:
+    """Split and encode ``data``; encoders see training rows only.
+
+    Args:
+        data: what to split.
+        split_seed: of the run.
+        number: 0 for the run's own split; from 1 on those of repeated cross-validation.
+    """
+    cut = fold(data, number - 1, split_seed) if number else split(data, split_seed)
     frames = {
         "train": data.frame[cut.train],
         "validation": data.frame[cut.validation],
@@ -136,6 +142,24 @@ def save(prepared: Prepared, folder: Path, sources: Iterable[str | None] = ()) -
             },
         },
     )
+
+
+def place(work: Path, number: int) -> Path:
+    """Where the rows of a split lie; number 0 is the run's own."""
+    return work / f"split-{number:03d}" if number else work
+
+
+def save_folds(data: DataSet, plan: Plan, work: Path) -> None:
+    """Write the splits of repeated cross-validation, one for each seed of the plan's confirmation.
+
+    Each has encoders of its own, fitted on its own training rows.
+    """
+    if plan.confirm is None or plan.confirm.splits == "one":
+        return
+    for i in range(len(plan.confirm.seeds)):
+        folder = place(work, i + 1)
+        make_folder(folder)
+        save(prepare(data, plan.data.split_seed, i + 1), folder)
 
 
 def check(folder: Path) -> None:

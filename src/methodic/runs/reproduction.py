@@ -78,7 +78,7 @@ def plan_again(
     machine = origin.here(plan.machine).model_copy(
         update={
             "workers": plan.machine.workers if workers is None else workers,
-            "threads": _threads(first),
+            "threads": threads_of(first),
         }
     )
     note = f"This run executes the plan of {path} again; nothing was measured, time drops nothing."
@@ -107,12 +107,13 @@ def execute(
     """Execute ``plan`` on ``data`` in a new folder, which is returned."""
     machine = plan.machine
     with (
-        _using(machine.threads if machine.workers == 0 else None),
+        using(machine.threads if machine.workers == 0 else None),
         Pool(machine.workers, machine.threads) as pool,
         new_run(name, out) as folder,
     ):
         prepared = preparation.prepare(data, plan.data.split_seed)
         preparation.save(prepared, folder / tasks.WORK, (data.source, data.test_source))
+        preparation.save_folds(data, plan, folder / tasks.WORK)
         write_text(folder / "run.json", state.model_dump_json(indent=1))
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
         origin.write(folder, data)
@@ -124,7 +125,7 @@ def compare(path: Path, first: Folder, folder: Path) -> Reproduction:
     """Compare what two executions of a plan left in their folders, and write what was found."""
     again = read_folder(folder)
     comparison = Comparison()
-    for phase in ("screened", "confirmed", "trained"):
+    for phase in ("screened", "confirmed", "trained", "ablated"):
         sameness.compare_units(comparison, getattr(first, phase), getattr(again, phase))
     sameness.compare_predictions(comparison, _predictions(path, first), _predictions(folder, again))
     sameness.compare_baselines(comparison, first.baselines, again.baselines)
@@ -177,6 +178,7 @@ def _not_reached(first: Folder) -> Iterator[Amendment]:
     for phase, all_blocks, records in (
         ("screen", blocks, first.screened),
         ("confirm", set(range(confirm)), first.confirmed),
+        ("ablate", set(range(confirm)), first.ablated),
     ):
         gone = {b for a in first.state.amendments if a.phase == phase for b in a.blocks}
         missing = all_blocks - {record.unit.block for record in records} - gone
@@ -184,7 +186,7 @@ def _not_reached(first: Folder) -> Iterator[Amendment]:
             yield Amendment(phase=phase, blocks=tuple(sorted(missing)), reason=_STOPPED)
 
 
-def _threads(first: Folder) -> int:
+def threads_of(first: Folder) -> int:
     """Threads that the first execution's cohorts had; a process of its own may have had more than
     the plan's workers."""
     seen = Counter(r.threads for r in (*first.screened, *first.confirmed, *first.trained))
@@ -206,7 +208,7 @@ def _listed(numbers: set[int]) -> str:
 
 def _predictions(path: Path, run: Folder) -> dict[str, Any]:
     names = [r.unit.id for r in (*run.confirmed, *run.trained) if r.unit.predict_test]
-    names += [f"baseline-{record.kind}" for record in run.baselines]
+    names += [tasks.baseline_name(record.kind, record.split) for record in run.baselines]
     return {name: predictions.read(tasks.predictions_path(path, name)) for name in names}
 
 
@@ -240,7 +242,7 @@ def _idle(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _using(threads: int | None) -> Iterator[None]:
+def using(threads: int | None) -> Iterator[None]:
     """Let torch take so many threads in this process; None leaves it alone."""
     before = torch.get_num_threads()
     torch.set_num_threads(before if threads is None else threads)

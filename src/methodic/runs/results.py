@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from methodic.evidence import curves
+from methodic.evidence.ablation import Ablation
+from methodic.evidence.analysis import Analysis
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.plan import Plan, RunState
-from methodic.report import page
+from methodic.report import notebook, page
 from methodic.report.folder import load as read_folder
 from methodic.runs import networks
 from methodic.runs.networks import Source
@@ -30,6 +32,8 @@ class Run:
         plan: what was to run.
         state: how far it came.
         leaderboard: the ranking; None before the first cohort is done.
+        analysis: the shipped model on test rows, beyond one number; None before it was made.
+        ablation: what mattered in the winner; None where it was not measured.
         model: the user's own network, in a run that trains it; needed for predictions.
     """
 
@@ -37,6 +41,8 @@ class Run:
     plan: Plan
     state: RunState
     leaderboard: Leaderboard | None
+    analysis: Analysis | None = None
+    ablation: Ablation | None = None
     model: Source | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -81,6 +87,13 @@ class Run:
         """Write the report as one HTML file; returns where."""
         return page.write(self.folder, None if out is None else Path(out))
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the verdict and the ranking."""
+        where = f"{self.folder}: {self.state.status}"
+        if self.leaderboard is None:
+            return notebook.unfinished("This run has no ranking.", where)
+        return notebook.html(self.leaderboard, where)
+
 
 def finish(folder: Path, model: Source | None = None) -> Run:
     """Write what is made of all records, and read the run."""
@@ -100,4 +113,12 @@ def load_run(folder: Path | str, model: Source | None = None) -> Run:
     read = read_folder(Path(folder))
     if model is not None:
         networks.again(model, read.plan.network, Path(folder), 0)
-    return Run(Path(folder), read.plan, read.state, read.leaderboard, model)
+    return Run(
+        folder=Path(folder),
+        plan=read.plan,
+        state=read.state,
+        leaderboard=read.leaderboard,
+        analysis=read.analysis,
+        ablation=read.ablation,
+        model=model,
+    )

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from methodic.data.dataset import DataSet
 from methodic.errors import InputError
 from methodic.evidence import predictions
-from methodic.plan import DataFacts
+from methodic.plan import DataFacts, Plan
 from methodic.report.folder import Folder
 from methodic.report.folder import load as read_folder
 from methodic.runs import origin, preparation, tasks
@@ -45,17 +45,25 @@ def check(path: Path, data: DataSet | None, any_machine: bool) -> tuple[Folder, 
     _writable(path)
     if data is not None:
         origin.check_data(path, stopped.plan.data, data)
-    preparation.check(path / tasks.WORK)
+    for number in range(1 + _splits(stopped.plan)):
+        preparation.check(preparation.place(path / tasks.WORK, number))
     planned = {unit.id: unit for unit in (*stopped.plan.screen, *stopped.plan.train)}
     for record in (*stopped.screened, *stopped.trained, *stopped.confirmed):
         if record.unit.phase != "confirm" and planned.get(record.unit.id) != record.unit:
             raise _undone(path, record.unit.id, "a unit of work that isn't in plan.json")
         if record.unit.predict_test:
             _predicted(path, record.unit.id)
+            _readable(path, record.unit.id, tasks.validation_path(path, record.unit.id))
             _weighted(path, record.unit.id)
     for baseline in stopped.baselines:
-        _predicted(path, f"baseline-{baseline.kind}")
+        _predicted(path, tasks.baseline_name(baseline.kind, baseline.split))
     return stopped, (*notes, *_moved_on(path, stopped.plan.data))
+
+
+def _splits(plan: Plan) -> int:
+    """Splits beside the run's own."""
+    crossed = plan.confirm is not None and plan.confirm.splits == "cv"
+    return len(plan.confirm.seeds) if plan.confirm is not None and crossed else 0
 
 
 def how_far(stopped: Folder) -> str:
@@ -118,8 +126,12 @@ def _writable(path: Path) -> None:
 
 
 def _predicted(path: Path, name: str) -> None:
+    _readable(path, name, tasks.predictions_path(path, name))
+
+
+def _readable(path: Path, name: str, file: Path) -> None:
     try:
-        predictions.read(tasks.predictions_path(path, name))
+        predictions.read(file)
     except InputError as error:
         raise _undone(path, name, error.problem) from None
 

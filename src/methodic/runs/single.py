@@ -11,10 +11,11 @@ from methodic.evidence import design
 from methodic.plan import BaselinePlan, Contender, Member, Plan, Unit
 from methodic.recipes.numbers import replace
 from methodic.runs.measuring import measure
-from methodic.runs.planning import SLACK, Wishes, facts, machine
+from methodic.runs.planning import SLACK, facts, machine
 from methodic.runs.preparation import Prepared
 from methodic.runs.speed import EPOCHS, LEAST_CAP, Speed, Timed, steps_within
 from methodic.runs.units import EVALUATIONS, evaluations
+from methodic.runs.wishes import Wishes
 
 
 def make(data: DataSet, prepared: Prepared, work: Path, wishes: Wishes, steps: int | None) -> Plan:

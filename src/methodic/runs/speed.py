@@ -173,9 +173,31 @@ def steps_within(method: Timed, share: float, count: int, rows: int) -> list[int
         count: evaluations that the share has to pay too.
         rows: training rows.
     """
-    recipe = method.recipe
     seconds = max(share - count * method.speed.evaluation, share / 2)
-    total = seconds / method.speed.step
+    return _by_stage(method, seconds / method.speed.step, rows)
+
+
+def steps_of_equal(
+    methods: Sequence[Timed], units: Sequence[float], share: float, count: int, rows: int
+) -> list[list[int]]:
+    """Optimizer steps, by method and stage, so that all use equally much of something.
+
+    Args:
+        methods: and their speeds.
+        units: what a step of each method uses: 1, rows, or floating-point operations.
+        share: seconds that a cohort may take on average.
+        count: evaluations of each cohort, which are paid from the same time.
+        rows: training rows.
+    """
+    looking = count * sum(method.speed.evaluation for method in methods)
+    seconds = max(share * len(methods) - looking, share * len(methods) / 2)
+    dearest = sum(m.speed.step / unit for m, unit in zip(methods, units, strict=True))
+    amount = seconds / dearest
+    return [_by_stage(m, amount / unit, rows) for m, unit in zip(methods, units, strict=True)]
+
+
+def _by_stage(method: Timed, total: float, rows: int) -> list[int]:
+    recipe = method.recipe
     if recipe.stop.steps is not None:
         total = min(total, recipe.stop.steps)
     if recipe.stop.epochs is not None:

@@ -22,7 +22,7 @@ from methodic.engine.keeper import INTERVAL, Count, Keeper
 from methodic.engine.memory import Need
 from methodic.engine.parts import Cohort
 from methodic.engine.workers import company, stoppable
-from methodic.evidence import predictions
+from methodic.evidence import ablation, predictions
 from methodic.files import fingerprint, write_text, write_with
 from methodic.metrics import get_metric
 from methodic.plan import (
@@ -31,6 +31,7 @@ from methodic.plan import (
     Batches,
     Contender,
     Machine,
+    Member,
     MemberRecord,
     Plan,
     Unit,
@@ -38,9 +39,10 @@ from methodic.plan import (
 )
 from methodic.recipes.numbers import replace, walk
 from methodic.recipes.types import Recipe
-from methodic.runs import fitting
+from methodic.rng import key
+from methodic.runs import fitting, timing
 from methodic.runs.networks import Network
-from methodic.runs.preparation import Prepared, load
+from methodic.runs.preparation import Prepared, load, place
 
 WORK = "work"  # RUN/work: what only a running run needs
 
@@ -53,6 +55,11 @@ def record_path(folder: Path, name: str) -> Path:
 def predictions_path(folder: Path, unit: str) -> Path:
     """Where a confirmed unit's predictions of the test rows lie."""
     return folder / "records" / f"{unit}.predictions.parquet"
+
+
+def validation_path(folder: Path, unit: str) -> Path:
+    """Where a confirmed unit's predictions of the validation rows lie until the verdict."""
+    return folder / WORK / f"{unit}.validation.parquet"
 
 
 def weights_path(folder: Path, unit: str) -> Path:
@@ -155,9 +162,20 @@ def room(
     return fitting.room(need, free, recipes[0].name)
 
 
-def concrete(contender: Contender, setting: int) -> Recipe:
-    """A contender's recipe with one of its settings put in."""
-    return replace(contender.recipe, contender.settings[setting])
+def concrete(contender: Contender, setting: int, off: str = "") -> Recipe:
+    """A contender's recipe with one of its settings put in, and an ingredient left out if asked."""
+    chosen = replace(contender.recipe, contender.settings[setting])
+    return ablation.without(chosen, off) if off else chosen
+
+
+def stream(member: Member) -> int:
+    """The seed of a member's random numbers: its own, and another one in each method.
+
+    Methods that share a seed share the split, and nothing else. With common initial weights and
+    orders a method and its copy under another name would train to the same bits, and a difference
+    between two methods would be about these weights and orders only.
+    """
+    return key(member.seed, "method", member.recipe) & (2**63 - 1)
 
 
 def train_unit(
@@ -167,7 +185,7 @@ def train_unit(
     interval: float = INTERVAL,
     network: Network | None = None,
 ) -> str:
-    """Train one cohort and write its record, its test predictions and its weights.
+    """Train one cohort and write its record, and where asked its predictions and its weights.
 
     Training goes on from the unit's last checkpoint, if there is one.
 
@@ -198,10 +216,10 @@ def train_unit(
 
 def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, network: Network | None) -> None:
     start = time.perf_counter()
-    prepared = load(folder / WORK)
+    prepared = load(place(folder / WORK, unit.split))
     by_name = {contender.recipe.name: contender for contender in plan.contenders}
-    recipes = [concrete(by_name[m.recipe], m.setting) for m in unit.members]
-    seeds = [m.seed for m in unit.members]
+    recipes = [concrete(by_name[m.recipe], m.setting, m.off) for m in unit.members]
+    seeds = [stream(m) for m in unit.members]
     machine = plan.machine
 
     def make(places: Sequence[int]) -> Cohort:
@@ -253,6 +271,14 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, network: Networ
         seconds=seconds,
         threads=torch.get_num_threads(),
         notes=tuple(keeper.notes),
+        inference=timing.of_member(
+            cohort,
+            trained,
+            prepared.rows["test"].to(cohort.device),
+            prepared.encoders.predictions,
+        )
+        if unit.predict_test
+        else None,
     )
     write_text(record_path(folder, unit.id), record.model_dump_json(indent=1))
 
@@ -260,27 +286,35 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, network: Networ
 def _predict(
     folder: Path, prepared: Prepared, cohort: Cohort, trained: loop.Trained, unit: Unit
 ) -> None:
-    out = outputs(
-        cohort.model,
-        cohort.layout,
-        trained.flat,
-        trained.buffers,
-        prepared.rows["test"].to(cohort.device),
-        cohort.numbers,
-    )
-    predicted = prepared.encoders.predictions(out).cpu().numpy()
-    predictions.write(predictions_path(folder, unit.id), predicted)
+    for part, path in (
+        ("validation", validation_path(folder, unit.id)),
+        ("test", predictions_path(folder, unit.id)),
+    ):
+        out = outputs(
+            cohort.model,
+            cohort.layout,
+            trained.flat,
+            trained.buffers,
+            prepared.rows[part].to(cohort.device),
+            cohort.numbers,
+        )
+        predictions.write(path, prepared.encoders.predictions(out).cpu().numpy())
     tensors = {f"parameters/{k}": v for k, v in cohort.layout.views(trained.flat).items()}
     tensors |= {f"buffers/{k}": v for k, v in trained.buffers.items()}
     contiguous = {name: value.cpu().contiguous().clone() for name, value in tensors.items()}
     write_with(weights_path(folder, unit.id), lambda path: save_file(contiguous, path))
 
 
-def fit_baseline(folder: Path, plan_json: str, baseline_json: str) -> str:
-    """Fit one baseline and write its record and its test predictions."""
+def baseline_name(kind: str, split: int = 0) -> str:
+    """What the files of a baseline are called, as a unit's by its id."""
+    return f"baseline-{kind}-{split:03d}" if split else f"baseline-{kind}"
+
+
+def fit_baseline(folder: Path, plan_json: str, baseline_json: str, split: int = 0) -> str:
+    """Fit one baseline on one split, and write its record and its test predictions."""
     plan = Plan.model_validate_json(plan_json)
     chosen = BaselinePlan.model_validate_json(baseline_json)
-    prepared = load(folder / WORK)
+    prepared = load(place(folder / WORK, split))
     metric = get_metric(plan.metric, plan.data.task)
     result: BaselineResult = baselines.fit(
         chosen,
@@ -291,13 +325,15 @@ def fit_baseline(folder: Path, plan_json: str, baseline_json: str) -> str:
         metric,
         prepared.outputs,
     )
-    name = f"baseline-{chosen.kind}"
+    name = baseline_name(chosen.kind, split)
     predictions.write(predictions_path(folder, name), result.predictions[None])
     record = BaselineRecord(
         kind=chosen.kind,
         about=result.about,
         validation={k: _finite(v) for k, v in result.validation.items()},
         seconds=result.seconds,
+        inference=timing.of_baseline(result, prepared.baseline_rows("test")),
+        split=split,
     )
     write_text(record_path(folder, name), record.model_dump_json(indent=1))
     return name

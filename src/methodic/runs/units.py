@@ -40,8 +40,12 @@ def screen_units(contenders: Sequence[Contender], seed: int, looks: int) -> tupl
 def confirm_units(
     plan: Plan, finalists: Sequence[tuple[str, int]], blocks: int | None = None
 ) -> list[Unit]:
-    """The units that confirm ``finalists`` (recipe, index of its setting), block after block."""
+    """The units that confirm ``finalists`` (recipe, index of its setting), block after block.
+
+    In cross-validation each seed has a split of its own, and a unit is on one of them.
+    """
     assert plan.confirm is not None
+    crossed = plan.confirm.splits == "cv"
     by_name = {contender.recipe.name: contender for contender in plan.contenders}
     seeds, size = plan.confirm.seeds, plan.confirm.block
     units = []
@@ -62,6 +66,7 @@ def confirm_units(
                     steps=steps,
                     evaluate=evaluations(sum(steps), plan.confirm.evaluations),
                     predict_test=True,
+                    split=start + 1 if crossed else 0,
                 )
             )
     return units

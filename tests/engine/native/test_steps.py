@@ -191,3 +191,35 @@ def test_code_is_kept_for_other_processes(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(library, "_compile", refuse)
     trained(recipes_of("adam", 2), [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("stage", "same"),
+    [
+        ({"batch": 13}, True),
+        ({"batch": "full"}, False),
+        ({"batch": 60}, False),  # full for one of the two
+        (
+            {"batch": 13, "objectives": [{"kind": "cross_entropy", "class_weights": "balanced"}]},
+            False,
+        ),
+    ],
+)
+def test_splits_with_other_counts_of_rows_share_the_code(stage: dict[str, Any], same: bool) -> None:
+    """Each fold of a cross-validation would be traced anew otherwise."""
+    stage = {"objectives": [{"kind": "cross_entropy"}], **stage}
+    recipe = Recipe.model_validate({"name": "r", "model": battery.MLP, "stages": [stage]})
+    programs = {
+        build.cohort(
+            [recipe],
+            [0],
+            steps=[5],
+            inputs=Inputs(battery.NUMERIC, battery.CATEGORICAL, battery.CODES),
+            outputs=battery.CLASSES,
+            rows=rows,
+            class_counts=torch.tensor([10, 20, rows - 30]),
+            compiled=True,
+        ).program
+        for rows in (60, 61)
+    }
+    assert len(programs) == (1 if same else 2)

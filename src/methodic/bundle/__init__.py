@@ -2,6 +2,7 @@
 
 A bundle is a folder: bundle.json (what the network is, its encoders, its scores),
 weights.safetensors, card.md, and manifest.json with a hash of each. Nothing in it is ever executed.
+The model is one network, or several whose predictions are averaged; they share their encoders.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
@@ -18,18 +20,22 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from methodic import build
+from methodic.bundle.card import Card as Card
+from methodic.bundle.card import Part as Part
+from methodic.bundle.card import text_of
 from methodic.data.batches import Rows
 from methodic.data.encoders import Encoders
 from methodic.data.frames import as_frame
 from methodic.engine.evaluation import CHUNK, outputs
 from methodic.engine.parts import Layout
 from methodic.errors import InputError
+from methodic.evidence.ensemble import mean
 from methodic.files import file_hash, make_folder, read_json, write_json, write_text, write_with
 from methodic.metrics import get_metric
 from methodic.models.failures import copied
 from methodic.models.mlp import Inputs
 from methodic.models.module import asks_for, feed, put, state_of
-from methodic.plan import FORMAT, DataFacts, NetworkFacts, Value
+from methodic.plan import FORMAT, NetworkFacts
 from methodic.recipes.types import Recipe
 
 if TYPE_CHECKING:
@@ -38,23 +44,17 @@ if TYPE_CHECKING:
 _FILES = ("bundle.json", "weights.safetensors", "card.md")
 
 
-class Card(Value):
-    """What a trained model is, and how good it was."""
+@dataclass(frozen=True)
+class Trained:
+    """The tensors of one network: name → [1, …]."""
 
-    format: int = FORMAT
-    recipe: Recipe  # resolved, with the numbers that it was trained with
-    data: DataFacts
-    metric: str
-    seed: int
-    validation: float | None
-    test: float | None  # of these weights
-    about: str  # one line: how these weights were chosen
-    network: NetworkFacts | None = None  # the user's own, whose code is no part of the bundle
+    parameters: Mapping[str, Tensor]
+    buffers: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A trained network with its encoders.
+    """Trained networks, mostly one, with their encoders.
 
     Example:
         >>> bundle = load("runs/digits/model")          # doctest: +SKIP
@@ -63,25 +63,36 @@ class Bundle:
 
     card: Card
     encoders: Encoders
-    parameters: Mapping[str, Tensor]  # name → [1, …]
-    buffers: Mapping[str, Tensor]
+    networks: tuple[Trained, ...]  # as in ``card.parts``
     module: nn.Module | None = None  # the user's own network with these weights, evaluating
 
-    def outputs(self, frame: pl.DataFrame) -> Tensor:
-        """Network outputs for raw rows: [N, C]."""
+    def predicted(self, frame: pl.DataFrame) -> Tensor:
+        """Probabilities [N, C] or numbers [N, 1] for raw rows: the networks' weighted mean."""
         inputs = self.encoders.encode(self.encoders.prepare(frame))
         if self.module is not None:
-            return module_outputs(self.module, inputs, outputs_of(self.encoders))
+            out = module_outputs(self.module, inputs, outputs_of(self.encoders))
+            return self.encoders.predictions(out)
+        each = [
+            self.encoders.predictions(self._outputs(part.recipe, trained, inputs))
+            for part, trained in zip(self.card.parts, self.networks, strict=True)
+        ]
+        if len(each) == 1:
+            return each[0]
+        weights = np.array([part.weight for part in self.card.parts])
+        return torch.from_numpy(mean(np.stack([one.numpy() for one in each]), weights))
+
+    def _outputs(self, recipe: Recipe, trained: Trained, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Outputs of one network for encoded rows: [N, C]."""
         some = next(iter(inputs.values()))
         # Only the inputs count; rows need a target of the right length to be rows.
-        rows = Rows(inputs, torch.zeros(some.shape[0], dtype=torch.int64))
-        model = build.network(
-            self.card.recipe.model, inputs_of(self.encoders), outputs_of(self.encoders)
-        )
+        rows = Rows(dict(inputs), torch.zeros(some.shape[0], dtype=torch.int64))
+        model = build.network(recipe.model, inputs_of(self.encoders), outputs_of(self.encoders))
         layout = Layout(model.parameters())
         if len(rows) == 0:
             return torch.empty(0, model.outputs)
-        return outputs(model, layout, layout.flatten(self.parameters), self.buffers, rows, {})[0]
+        return outputs(
+            model, layout, layout.flatten(trained.parameters), trained.buffers, rows, {}
+        )[0]
 
     def predict_frame(self, source: Any) -> pl.DataFrame:
         """Predictions for raw rows (a frame or an array), columns in any order.
@@ -91,7 +102,7 @@ class Bundle:
         """
         import polars as pl
 
-        predicted = self.encoders.predictions(self.outputs(as_frame(source)))
+        predicted = self.predicted(as_frame(source))
         classes = self.encoders.schema.classes
         if not classes:
             return pl.DataFrame({"prediction": predicted[:, 0].numpy()})
@@ -118,7 +129,7 @@ class Bundle:
             )
         chosen = [get_metric(name, schema.task) for name in metrics]
         truth = self.encoders.truth(frame)
-        predicted = self.encoders.predictions(self.outputs(frame)).numpy()
+        predicted = self.predicted(frame).numpy()
         return {metric.name: metric.score(truth, predicted) for metric in chosen}
 
 
@@ -152,24 +163,27 @@ def outputs_of(encoders: Encoders) -> int:
     return len(encoders.schema.classes) or 1
 
 
-def save(
-    folder: Path,
-    card: Card,
-    encoders: Encoders,
-    parameters: Mapping[str, Tensor],
-    buffers: Mapping[str, Tensor],
-) -> None:
-    """Write a bundle; the manifest comes last, so that half a bundle is none."""
+def save(folder: Path, card: Card, encoders: Encoders, networks: Sequence[Trained]) -> None:
+    """Write a bundle; the manifest comes last, so that half a bundle is none.
+
+    Args:
+        folder: where to.
+        card: says what the networks are.
+        encoders: which they share.
+        networks: as in ``card.parts``.
+    """
     make_folder(folder)
     state, tensors = encoders.state()
     weights = {f"encoders/{k}": v for k, v in tensors.items()}
-    weights |= {f"parameters/{k}": v for k, v in parameters.items()}
-    weights |= {f"buffers/{k}": v for k, v in buffers.items()}
+    for i, trained in enumerate(networks):
+        place = _place(card, i)
+        weights |= {f"{place}parameters/{k}": v for k, v in trained.parameters.items()}
+        weights |= {f"{place}buffers/{k}": v for k, v in trained.buffers.items()}
     contiguous = {name: value.contiguous().clone() for name, value in weights.items()}
     write_with(folder / "weights.safetensors", lambda path: save_file(contiguous, path))
     document = {"card": card.model_dump(mode="json"), "encoders": state}
     write_json(folder / "bundle.json", document)
-    write_text(folder / "card.md", _card_text(card))
+    write_text(folder / "card.md", text_of(card))
     hashes = {name: file_hash(folder / name) for name in _FILES}
     write_json(folder / "manifest.json", {"format": FORMAT, "files": hashes})
 
@@ -204,7 +218,12 @@ def load(path: Path | str, module: nn.Module | None = None) -> Bundle:
         encoders = Encoders.from_state(document["encoders"], _under(weights, "encoders/"))
     except (ValidationError, KeyError, TypeError, SafetensorError) as error:
         raise InputError(f"{folder}: this bundle is damaged", found=error) from None
-    bundle = Bundle(card, encoders, _under(weights, "parameters/"), _under(weights, "buffers/"))
+    places = [_place(card, i) for i in range(len(card.parts))]
+    networks = tuple(
+        Trained(_under(weights, f"{place}parameters/"), _under(weights, f"{place}buffers/"))
+        for place in places
+    )
+    bundle = Bundle(card, encoders, networks)
     if card.network is not None:
         return replace(bundle, module=_filled(folder, bundle, card.network, module))
     if module is not None:
@@ -224,7 +243,8 @@ def _filled(
             advice="Load them in Python, with the model that they belong to: "
             "methodic.load_run(RUN, model=…).",
         )
-    values = {k: x[0] for k, x in {**bundle.parameters, **bundle.buffers}.items()}
+    (trained,) = bundle.networks
+    values = {k: x[0] for k, x in {**trained.parameters, **trained.buffers}.items()}
     wanted = {name: tuple(x.shape) for name, x in state_of(module).items()}
     for name in sorted({*values, *wanted}):
         shape = tuple(values[name].shape) if name in values else None
@@ -260,52 +280,21 @@ def _check(folder: Path, manifest: Any) -> None:
 
 
 def _check_shapes(folder: Path, bundle: Bundle) -> None:
-    model = build.network(
-        bundle.card.recipe.model, inputs_of(bundle.encoders), outputs_of(bundle.encoders)
-    )
-    wanted = {k: (1, *spec.shape) for k, spec in model.parameters().items()}
-    wanted |= {k: (1, *spec.shape) for k, spec in model.buffers().items()}
-    found = {k: tuple(v.shape) for k, v in {**bundle.parameters, **bundle.buffers}.items()}
-    if wanted != found:
-        raise InputError(f"{folder}: the weights don't fit the network in bundle.json")
+    for part, trained in zip(bundle.card.parts, bundle.networks, strict=True):
+        model = build.network(
+            part.recipe.model, inputs_of(bundle.encoders), outputs_of(bundle.encoders)
+        )
+        wanted = {k: (1, *spec.shape) for k, spec in model.parameters().items()}
+        wanted |= {k: (1, *spec.shape) for k, spec in model.buffers().items()}
+        found = {k: tuple(v.shape) for k, v in {**trained.parameters, **trained.buffers}.items()}
+        if wanted != found:
+            raise InputError(f"{folder}: the weights don't fit the network in bundle.json")
+
+
+def _place(card: Card, at: int) -> str:
+    """What the names of a network's tensors begin with."""
+    return f"network-{at:03d}/" if card.ensemble else ""
 
 
 def _under(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-
-
-def _network(card: Card) -> str:
-    if card.network is None:
-        return card.recipe.model.model_dump_json()
-    return (
-        f"your own {card.network.name}, {card.network.parameters} parameters. Its code isn't here; "
-        "weights.safetensors has its parameters and buffers by name. In Python: "
-        "`methodic.load_run(RUN, model=…).predict(rows)`"
-    )
-
-
-def _card_text(card: Card) -> str:
-    metric = get_metric(card.metric, card.data.task)
-
-    def shown(score: float | None) -> str:
-        return "–" if score is None else metric.format(score)
-
-    train, validation, test = card.data.rows
-    return "\n".join(
-        [
-            f"# {card.recipe.name} on {card.data.name}",
-            "",
-            card.about,
-            "",
-            f"- task: {card.data.task}, target `{card.data.target}`",
-            f"- rows: {train} for training, {validation} for validation, {test} for the test",
-            f"- {card.metric} of these weights: {shown(card.test)} on test rows, "
-            f"{shown(card.validation)} on validation rows (which chose the weights)",
-            f"- method: {card.recipe.about}",
-            f"- network: {_network(card)}",
-            f"- seed: {card.seed}; data fingerprint: {card.data.fingerprint}",
-            "",
-            "Made for rows like those it was trained on; other data may fare worse.",
-            "",
-        ]
-    )

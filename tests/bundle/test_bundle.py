@@ -15,7 +15,7 @@ import torch
 from polars.testing import assert_frame_equal
 
 from methodic import bundle, runs
-from methodic.bundle import Bundle
+from methodic.bundle import Bundle, Card, Part, Trained
 from methodic.data.dataset import DataSet, load
 from methodic.errors import InputError
 from methodic.files import file_hash, read_json, write_json
@@ -67,12 +67,13 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 
 
 def test_round_trip(made: Bundle, data: DataSet, tmp_path: Path) -> None:
-    bundle.save(tmp_path / "again", made.card, made.encoders, made.parameters, made.buffers)
+    bundle.save(tmp_path / "again", made.card, made.encoders, made.networks)
     again = bundle.load(tmp_path / "again")
     assert again.card == made.card
     assert_frame_equal(again.predict_frame(data.frame), made.predict_frame(data.frame))
-    assert again.buffers.keys() == made.buffers.keys() != set()
-    assert all(torch.equal(again.buffers[k], v) for k, v in made.buffers.items())
+    (first,), (second,) = made.networks, again.networks
+    assert second.buffers.keys() == first.buffers.keys() != set()
+    assert all(torch.equal(second.buffers[k], v) for k, v in first.buffers.items())
 
 
 def test_run_folder_or_model_folder(folder: Path, made: Bundle, data: DataSet) -> None:
@@ -235,7 +236,8 @@ def test_documents_that_agree_with_their_manifest_but_not_with_themselves(
 
 
 def test_buffers_that_are_missing(made: Bundle, tmp_path: Path) -> None:
-    bundle.save(tmp_path / "b", made.card, made.encoders, made.parameters, {})
+    (trained,) = made.networks
+    bundle.save(tmp_path / "b", made.card, made.encoders, [Trained(trained.parameters, {})])
     with pytest.raises(InputError, match="don't fit the network"):
         bundle.load(tmp_path / "b")
 
@@ -247,3 +249,119 @@ def test_numbers_come_in_the_target_s_units(tmp_path: Path) -> None:
     found = done.predict(x)
     assert found.columns == ["prediction"]
     assert found["prediction"].to_numpy() == pytest.approx(x[:, 0] * 50 + 1000, abs=40)
+
+
+# --- several networks -------------------------------------------------------------------------
+
+
+WEIGHTS = (0.5, 0.3, 0.2)
+
+
+@pytest.fixture(scope="module")
+def singles(data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> list[Bundle]:
+    """Networks of other shapes, by other methods, on the same split."""
+    out = tmp_path_factory.mktemp("singles")
+    wide = method(width=16, depth=2).model_copy(update={"name": "wide"})
+    made = []
+    for i, one in enumerate((method(normalization="batch"), method(), wide)):
+        runs.train_method(data, one, steps=40, out=out / str(i))
+        made.append(bundle.load(out / str(i)))
+    return made
+
+
+def together(singles: list[Bundle]) -> tuple[Card, list[Trained]]:
+    parts = tuple(
+        Part(recipe=each.card.recipe, seed=i, weight=weight)
+        for i, (each, weight) in enumerate(zip(singles, WEIGHTS, strict=True))
+    )
+    card = singles[0].card.model_copy(update={"ensemble": parts, "about": "Three together."})
+    return card, [trained for each in singles for trained in each.networks]
+
+
+@pytest.fixture
+def several(singles: list[Bundle], tmp_path: Path) -> Path:
+    card, networks = together(singles)
+    bundle.save(tmp_path / "several", card, singles[0].encoders, networks)
+    return tmp_path / "several"
+
+
+def test_several_networks_predict_their_weighted_mean(
+    several: Path, singles: list[Bundle], data: DataSet
+) -> None:
+    loaded = bundle.load(several)
+    found = loaded.predict_frame(data.frame)
+    assert found.columns == ["prediction", "p_bad", "p_good"]
+    assert found.schema == singles[0].predict_frame(data.frame).schema
+    each = [one.predict_frame(data.frame)["p_bad"].to_numpy() for one in singles]
+    expected = sum(w * p.astype(float) for w, p in zip(WEIGHTS, each, strict=True))
+    np.testing.assert_allclose(found["p_bad"].to_numpy(), expected, rtol=1e-6)
+    assert np.abs(expected - np.mean(each, axis=0)).max() > 1e-3, "weights matter here"
+    likelier = ["bad" if p > 0.5 else "good" for p in found["p_bad"]]
+    assert found["prediction"].to_list() == likelier
+    hits = (found["prediction"] == data.frame["kind"]).mean()
+    assert loaded.evaluate(data.frame, ["accuracy"])["accuracy"] == pytest.approx(hits)
+    assert loaded.predict_frame(data.frame[:0]).height == 0
+    one = loaded.predict_frame(data.frame[7:8])
+    np.testing.assert_allclose(one["p_bad"].to_numpy(), found["p_bad"][7:8].to_numpy(), rtol=1e-5)
+
+
+def test_the_card_names_all_networks(several: Path) -> None:
+    text = (several / "card.md").read_text()
+    assert text.startswith("# small + wide on things")
+    for part in ("mean of 3 networks", "0.500 of small, seed 0", "0.200 of wide, seed 2"):
+        assert part in text
+    assert bundle.load(several).card.parts[2].recipe.name == "wide"
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "weights.safetensors", "card.md"])
+def test_damaged_files_of_several(several: Path, name: str) -> None:
+    content = bytearray((several / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (several / name).write_bytes(content)
+    with pytest.raises(InputError, match="not as it was written"):
+        bundle.load(several)
+
+
+def test_several_that_do_not_fit_their_card(singles: list[Bundle], tmp_path: Path) -> None:
+    card, networks = together(singles)
+    encoders = singles[0].encoders
+    bundle.save(tmp_path / "short", card, encoders, networks[:2])
+    bundle.save(tmp_path / "mixed", card, encoders, [networks[2], networks[1], networks[0]])
+    for name in ("short", "mixed"):
+        with pytest.raises(InputError, match="don't fit the network"):
+            bundle.load(tmp_path / name)
+    heavy = [part.model_copy(update={"weight": 0.9}) for part in card.ensemble]
+    wrong = card.model_copy(update={"ensemble": tuple(heavy)})
+    bundle.save(tmp_path / "heavy", wrong, encoders, networks)
+    with pytest.raises(InputError, match="damaged"):
+        bundle.load(tmp_path / "heavy")
+
+
+def test_bundles_from_before_there_were_ensembles(copy: Path, data: DataSet, made: Bundle) -> None:
+    document = read_json(copy / "bundle.json", "bundle")
+    del document["card"]["ensemble"]
+    write_json(copy / "bundle.json", document)
+    manifest = read_json(copy / "manifest.json", "manifest")
+    manifest["files"]["bundle.json"] = file_hash(copy / "bundle.json")
+    write_json(copy / "manifest.json", manifest)
+    assert_frame_equal(bundle.load(copy).predict_frame(data.frame), made.predict_frame(data.frame))
+
+
+def test_numbers_of_several_networks(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    data = load(x, x[:, 0] * 50 + 1000)
+    made = []
+    for i in range(2):
+        done = runs.train_method(data, method(width=8 + i), steps=50, out=tmp_path / str(i))
+        made.append(done.bundle)
+    parts = tuple(
+        Part(recipe=one.card.recipe, seed=0, weight=w)
+        for one, w in zip(made, (0.75, 0.25), strict=True)
+    )
+    card = made[0].card.model_copy(update={"ensemble": parts})
+    networks = [one.networks[0] for one in made]
+    bundle.save(tmp_path / "both", card, made[0].encoders, networks)
+    found = bundle.load(tmp_path / "both").predict_frame(x)["prediction"].to_numpy()
+    first, second = (one.predict_frame(x)["prediction"].to_numpy() for one in made)
+    np.testing.assert_allclose(found, 0.75 * first + 0.25 * second, rtol=1e-12)
+    assert found.dtype == np.float64

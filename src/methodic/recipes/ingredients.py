@@ -1,0 +1,257 @@
+"""What a recipe is made of: the parts of it that can be switched off, and the recipe without one.
+
+An ingredient is something that a method could do without: a schedule, momentum, a regularizer. What
+has no "off" (the learning rate, the size of a batch) is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from methodic.errors import unknown
+from methodic.recipes import types as t
+from methodic.recipes.numbers import ranges
+
+Path = tuple[str | int, ...]  # to a part inside a recipe, as ("stages", 0, "turns", 0)
+
+
+@dataclass(frozen=True)
+class Ingredient:
+    """A part of a recipe that can be switched off.
+
+    Args:
+        key: its name, unique within the recipe.
+        words: what people call it.
+    """
+
+    key: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Switch:
+    """How one ingredient of a part is switched off.
+
+    Args:
+        name: the first half of the ingredient's key.
+        fields: of the part, which this switch is about.
+        words: what people call the ingredient of this part.
+        on: whether this part has it.
+        off: the part without it; None where the whole part goes.
+    """
+
+    name: str
+    fields: tuple[str, ...]
+    words: Callable[[Any], str]
+    on: Callable[[Any], bool]
+    off: Callable[[Any], Any]
+
+
+def _to(field: str, off: Any, words: str | Callable[[Any], str], **also: Any) -> Switch:
+    """A field that is off at the value ``off``; ``also``: other fields that then have to change."""
+
+    def said(part: Any) -> str:
+        return words if isinstance(words, str) else words(part)
+
+    return Switch(
+        name=field,
+        fields=(field, *also),
+        words=said,
+        on=lambda part: getattr(part, field) != off,
+        off=lambda part: part.model_copy(update={field: off, **also}),
+    )
+
+
+def _whole(name: str, words: str, kind: type[t.Part]) -> Switch:
+    """A part that is there or not; with a weight of 0 it isn't."""
+    return Switch(
+        name=name,
+        fields=tuple(kind.model_fields),
+        words=lambda part: words,  # noqa: ARG005
+        on=lambda part: getattr(part, "weight", 1) != 0,
+        off=lambda part: None,  # noqa: ARG005
+    )
+
+
+def _schedule(words: str) -> Switch:
+    return Switch(
+        name="schedule",
+        fields=("final",),
+        words=lambda part: words,  # noqa: ARG005
+        on=lambda part: part.final != 1,
+        off=lambda part: t.Constant(warmup=part.warmup),
+    )
+
+
+_DECAY = _to("weight_decay", 0.0, "weight decay")
+_WARMUP = _to("warmup", 0.0, "warm-up")
+_FIRST_MOMENT = _to("beta1", 0.0, "momentum (beta1)")
+
+SWITCHES: Final = MappingProxyType(
+    {
+        t.MLP: (
+            _to("dropout", 0.0, "dropout"),
+            _to("normalization", "none", lambda part: f"{part.normalization} normalization"),
+        ),
+        t.CrossEntropy: (
+            _to("label_smoothing", 0.0, "label smoothing"),
+            _to("class_weights", "none", "balanced class weights"),
+        ),
+        t.SGD: (
+            _to(
+                "momentum",
+                0.0,
+                lambda part: "Nesterov momentum" if part.nesterov else "momentum",
+                nesterov=False,
+            ),
+            _DECAY,
+        ),
+        t.RMSprop: (
+            _to("momentum", 0.0, "momentum"),
+            _to("centered", False, "centering"),
+            _DECAY,
+        ),
+        t.Adam: (_FIRST_MOMENT, _DECAY),
+        t.AdamW: (_FIRST_MOMENT, _DECAY),
+        t.Constant: (_WARMUP,),
+        t.Exponential: (_schedule("exponential schedule"), _WARMUP),
+        t.Cosine: (_schedule("cosine schedule"), _WARMUP),
+        t.Clip: (
+            _to("norm", 0.0, "clipping of the gradient's norm"),
+            _to("value", 0.0, "clipping of the gradient's values"),
+        ),
+        t.L1: (_whole("l1", "L1 penalty", t.L1),),
+        t.L2: (_whole("l2", "L2 penalty", t.L2),),
+        t.ProximalL1: (_whole("proximal_l1", "proximal L1", t.ProximalL1),),
+        t.EMA: (_whole("ema", "averaging of weights", t.EMA),),
+        t.Stop: (
+            _to("patience", None, "early stopping"),
+            _to("loss", None, "stopping at a low loss"),
+            _to("gradient_norm", None, "stopping at a small gradient"),
+        ),
+    }
+)
+"""Kind of a part → what can be switched off in it. Stages and objectives: see `ingredients`."""
+
+
+def ingredients(recipe: t.Recipe, *, network: bool = True) -> tuple[Ingredient, ...]:
+    """What the recipe could do without, in its own order.
+
+    Besides `SWITCHES`: each stage before the last one, and each of several objectives of a turn.
+
+    Args:
+        recipe: resolved and without ranges.
+        network: False leaves out what belongs to the recipe's own network.
+
+    Example:
+        >>> recipe = t.Recipe.model_validate(
+        ...     {"name": "a", "stages": [{"schedule": {"kind": "cosine"}}]})
+        >>> [each.words for each in ingredients(recipe)]
+        ['momentum (beta1)', 'weight decay', 'cosine schedule']
+    """
+    found = _found(recipe)
+    return tuple(
+        Ingredient(key, words) for key, (path, _, words) in found.items() if network or _apart(path)
+    )
+
+
+def without(recipe: t.Recipe, key: str) -> t.Recipe:
+    """The recipe with an ingredient switched off; everything else, its name too, stays.
+
+    Where a stage goes, the others take over its share.
+
+    Raises:
+        InputError: the recipe has no such ingredient.
+
+    Example:
+        >>> recipe = t.Recipe.model_validate(
+        ...     {"name": "a", "stages": [{"schedule": {"kind": "cosine"}}]})
+        >>> without(recipe, "schedule").stages[0].turns[0].schedule.kind
+        'constant'
+    """
+    found = _found(recipe)
+    if key not in found:
+        raise unknown("ingredient", key, found, f"recipe {recipe.name}")
+    path, switch, _ = found[key]
+    changed = _changed(recipe, path, switch.off)
+    left = sum(stage.share for stage in changed.stages)
+    if len(changed.stages) < len(recipe.stages):
+        stages = [s.model_copy(update={"share": s.share / left}) for s in changed.stages]
+        changed = changed.model_copy(update={"stages": tuple(stages)})
+    return t.Recipe.model_validate(changed.model_dump())  # checked like one that was written
+
+
+_STAGE = _whole("stage", "", t.Stage)
+_OBJECTIVE = _whole("objective", "", t.Supervised)
+
+
+def _found(recipe: t.Recipe) -> dict[str, tuple[Path, Switch, str]]:
+    """Key → where an ingredient is, how it is switched off, and what people call it."""
+    if left := ranges(recipe):
+        raise ValueError(f"recipe {recipe.name} still has ranges: {', '.join(left)}")
+    listed = list(_listed(recipe))
+    names = [switch.name for _, switch, _ in listed]
+    words = [each for *_, each in listed]
+    found: dict[str, tuple[Path, Switch, str]] = {}
+    for path, switch, said in listed:
+        where = ".".join(str(part) for part in path)
+        key = switch.name if names.count(switch.name) == 1 else f"{switch.name}@{where}"
+        place = "" if words.count(said) == 1 else _place(recipe, path)
+        found[key] = (path, switch, said + place)
+    return found
+
+
+def _listed(recipe: t.Recipe) -> Iterator[tuple[Path, Switch, str]]:
+    for path, part in _parts(recipe, ()):
+        if isinstance(part, t.Stage) and part is not recipe.stages[-1]:
+            yield path, _STAGE, f"stage '{part.name}'"
+        for switch in SWITCHES.get(type(part), ()):
+            if switch.on(part):
+                yield path, switch, switch.words(part)
+        if isinstance(part, t.Turn):
+            working = [i for i, each in enumerate(part.objectives) if each.weight != 0]
+            for i in working if len(working) > 1 else ():
+                kind = part.objectives[i].kind.replace("_", " ")
+                yield (*path, "objectives", i), _OBJECTIVE, f"{kind} objective"
+
+
+def _parts(value: Any, path: Path) -> Iterator[tuple[Path, t.Part]]:
+    """Every part of a recipe with its path, in the order of the types."""
+    if isinstance(value, t.Part):
+        yield path, value
+        for field in type(value).model_fields:
+            yield from _parts(getattr(value, field), (*path, field))
+    elif isinstance(value, tuple):
+        for i, each in enumerate(value):
+            yield from _parts(each, (*path, i))
+
+
+def _changed(value: Any, path: Path, change: Callable[[Any], Any]) -> Any:
+    """``value`` with the part at ``path`` changed; a part of a tuple that becomes None goes."""
+    if not path:
+        return change(value)
+    inner = value[int(path[0])] if isinstance(value, tuple) else getattr(value, str(path[0]))
+    new = _changed(inner, path[1:], change)
+    if isinstance(value, tuple):
+        at = int(path[0])
+        return value[:at] + (() if new is None else (new,)) + value[at + 1 :]
+    return value.model_copy(update={str(path[0]): new})
+
+
+def _apart(path: Path) -> bool:
+    """Whether a part isn't one of the network."""
+    return path[0] != "model"
+
+
+def _place(recipe: t.Recipe, path: Path) -> str:
+    """Which of several alike: " in stage 'train', turn 2"."""
+    index = {str(name): int(at) for name, at in zip(path[::2], path[1::2], strict=False)}
+    stage = recipe.stages[index["stages"]]
+    said = [f"stage '{stage.name}'"] if len(recipe.stages) > 1 else []
+    said += [f"turn {index['turns'] + 1}"] if "turns" in index and len(stage.turns) > 1 else []
+    for several in ("objectives", "regularizers"):
+        said += [f"{several} {index[several] + 1}"] if several in index else []
+    return f" in {', '.join(said)}"

@@ -1,0 +1,103 @@
+"""What a card says about one network, several, and one of the user's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from methodic.bundle.card import Card, Part, text_of
+from methodic.plan import DataFacts, NetworkFacts
+from methodic.recipes.types import Recipe
+
+DATA = DataFacts(
+    name="things",
+    source=None,
+    fingerprint="abc123",
+    task="binary",
+    target="kind",
+    classes=("bad", "good"),
+    rows=(70, 15, 14),
+    numeric=2,
+    categorical=0,
+    split_seed=0,
+)
+
+
+def recipe(name: str) -> Recipe:
+    model = {"kind": "mlp", "width": 8}
+    return Recipe.model_validate(
+        {"name": name, "about": f"about {name}.", "model": model, "stages": [{}]}
+    )
+
+
+def card(**changes: Any) -> Card:
+    return Card(
+        **{
+            "recipe": recipe("adam"),
+            "data": DATA,
+            "metric": "accuracy",
+            "seed": 4,
+            "validation": 0.912,
+            "test": 0.9,
+            "about": "The best of 10.",
+            **changes,
+        }
+    )
+
+
+def parts(*weights: float) -> tuple[Part, ...]:
+    names = ("adam", "sgd", "adam")
+    return tuple(
+        Part(recipe=recipe(name), seed=seed, weight=weight)
+        for seed, (name, weight) in enumerate(zip(names, weights, strict=False))
+    )
+
+
+def test_one_network() -> None:
+    one = card()
+    assert [(part.recipe.name, part.seed, part.weight) for part in one.parts] == [("adam", 4, 1.0)]
+    text = text_of(one)
+    for line in (
+        "# adam on things",
+        "The best of 10.",
+        "- task: binary, target `kind`",
+        "- rows: 70 for training, 15 for validation, 14 for the test",
+        "- method: about adam.",
+        "- seed: 4",
+        "- data fingerprint: abc123",
+    ):
+        assert line in text.splitlines()
+    assert "90.0% on test rows, 91.2% on validation rows" in text
+    assert '"width":8' in text
+
+
+def test_several_networks() -> None:
+    text = text_of(card(ensemble=parts(0.5, 0.3, 0.2)))
+    lines = text.splitlines()
+    assert lines[0] == "# adam + sgd on things"
+    assert "- the mean of 3 networks, weighted:" in lines
+    assert [line[:32] for line in lines if line.startswith("  - ")] == [
+        '  - 0.500 of adam, seed 0: {"kin',
+        '  - 0.300 of sgd, seed 1: {"kind',
+        '  - 0.200 of adam, seed 2: {"kin',
+    ]
+    assert lines.count("- method: about adam.") == 1
+    assert "- seed: 4" not in lines
+
+
+def test_a_network_of_the_user_s_own() -> None:
+    facts = NetworkFacts(
+        name="Net", start="module", parameters=12, fingerprint="", together=True, reason=""
+    )
+    text = text_of(card(network=facts, test=None))
+    assert "your own Net, 12 parameters" in text
+    assert "– on test rows" in text
+
+
+@pytest.mark.parametrize("weights", [(0.5, 0.4), (0.9, 0.9), (1.2, -0.2), (1.0, 0.0)])
+def test_weights_share_one(weights: tuple[float, ...]) -> None:
+    with pytest.raises(ValidationError):
+        card(ensemble=parts(*weights))
+    assert card(ensemble=parts(0.5, 0.5)).parts[1].weight == 0.5

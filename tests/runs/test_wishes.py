@@ -1,0 +1,82 @@
+"""Wishes are checked before anything is measured."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from methodic.data.dataset import DataSet, load
+from methodic.errors import InputError
+from methodic.runs.wishes import Wishes, check_seeds, methods, wish
+
+
+def make(data: DataSet, **arguments: object) -> Wishes:
+    known = {"recipes": ["adam"], "metric": None, "budget": "30s", "seed": 0, "device": "cpu"}
+    known |= {"threads": None, "command": "", **arguments}
+    return wish(data, **known)  # type: ignore[arg-type]
+
+
+def test_words_become_values(iris: DataSet) -> None:
+    found = make(iris, equal="steps", splits="cv", metric="log_loss")
+    assert (found.equal, found.splits, found.metric, found.budget) == (
+        "steps",
+        "cv",
+        "log_loss",
+        30.0,
+    )
+    assert make(iris).splits is None
+    assert make(iris, detect="2%").detect == pytest.approx(0.02)
+    assert make(iris, detect=0.02).detect == 0.02
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"equal": "second"}, "second"),
+        ({"splits": "cross"}, "cross"),
+        ({"detect": "0"}, "nothing that could be detected"),
+        ({"detect": "-1%"}, "nothing that could be detected"),
+        ({"detect": "much"}, "not a number"),
+        ({"detect": "200%"}, "nothing that could be detected"),
+        ({"detect": "1%", "seeds": 5}, "--seeds 5"),
+        ({"detect": "1%", "splits": "cv"}, "--splits cv"),
+        ({"detect": "1%", "metric": "log_loss"}, "not in units of log_loss"),
+        ({"metric": "rmse"}, "doesn't fit"),
+        ({"metric": "acuracy"}, "accuracy"),
+        ({"seeds": 0}, "--seeds"),
+        ({"recipes": []}, "no recipe"),
+        ({"recipes": ["adam", "adam"]}, "same name"),
+    ],
+)
+def test_what_does_not_fit(iris: DataSet, wrong: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError) as told:
+        make(iris, **wrong)
+    assert words in str(told.value)
+
+
+def test_own_test_rows_are_not_cross_validated(iris: DataSet) -> None:
+    own = DataSet(iris.name, None, iris.frame, iris.schema, iris.frame[:30])
+    with pytest.raises(InputError, match="you gave your own"):
+        make(own, splits="cv")
+    assert make(own).splits is None
+
+
+def test_unequal_classes_change_the_default_metric() -> None:
+    frame = pl.DataFrame({"a": range(200), "y": ["rare"] * 10 + ["common"] * 190})
+    assert make(load(frame, "y")).metric == "balanced_accuracy"
+    even = pl.DataFrame({"a": range(200), "y": ["one", "two"] * 100})
+    assert make(load(even, "y")).metric == "accuracy"
+    assert make(load(frame, "y"), metric="accuracy").metric == "accuracy"
+
+
+def test_the_whole_library_by_default() -> None:
+    assert len(methods(None)) >= 6
+    assert [each.name for each in methods(["sgd"])] == ["sgd"]
+
+
+def test_seeds_have_limits() -> None:
+    check_seeds(0, 1)
+    with pytest.raises(InputError, match="--seed must"):
+        check_seeds(-1, None)
+    with pytest.raises(InputError, match="10,000"):
+        check_seeds(0, 10_001)
