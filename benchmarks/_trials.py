@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from methodic import build
 from methodic.data.dataset import DataSet, load
 from methodic.data.splits import FOLDS
@@ -30,6 +32,11 @@ from methodic.runs.wishes import Wishes
 STEPS = 150
 BATCH = 64
 LOOKS = 5
+
+
+def alone() -> None:
+    """One thread: each core has a process of its own."""
+    torch.set_num_threads(1)
 
 
 def recipe(name: str) -> Recipe:

@@ -37,7 +37,7 @@ def main() -> None:
     report = shared.Report("evidence", "Evidence: false alarms, power, coverage", asked.quick)
     quick = asked.quick
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=context) as workers:
+    with ProcessPoolExecutor(2, context, trials.alone) as workers:
         _false_alarms(report, workers.map, 4 if quick else 100)
         _six(report, workers.map, 2 if quick else 100)
         names, count = ("digits", "breast_cancer", "diabetes"), 250 if quick else 2000

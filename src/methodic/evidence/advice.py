@@ -82,8 +82,8 @@ def _length(row: Row, confirmed: Sequence[UnitRecord], metric: Metric) -> Iterat
         if found.mean > 0 and p <= ALPHA:
             yield (
                 f"{row.name} still gained {metric.format_difference(found.mean)} on validation "
-                f"rows over the last {1 - _LATE:.0%} of its steps (mean of {found.n} seeds): it would "
-                "use more time."
+                f"rows over the last {1 - _LATE:.0%} of its steps (mean of {found.n} seeds): it "
+                "would use more time."
             )
             return
     shares = [member.best_step / member.steps_taken for member, _ in members if member.steps_taken]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,8 @@ def ship(
     these very weights.
 
     Networks of the user's own are shipped alone, and so are those of cross-validation, whose
-    members share no validation rows.
+    members share no validation rows; there a score counts by how much better it is than what the
+    finalists have on the same split.
 
     Returns:
         None where no network of the best method trained to the end; the verdict says so.
@@ -95,7 +97,8 @@ def ship(
         chosen = _shares(able, tried)
         name, about, score = "ensemble", _several(chosen), tried.validation
     else:
-        best = max(mine, key=lambda each: _rank(each.member, metric))
+        usual = _usual(able, metric)
+        best = max(mine, key=lambda each: _rank(each, metric, usual))
         chosen = [(best, 1.0)]
         name, about = best.recipe, _single(best.recipe, len(mine))
         score = best.member.validation[metric.name]
@@ -132,12 +135,24 @@ def _ensemble(
     return tried.model_copy(update={"test": test, "shipped": ensemble.worth_it(tried)})
 
 
-def _rank(member: MemberRecord, metric: Metric) -> tuple[float, float]:
-    score, loss = member.validation[metric.name], member.validation["loss"]
+def _usual(able: Sequence[_Network], metric: Metric) -> dict[int, float]:
+    """Split → mean validation score of all finalists there: some splits' rows are easier."""
+    found: dict[int, list[float]] = {}
+    for each in able:
+        score = each.member.validation[metric.name]
+        if score is not None:
+            found.setdefault(each.record.unit.split, []).append(score)
+    return {split: math.fsum(scores) / len(scores) for split, scores in found.items()}
+
+
+def _rank(network: _Network, metric: Metric, usual: Mapping[int, float]) -> tuple[float, float]:
+    """Better than usual on its split's rows by how much; then by the loss."""
+    validation = network.member.validation
+    score, loss = validation[metric.name], validation["loss"]
     sign = 1.0 if metric.greater_is_better else -1.0
     return (
-        sign * score if score is not None else float("-inf"),
-        -loss if loss is not None else float("-inf"),
+        sign * (score - usual[network.record.unit.split]) if score is not None else -math.inf,
+        -loss if loss is not None else -math.inf,
     )
 
 
