@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from methodic.evidence.leaderboard import Comparison, Leaderboard, Row
 
 
-_SHORT = ("auc", "f1", "rmse", "mae", "r2")
-
-
 def verdict(board: Leaderboard, plan: Plan, *, failed: bool = False) -> str:
     """The two sentences on a ranking.
 
@@ -181,21 +178,17 @@ class _Words:
 
     def titled(self, score: float) -> str:
         """A score with the name of its metric."""
-        return f"{self._title()} {self.metric.format(score)}"
+        return f"{self.metric.title} {self.metric.format(score)}"
 
     def validation(self, row: Row) -> str:
         """The validation score, without an interval: its setting was chosen for it."""
         if row.validation is None:
-            return f"no validation {self._title()}"
-        shown = f"validation {self._title()} {self.metric.format(row.validation.mean)}"
+            return f"no validation {self.metric.title}"
+        shown = f"validation {self.metric.title} {self.metric.format(row.validation.mean)}"
         n = row.validation.n
         if row.kind == "baseline":
             return shown
         return f"{shown} ({'one seed' if n == 1 else f'mean of {n} seeds'})"
-
-    def _title(self) -> str:
-        name = self.metric.name
-        return name.upper() if name in _SHORT else name.replace("_", " ")
 
     def margin(self, best: Row, other: Row) -> str:
         """How much better, as "0.82 points better (95% interval …, p = …)"."""

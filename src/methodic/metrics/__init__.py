@@ -151,7 +151,7 @@ METRICS: Final = MappingProxyType(
             Metric("log_loss", _CLASSES, False, labels.log_loss),
             Metric("brier", _CLASSES, False, labels.brier, title="Brier score"),
             Metric("f1", _CLASSES, True, labels.f1, title="F1"),
-            Metric("mcc", _CLASSES, True, labels.mcc, title="Matthews correlation"),
+            Metric("mcc", _CLASSES, True, labels.mcc, title="MCC"),
             Metric("rmse", _NUMBERS, False, numbers.rmse, title="RMSE"),
             Metric("mae", _NUMBERS, False, numbers.mae, title="MAE"),
             Metric("medae", _NUMBERS, False, numbers.medae, title="median absolute error"),

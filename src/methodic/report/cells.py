@@ -11,24 +11,10 @@ from methodic.metrics import METRICS
 NOTHING = "–"
 """The cell of a number that was not measured."""
 
-_TITLES = {
-    "auc": "AUC",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "r2": "R²",
-    "f1": "F1",
-    "mcc": "MCC",
-    "brier": "Brier score",
-    "medae": "median absolute error",
-    "pinball_10": "pinball loss at 10%",
-    "pinball_50": "pinball loss at 50%",
-    "pinball_90": "pinball loss at 90%",
-}
-
 
 def title(metric: str) -> str:
     """``metric`` as words: "log_loss" → "log loss"; short names of scores in capitals."""
-    return _TITLES.get(metric, metric.replace("_", " "))
+    return METRICS[metric].title
 
 
 # --- scores -----------------------------------------------------------------------------------

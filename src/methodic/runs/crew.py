@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import Protocol
 
 from methodic.engine.keeper import INTERVAL
 from methodic.engine.workers import Pool
@@ -18,28 +17,13 @@ from methodic.evidence import design
 from methodic.files import read_json, write_text
 from methodic.metrics import get_metric
 from methodic.plan import Amendment, Phase, Plan, RunState, Unit, UnitRecord
+from methodic.report.progress import Quiet
 from methodic.runs import tasks
 from methodic.runs.networks import Network
 from methodic.runs.pace import Pace
 from methodic.runs.planning import TAIL, TAIL_SECONDS
 
 CHECKPOINTS = INTERVAL  # seconds between those of a unit
-
-
-class Progress(Protocol):
-    """What a run tells about itself while it runs."""
-
-    def start(self, total_units: int, budget: float | None) -> None: ...
-    def phase(self, name: str) -> None: ...
-    def update(
-        self,
-        done_units: int,
-        rate: float,
-        leader: str | None,
-        remaining: float | None,
-        memory: int | None = None,
-    ) -> None: ...
-    def say(self, text: str) -> None: ...
 
 
 class Crew:
@@ -63,7 +47,7 @@ class Crew:
         folder: Path,
         plan: Plan,
         pool: Pool,
-        progress: Progress,
+        progress: Quiet,
         started: float,
         network: Network | None = None,
     ) -> None:

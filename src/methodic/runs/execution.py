@@ -20,10 +20,11 @@ from methodic.evidence.leaderboard import Leaderboard, assemble
 from methodic.evidence.statistics import Interval
 from methodic.files import make_folder, write_text
 from methodic.plan import Plan, RunState, Unit, UnitRecord
+from methodic.report.progress import Quiet
 from methodic.runs import ablating, tasks
 from methodic.runs.analysing import analyse
 from methodic.runs.bundling import ship
-from methodic.runs.crew import Crew, Progress
+from methodic.runs.crew import Crew
 from methodic.runs.networks import Network
 from methodic.runs.preparation import Prepared
 from methodic.runs.scoring import Scores, Scoring, write_scores
@@ -52,7 +53,7 @@ class Execution:
         plan: Plan,
         prepared: Prepared,
         pool: Pool,
-        progress: Progress,
+        progress: Quiet,
         started: float,
         network: Network | None = None,
     ) -> None:
