@@ -92,8 +92,8 @@ def _chosen_by_the_same(report: shared.Report, pool: Sequence[float], draws: int
         groups = random.permutation(pool)[: 6 * SEEDS].reshape(6, SEEDS)
         groups = groups[np.argsort(-groups.mean(1))]
         p = [paired(groups[0].tolist(), each.tolist())[1] for each in groups[1:]]
-        alarms["with Holm"] += min(holm(p)) <= ALPHA
-        alarms["without"] += min(p) <= ALPHA
+        alarms["with Holm"] += int(min(holm(p)) <= ALPHA)
+        alarms["without"] += int(min(p) <= ALPHA)
     report.raw["same_scores"] = {"draws": draws, **alarms}
     shown = ", ".join(f"{k} {n / draws:.1%}" for k, n in alarms.items())
     report.say(
@@ -119,7 +119,7 @@ def _power(report: shared.Report, pools: dict[str, list[float]], draws: int) -> 
             first = np.r_[pilots[0], more[: n - SEEDS]] + planted
             second = np.r_[pilots[1], more[n - SEEDS : 2 * (n - SEEDS)]]
             difference, p = paired(first.tolist(), second.tolist())
-            found += difference.mean > 0 and p <= ALPHA / tests
+            found += int(difference.mean > 0 and p <= ALPHA / tests)
             seeds.append(n)
         rows.append([name, draws, f"{np.mean(seeds):.1f}", f"{found / draws:.1%}"])
         report.raw.setdefault("power", {})[name] = {"draws": draws, "found": int(found)}
@@ -142,10 +142,10 @@ def _coverage(report: shared.Report, pools: dict[str, list[float]], draws: int) 
                 interval = t_interval(few.tolist())
                 assert interval.low is not None
                 assert interval.high is not None
-                hits[0] += interval.low <= truth <= interval.high
+                hits[0] += int(interval.low <= truth <= interval.high)
                 again = random.choice(few, (400, n)).mean(1)
                 low, high = np.quantile(again, [0.025, 0.975])
-                hits[1] += low <= truth <= high
+                hits[1] += int(low <= truth <= high)
         report.raw.setdefault("coverage", {})[name] = {"draws": draws, "inside": inside}
         for n, hits in inside.items():
             rows.append([f"{name}, {n} seeds", draws, *(f"{hit / draws:.1%}" for hit in hits)])
