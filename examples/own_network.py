@@ -45,7 +45,7 @@ def main(folder: Path) -> None:
     # Methods compared: a function makes each member's network under the member's own seed.
     short = [mt.recipe(name).model_copy(update={"stop": STOP}) for name in ("sgd", "adam")]
     run = mt.run(
-        data, model=Residual, recipes=short, budget=30, seeds=5, workers=0, out=folder / "run"
+        data, model=Residual, recipes=short, budget=90, seeds=5, workers=0, out=folder / "run"
     )
     assert run.leaderboard is not None
     print(run.leaderboard.verdict)
