@@ -536,7 +536,9 @@ def test_a_small_difference_takes_all_seeds_and_says_what_it_could_have_seen(
     board = Leaderboard.model_validate_json(text)
     assert board.detectable is not None
     assert board.detectable > 1e-6
-    assert any("did not pay for the seeds that find 1.0e-06" in note for note in board.notes)
+    assert any(
+        "Asked for were 1.0e-06: on test rows that takes about" in note for note in board.notes
+    )
 
 
 # --- the ablation -----------------------------------------------------------------------------

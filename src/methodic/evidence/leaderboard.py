@@ -120,7 +120,12 @@ def assemble(
         verdict="",
         notes=(
             *notes(state, rows, measured, comparisons, overlap is not None),
-            *seen(least, plan, metric),
+            *seen(
+                least,
+                plan,
+                metric,
+                min((len(s) for s in measured.scores.values() if len(s) > 1), default=1),
+            ),
         ),
         about="split" if overlap is None else "data",
         detectable=least,

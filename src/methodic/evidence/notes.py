@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,15 @@ def notes(
     )
 
 
-def seen(detectable: float | None, plan: Plan, metric: Metric) -> tuple[str, ...]:
-    """Which difference this confirmation could have seen, and whether that is what was wanted."""
+def seen(detectable: float | None, plan: Plan, metric: Metric, seeds: int) -> tuple[str, ...]:
+    """Which difference this confirmation could have seen, and whether that is what was wanted.
+
+    Args:
+        detectable: the smallest one; None where nothing was tested.
+        plan: may name the difference that was to be found.
+        metric: of the scores.
+        seeds: of each method.
+    """
     if detectable is None:
         return ()
     told = (
@@ -47,7 +55,9 @@ def seen(detectable: float | None, plan: Plan, metric: Metric) -> tuple[str, ...
         return (f"{told}.",)
     shown = metric.format_difference(wanted)
     if detectable > wanted:
-        return (f"{told}. The budget did not pay for the seeds that find {shown}, as asked.",)
+        # The detectable difference falls with the root of the number of seeds.
+        more = math.ceil(seeds * (detectable / wanted) ** 2)
+        return (f"{told}. Asked for were {shown}: on test rows that takes about {more:,} seeds.",)
     return (f"{told}. Asked for were {shown}.",)
 
 
@@ -58,8 +68,10 @@ def _missing(state: RunState) -> Iterator[str]:
     for amendment in state.amendments:
         if amendment.phase == "ablate":
             continue  # the table of the ablation says on how many seeds it rests
-        plural = "s" if len(amendment.blocks) > 1 else ""
-        blocks = ", ".join(map(str, amendment.blocks))
+        first, last, count = min(amendment.blocks), max(amendment.blocks), len(amendment.blocks)
+        plural = "s" if count > 1 else ""
+        whole = count > 2 and last - first + 1 == count
+        blocks = f"{first} to {last}" if whole else ", ".join(map(str, amendment.blocks))
         yield (
             f"Dropped from '{amendment.phase}' for every method alike: block{plural} {blocks} "
             f"of seeds ({amendment.reason})."
