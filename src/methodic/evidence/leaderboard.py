@@ -120,15 +120,10 @@ def assemble(
         verdict="",
         notes=(
             *notes(state, rows, measured, comparisons, overlap is not None),
-            *seen(
-                least,
-                plan,
-                metric,
-                min((len(s) for s in measured.scores.values() if len(s) > 1), default=1),
-            ),
+            *seen(least, plan, metric),
         ),
         about="split" if overlap is None else "data",
-        detectable=least,
+        detectable=None if least is None else least[0],
         ensemble=ensemble,
     )
     failed = not proven and any(measured.lost.values())
@@ -149,10 +144,13 @@ def _detectable(
     comparisons: Sequence[Comparison],
     measured: Confirmed,
     overlap: float | None,
-) -> float | None:
+) -> tuple[float, int] | None:
     """The smallest difference of two methods that this confirmation finds with a power of 80%.
 
     By the deviation within methods and the strictest of Holm's levels.
+
+    Returns:
+        the difference, and the seeds of each method; None where no two methods have seeds.
     """
     names = [row.name for row in rows if row.kind == "method" and row.test and row.test.n > 1]
     groups = [[*measured.scores[name].values()] for name in names]
@@ -163,7 +161,7 @@ def _detectable(
     squares = sum((len(group) - 1) * statistics.variance(group) for group in groups)
     n = min(map(len, groups))
     deviation = math.sqrt(2 * squares / freedom * (1 + n * (overlap or 0.0)))
-    return detectable(n, deviation, ALPHA / tests) if deviation > 0 else None
+    return (detectable(n, deviation, ALPHA / tests), n) if deviation > 0 else None
 
 
 def _methods(

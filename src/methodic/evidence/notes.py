@@ -35,17 +35,17 @@ def notes(
     )
 
 
-def seen(detectable: float | None, plan: Plan, metric: Metric, seeds: int) -> tuple[str, ...]:
+def seen(least: tuple[float, int] | None, plan: Plan, metric: Metric) -> tuple[str, ...]:
     """Which difference this confirmation could have seen, and whether that is what was wanted.
 
     Args:
-        detectable: the smallest one; None where nothing was tested.
+        least: the smallest one, and the seeds of each method; None where nothing was tested.
         plan: may name the difference that was to be found.
         metric: of the scores.
-        seeds: of each method.
     """
-    if detectable is None:
+    if least is None:
         return ()
+    detectable, seeds = least
     told = (
         f"A difference of {metric.format_difference(detectable)} between two methods would have "
         "been found with a power of 80%; smaller ones may have been missed"

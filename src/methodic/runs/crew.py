@@ -145,9 +145,14 @@ class Crew:
         return left is None or mean * ahead / workers <= left
 
     def drop(self, phase: Phase, blocks: tuple[int, ...], reason: str) -> None:
+        """Leave blocks of seeds out, for all methods alike, and write down why."""
         amendment = Amendment(phase=phase, blocks=blocks, reason=reason)
         self.save(amendments=(*self.state.amendments, amendment))
-        self.progress.say(f"{phase}: {len(blocks)} block(s) of seeds dropped, since {reason}")
+        if phase == "ablate":
+            what = f"ablation: {reason}; methodic ablate {self.folder} does it later"
+        else:
+            what = f"{phase}: {len(blocks)} block(s) of seeds dropped, since {reason}"
+        self.progress.say(what)
 
     def _finished(self, units: Sequence[Unit]) -> bool:
         return all(tasks.record_path(self.folder, unit.id).exists() for unit in units)
@@ -171,9 +176,11 @@ class Crew:
         self.progress.update(self.done, self.pace.rate(), self.leader, left, self.pool.memory())
 
     def elapsed(self) -> float:
+        """Seconds of the budget that are gone."""
         return time.monotonic() - self.started
 
     def save(self, **changes: object) -> None:
+        """Change the state, and write it to RUN/run.json."""
         self.state = self.state.model_copy(update={**changes, "seconds": self.elapsed()})
         write_text(self.folder / "run.json", self.state.model_dump_json(indent=1))
 

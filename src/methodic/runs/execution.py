@@ -220,7 +220,7 @@ class Execution:
             known = {b for a in self.state.amendments if a.phase == "ablate" for b in a.blocks}
             rest = tuple(block for block in blocks if block not in kept | known)
             if rest:
-                self.crew.drop("ablate", rest, "no time was left for more")
+                self.crew.drop("ablate", rest, "no time was left for all of it")
         gone = {b for a in self.state.amendments if a.phase == "ablate" for b in a.blocks}
         units = [unit for unit in units if unit.block not in gone]
         if not units:
