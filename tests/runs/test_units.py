@@ -54,3 +54,13 @@ def test_evaluations_are_evenly_spread_and_end_with_the_last_step(total: int) ->
 @pytest.mark.parametrize("total", [1, 19, 20, 21])
 def test_few_steps(total: int) -> None:
     assert len(set(evaluations(total))) == len(evaluations(total)) == min(total, 20)
+
+
+def test_a_block_of_cross_validation_is_a_repetition(make_plan: MakePlan) -> None:
+    """A busy machine drops whole repetitions, and never all but a single split."""
+    plan = make_plan(PLAIN, MOMENTUM, step=0.1, seeds=12, splits="cv")
+    units = confirm_units(plan, [("plain", 0), ("momentum", 0)])
+    assert [(u.block, u.split) for u in units[::2]] == [(i // 5, i + 1) for i in range(12)]
+    assert len({u.id for u in units}) == 24
+    assert all(len(u.members) == 1 for u in units)
+    assert confirm_units(plan, [("plain", 0)], blocks=1) == units[:10:2]

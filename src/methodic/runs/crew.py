@@ -22,6 +22,7 @@ from methodic.runs import tasks
 from methodic.runs.networks import Network
 from methodic.runs.pace import Pace
 from methodic.runs.planning import TAIL, TAIL_SECONDS
+from methodic.runs.units import block_of
 
 CHECKPOINTS = INTERVAL  # seconds between those of a unit
 
@@ -140,7 +141,8 @@ class Crew:
         ahead: float = len(units) + under_way
         if phase == "screen" and self.plan.confirm is not None:
             # Nothing may be claimed without a block of confirmation.
-            ahead += self.finalists * self.plan.confirm.scale
+            units_of_block = block_of(self.plan.confirm) / self.plan.confirm.block
+            ahead += self.finalists * self.plan.confirm.scale * units_of_block
         left = self.left
         return left is None or mean * ahead / workers <= left
 

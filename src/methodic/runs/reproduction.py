@@ -30,6 +30,7 @@ from methodic.runs.execution import Execution
 from methodic.runs.folders import new_run
 from methodic.runs.networks import Network
 from methodic.runs.resuming import check_device
+from methodic.runs.units import block_of
 
 NAME = "reproduction.json"
 ACCEPTED = "a new or empty folder, or one in which this run was being reproduced"
@@ -174,7 +175,7 @@ def _not_reached(first: Folder) -> Iterator[Amendment]:
     plan = first.plan
     planned: Sequence[Unit] = plan.screen
     blocks = {unit.block for unit in planned}
-    confirm = 0 if plan.confirm is None else -(-len(plan.confirm.seeds) // plan.confirm.block)
+    confirm = 0 if plan.confirm is None else -(-len(plan.confirm.seeds) // block_of(plan.confirm))
     for phase, all_blocks, records in (
         ("screen", blocks, first.screened),
         ("confirm", set(range(confirm)), first.confirmed),

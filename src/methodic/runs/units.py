@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from methodic.evidence import design
-from methodic.plan import Contender, Member, Plan, Unit
+from methodic.plan import ConfirmPlan, Contender, Member, Plan, Unit
 
 SCREEN_SEEDS = 3
 EVALUATIONS = 20  # at most
@@ -42,21 +42,23 @@ def confirm_units(
 ) -> list[Unit]:
     """The units that confirm ``finalists`` (recipe, index of its setting), block after block.
 
-    In cross-validation each seed has a split of its own, and a unit is on one of them.
+    In cross-validation each seed has a split of its own, and a unit is on one of them; a block is a
+    repetition, since a part of one tests some rows and not others.
     """
     assert plan.confirm is not None
     crossed = plan.confirm.splits == "cv"
     by_name = {contender.recipe.name: contender for contender in plan.contenders}
     seeds, size = plan.confirm.seeds, plan.confirm.block
     units = []
-    for block, start in enumerate(range(0, len(seeds), size)):
+    for number, start in enumerate(range(0, len(seeds), size)):
+        block = start // block_of(plan.confirm)
         if blocks is not None and block >= blocks:
             break
         for name, setting in finalists:
             steps = by_name[name].confirm_steps
             units.append(
                 Unit(
-                    id=f"confirm-{block:03d}-{name}",
+                    id=f"confirm-{number:03d}-{name}",
                     phase="confirm",
                     block=block,
                     members=tuple(
@@ -70,6 +72,11 @@ def confirm_units(
                 )
             )
     return units
+
+
+def block_of(confirm: ConfirmPlan) -> int:
+    """Seeds that are dropped together, of every method alike."""
+    return max(confirm.block, confirm.folds)
 
 
 def evaluations(total: int, looks: int = EVALUATIONS) -> tuple[int, ...]:
