@@ -50,6 +50,7 @@ def half(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
                 recipes=[PLAIN, MOMENTUM],
                 workers=0,
                 seeds=10,
+                splits="one",
                 out=folder,
             )
     return folder
