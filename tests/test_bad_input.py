@@ -177,7 +177,13 @@ def half(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pretend(patch, {"plain": (0.1, 0.0), "momentum": (0.1, 0.0)})
         with stopping(8):
             runs.run(
-                load("iris"), budget=60, recipes=[PLAIN, MOMENTUM], workers=0, seeds=10, out=folder
+                load("iris"),
+                budget=60,
+                recipes=[PLAIN, MOMENTUM],
+                workers=0,
+                seeds=10,
+                splits="one",
+                out=folder,
             )
     return folder
 
