@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from torch import Tensor
 from methodic.rng import Noise
 
 FloatArray = npt.NDArray[np.float64]
+Role = Literal["hidden", "embedding", "head"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class ParameterSpec:
         decays: weights decay and are penalized; biases, scales and shifts don't.
         gain: factor on the initial standard deviation, set by the activation that follows.
         value: initial value, for `initialization="constant"`.
+        role: what it does. "hidden" are the weights between features; rules for matrices leave
+            embeddings and the head (the last layer) to another rule, and vectors by their shape.
+        first: its first axis are the network's own inputs, so a row of zeros is an unused input.
+        lr_scale: factor on every update of this parameter.
     """
 
     shape: tuple[int, ...]
@@ -38,6 +43,9 @@ class ParameterSpec:
     decays: bool = True
     gain: float = 1.0
     value: float = 0.0
+    role: Role = "hidden"
+    first: bool = False
+    lr_scale: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -73,10 +81,16 @@ class Batch:
         inputs: name → [M, B, …]; tables have "numeric" float32 [M, B, D] and "categorical"
             int64 [M, B, columns], either of which may be missing.
         target: classes int64 [M, B], or numbers float32 [M, B, C].
+        weight: of each row, [M, B], ≥ 0; None: all count alike.
+        other: a second target of each row, shaped like ``target``, where rows were mixed.
+        share: how much ``target`` counts beside ``other``, in [0, 1]: [M, 1] or [M, B].
     """
 
     inputs: dict[str, Tensor]
     target: Tensor
+    weight: Tensor | None = None
+    other: Tensor | None = None
+    share: Tensor | None = None
 
 
 @runtime_checkable
@@ -125,24 +139,70 @@ class Penalty(Protocol):
         ...
 
 
-class Rule(Protocol):
-    """An update rule: pure mathematics over a tensor [M, …].
+class DataDriven(Protocol):
+    """What a model may have besides: a start that depends on the training rows."""
+
+    def adapted(
+        self,
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
+        inputs: Mapping[str, Tensor],
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Parameters and buffers before the first step, from drawn ones and some training rows.
+
+        Args:
+            parameters, buffers: all of them, name → [M, …].
+            inputs: name → [M, N, …]; the same rows for each member, none of them drawn at random.
+
+        Returns:
+            All parameters and all buffers; those that stay are the ones that came in.
+        """
+        ...
+
+
+class Mixing(Protocol):
+    """A batch regularizer: changes the rows of a batch before the gradient is taken."""
+
+    def noise(self, rows: int) -> dict[str, Noise]:
+        """The random numbers that it reads, at sites that begin with its path."""
+        ...
+
+    def __call__(
+        self, batch: Batch, noise: Mapping[str, Tensor], numbers: Mapping[str, Tensor]
+    ) -> Batch:
+        """Another batch; the one that came isn't written to."""
+        ...
+
+
+Scope = Literal["element", "parameter", "whole"]
+
+
+class Rule:
+    """An update rule: pure mathematics over a tensor [M, …]. This base is the specification.
 
     ``numbers`` below are float64 arrays that broadcast to [T, M]: T steps for M members. All scalar
     arithmetic happens there, in float64 on the host and for many steps at once; `update` then reads
     float32 coefficients that broadcast to the parameter.
     """
 
-    elementwise: bool
-    """True: may be applied to all parameters flattened into one [M, P]; False: one by one."""
+    scope: ClassVar[Scope] = "element"
+    """What one call of `update` must see. "element": any part of the parameters, in any shape.
+    "parameter": one named parameter, [M, …] in its own shape. "whole": all parameters of a member,
+    flattened to [M, P]; its state may then also hold numbers of a member, [M, 1]."""
+    averages: ClassVar[bool] = False
+    """`evaluation_weights` differ from the parameters."""
+    probes: ClassVar[bool] = False
+    """The gradient is taken at `point`, and not at the parameters."""
+    alone: ClassVar[bool] = False
+    """It asks for gradients itself, by `minimize`: one member a cohort, and no machine code."""
 
     def initial(self, parameter: Tensor) -> dict[str, Tensor]:
-        """The state before the first step; every tensor is shaped like the parameter."""
-        ...
+        """The state before the first step; all of it has a leading member axis."""
+        raise NotImplementedError
 
     def coefficients(self, step: FloatArray, numbers: Mapping[str, FloatArray]) -> Table:
         """Name → [T, M]; ``step`` [T, 1] counts optimizer steps from 1."""
-        ...
+        raise NotImplementedError
 
     def update(
         self,
@@ -154,9 +214,44 @@ class Rule(Protocol):
         """What to add to the parameter, and the next state. Must not write to its arguments.
 
         ``c`` holds the coefficients, and, where weights decay, ``c["weight_decay"]``: already 0 for
-        parameters that don't decay, so that it only has to be multiplied with the parameter.
+        parameters that don't decay, so that it only has to be multiplied with the parameter. A rule
+        that probes also finds ``c["point"]``, where the gradient was taken.
         """
-        ...
+        raise NotImplementedError
+
+    def evaluation_weights(self, parameter: Tensor, state: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
+        """The weights to evaluate and to ship, shaped like the parameter."""
+        return parameter
+
+    def noise(self, parameters: int) -> dict[str, Noise]:  # noqa: ARG002
+        """The random numbers of a step over so many parameters, at sites that begin with "rule"."""
+        return {}
+
+    def point(
+        self,
+        parameter: Tensor,
+        state: Mapping[str, Tensor],  # noqa: ARG002
+        c: Mapping[str, Tensor],  # noqa: ARG002
+        noise: Mapping[str, Tensor],  # noqa: ARG002
+    ) -> Tensor:
+        """Where to take the gradient, shaped like the parameter."""
+        return parameter
+
+    def minimize(
+        self,
+        evaluate: Callable[[Tensor], tuple[Tensor, Tensor]],
+        parameter: Tensor,
+        state: Mapping[str, Tensor],
+        c: Mapping[str, Tensor],
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """`update` for a rule that works ``alone``.
+
+        Args:
+            evaluate: [1, P] → loss [1] and gradient [1, P] on this step's batch, clipped as asked.
+            parameter: [1, P].
+            state, c: as for `update`.
+        """
+        raise NotImplementedError
 
 
 Table = dict[str, FloatArray]

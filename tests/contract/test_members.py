@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from contract.members import models, objectives, regularizers, rules, schedules
 
 from methodic import build
 from methodic.data.batches import Rows
@@ -86,6 +87,11 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             ],
         },
     ),
+    **rules.ROWS,
+    **objectives.ROWS,
+    **regularizers.ROWS,
+    **models.ROWS,
+    **schedules.ROWS,
 }
 
 

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from methodic.optimizers.coefficients import FloatArray, power, spread
+from methodic.types import Rule
 
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(Rule):
     """Adam; ``weight_decay`` is added to the gradient.
 
     g ← g + weight_decay · w;
@@ -31,7 +32,6 @@ class Adam:
     """
 
     decay: bool = False
-    elementwise = True
 
     def initial(self, parameter: Tensor) -> dict[str, Tensor]:
         """Zeros."""
@@ -60,7 +60,7 @@ class Adam:
 
 
 @dataclass(frozen=True)
-class AdamW:
+class AdamW(Rule):
     """Adam, with weight decay beside the gradient instead of in it.
 
     w ← w − lr · m̂ / (√ŝ + epsilon) − lr · weight_decay · w,  m̂ and ŝ as in Adam.
@@ -74,7 +74,6 @@ class AdamW:
     """
 
     decay: bool = True
-    elementwise = True
 
     def initial(self, parameter: Tensor) -> dict[str, Tensor]:
         """Zeros."""

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from methodic.errors import InputError
 from methodic.optimizers.coefficients import FloatArray, spread
+from methodic.types import Rule
 
 
 @dataclass(frozen=True)
-class SGD:
+class SGD(Rule):
     """Gradient descent, with momentum where asked.
 
     g ← g + weight_decay · w;  v ← momentum · v + g;
@@ -35,7 +36,6 @@ class SGD:
     momentum: bool = False
     nesterov: bool = False
     decay: bool = False
-    elementwise = True
 
     def __post_init__(self) -> None:
         if self.nesterov and not self.momentum:

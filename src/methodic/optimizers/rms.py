@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from methodic.optimizers.coefficients import FloatArray, spread
+from methodic.types import Rule
 
 
 @dataclass(frozen=True)
-class RMSprop:
+class RMSprop(Rule):
     """RMSprop, also centered or with momentum.
 
     g ← g + weight_decay · w;  s ← alpha · s + (1 − alpha) · g²;
@@ -35,7 +36,6 @@ class RMSprop:
     momentum: bool = False
     centered: bool = False
     decay: bool = False
-    elementwise = True
 
     def initial(self, parameter: Tensor) -> dict[str, Tensor]:
         """Zeros."""

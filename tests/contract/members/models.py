@@ -1,0 +1,7 @@
+"""Rows of the member battery: models. Name → (model, stage)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
