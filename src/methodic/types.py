@@ -25,7 +25,7 @@ class ParameterSpec:
 
     Args:
         shape: without the member axis.
-        initialization: a name of `models.initialization.INITIALIZATIONS`.
+        initialization: a name of `models.initialization.INITIALIZATIONS` or `PARTS`.
         fan_in, fan_out: inputs and outputs of a unit, for the initializations that scale by them.
         decays: weights decay and are penalized; biases, scales and shifts don't.
         gain: factor on the initial standard deviation, set by the activation that follows.
@@ -34,6 +34,8 @@ class ParameterSpec:
             embeddings and the head (the last layer) to another rule, and vectors by their shape.
         first: its first axis are the network's own inputs, so a row of zeros is an unused input.
         lr_scale: factor on every update of this parameter.
+        alike: for each axis, the lengths of the runs that start with equal numbers, () where all
+            differ; () in all for a parameter without any.
     """
 
     shape: tuple[int, ...]
@@ -46,6 +48,7 @@ class ParameterSpec:
     role: Role = "hidden"
     first: bool = False
     lr_scale: float = 1.0
+    alike: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)

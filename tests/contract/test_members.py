@@ -23,6 +23,7 @@ from methodic.models.mlp import Inputs
 from methodic.recipes.types import Recipe
 
 N, NUMERIC, CATEGORICAL, CODES, CLASSES = 61, 7, 2, 9, 3
+SIZES = (4, 5)  # codes of each categorical column
 STEPS = 6
 
 SGD = {"kind": "sgd", "lr": 0.05}
@@ -95,6 +96,10 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
+NUMBERS = {"squared error", *objectives.NUMBERS, *regularizers.NUMBERS}
+"""Rows whose targets are numbers."""
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
@@ -103,13 +108,23 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def rows(regression: bool) -> Rows:
+def outputs_of(recipe: Recipe, regression: bool) -> int:
+    """Numbers or classes that a recipe's objectives predict."""
+    kinds = {each.kind for turn in recipe.stages[0].turns for each in turn.objectives}
+    return 1 if regression else 2 if kinds & {"binary", "pairwise_ranking"} else CLASSES
+
+
+def rows(regression: bool, classes: int = CLASSES) -> Rows:
     generator = torch.Generator().manual_seed(0)
     inputs = {
         "numeric": torch.randn(N, NUMERIC, generator=generator),
-        "categorical": torch.randint(0, CODES, (N, CATEGORICAL), generator=generator),
+        "categorical": torch.cat(
+            [torch.randint(0, 4, (N, 1), generator=generator)]
+            + [torch.randint(4, CODES, (N, 1), generator=generator)],
+            dim=1,
+        ),
     }
-    target = torch.randint(0, CLASSES, (N,), generator=generator)
+    target = torch.randint(0, CLASSES, (N,), generator=generator).clamp(max=classes - 1)
     return Rows(inputs, torch.randn(N, 1, generator=generator) if regression else target)
 
 
@@ -143,8 +158,8 @@ def make(
         recipes,
         seeds,
         steps=[STEPS],
-        inputs=Inputs(numeric=NUMERIC, categorical=CATEGORICAL, codes=CODES),
-        outputs=1 if regression else CLASSES,
+        inputs=Inputs(numeric=NUMERIC, categorical=CATEGORICAL, codes=CODES, sizes=SIZES),
+        outputs=outputs_of(recipes[0], regression),
         rows=N,
         class_counts=torch.tensor([10, 20, 31]),
         born=born,
@@ -155,7 +170,8 @@ def trained(recipes: list[Recipe], seeds: list[int], regression: bool) -> tuple[
     cohort = make(recipes, seeds, regression)
     stage = cohort.stages[0]
     state = loop.begin(stage, loop.initial_state(cohort))
-    return cohort, loop.advance(cohort, stage, state, rows(regression), STEPS, lambda _: None)
+    data = rows(regression, cohort.model.outputs)
+    return cohort, loop.advance(cohort, stage, state, data, STEPS, lambda _: None)
 
 
 def same_bits(a: State, b: State, at: int) -> bool:
@@ -171,7 +187,7 @@ def same_bits(a: State, b: State, at: int) -> bool:
 @pytest.mark.parametrize("name", TABLE)
 def test_alone_and_in_company(name: str) -> None:
     model, stage = TABLE[name]
-    regression = name == "squared error"
+    regression = name in NUMBERS
     recipes, seeds = members(model, stage, 5), [11, 12, 13, 14, 15]
     _, company = trained(recipes, seeds, regression)
     assert bool(company.alive.all())
@@ -187,7 +203,7 @@ def test_alone_and_in_company(name: str) -> None:
 def test_alone_and_in_company_that_shares_its_rows(name: str) -> None:
     """Members of one seed see the same rows, which lie in memory once."""
     model, stage = TABLE[name]
-    regression = name == "squared error"
+    regression = name in NUMBERS
     recipes, seeds = members(model, stage, 5), [11] * 5
     cohort, company = trained(recipes, seeds, regression)
     assert all(order.shared for order in cohort.orders.values())
@@ -200,12 +216,13 @@ def test_alone_and_in_company_that_shares_its_rows(name: str) -> None:
 def test_alone_and_in_company_that_came_earlier(name: str) -> None:
     """A member that arrives when the others are at step 4 trains as one that starts by itself."""
     model, stage = TABLE[name]
-    regression = name == "squared error"
+    regression = name in NUMBERS
     recipes, seeds = members(model, stage, 3), [11, 12, 13]
     cohort = make(recipes, seeds, regression, [0, 4, 2])
     begun = loop.begin(cohort.stages[0], loop.initial_state(cohort))
     state = replace(begun, steps_taken=4)
-    state = loop.advance(cohort, cohort.stages[0], state, rows(regression), STEPS, lambda _: None)
+    data = rows(regression, cohort.model.outputs)
+    state = loop.advance(cohort, cohort.stages[0], state, data, STEPS, lambda _: None)
     _, alone = trained([recipes[1]], [12], regression)
     assert same_bits(state, alone, 1), f"the newcomer of '{name}'"
 

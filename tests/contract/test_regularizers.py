@@ -5,19 +5,39 @@ from __future__ import annotations
 import pytest
 import torch
 
-from methodic.regularizers.averaging import EMA
-from methodic.regularizers.penalties import L1, L2
-from methodic.regularizers.proximal import ProximalL1
-from methodic.types import Pass
+from methodic.regularizers.averaging import EMA, SWA
+from methodic.regularizers.corruption import Cutout, InputNoise, LabelNoise
+from methodic.regularizers.gradient_noise import GradientNoise
+from methodic.regularizers.mixing import CutMix, Mixup
+from methodic.regularizers.penalties import L1, L2, ElasticNet
+from methodic.regularizers.proximal import MaxNorm, ProximalElasticNet, ProximalL1
+from methodic.regularizers.selection import Group, GroupLasso
+from methodic.regularizers.sharpness import SAM
+from methodic.rng import Draws, keys
+from methodic.types import Batch, Pass
 
 NAMES = ("first", "second")
-PENALTIES = [L1("r", NAMES), L2("r", NAMES)]
-PROXIMALS = [ProximalL1("r", NAMES)]
-AVERAGES = [EMA("r")]
-NUMBERS = {"r.weight": (0.02, 0.9), "r.decay": (0.3, 0.99)}
+PENALTIES = [L1("r", NAMES), L2("r", NAMES), ElasticNet("r", NAMES), ElasticNet("r", NAMES, False)]
+PROXIMALS = [
+    ProximalL1("r", NAMES),
+    ProximalElasticNet("r", NAMES),
+    ProximalElasticNet("r", NAMES, False),
+    GroupLasso("r", NAMES, (Group(0, 1), Group(1, 1, 2))),
+    MaxNorm("r", NAMES),
+]
+AVERAGES = [EMA("r"), SWA(1), SWA(2, every=2)]
+NUMBERS = {
+    "r.weight": (0.02, 0.9),
+    "r.decay": (0.3, 0.99),
+    "r.l1_ratio": (0.1, 0.8),
+    "r.limit": (0.3, 2.0),
+}
 
 every_penalty = pytest.mark.parametrize("penalty", PENALTIES, ids=lambda p: type(p).__name__)
 every_proximal = pytest.mark.parametrize("proximal", PROXIMALS, ids=lambda p: type(p).__name__)
+every_shrinking = pytest.mark.parametrize(
+    "proximal", PROXIMALS[:-1], ids=lambda p: type(p).__name__
+)
 every_average = pytest.mark.parametrize("average", AVERAGES, ids=lambda a: type(a).__name__)
 every_size = pytest.mark.parametrize("size", [1, 7, 16, 33, 129, 1001])
 
@@ -33,7 +53,7 @@ def one_thread():
 def example(members, size, dtype=torch.float32):
     generator = torch.Generator().manual_seed(size)
     parameters = {
-        "first": torch.randn(members, size, generator=generator, dtype=dtype),
+        "first": torch.randn(members, 3, size, generator=generator, dtype=dtype),
         "bias": torch.randn(members, 3, generator=generator, dtype=dtype),
         "second": torch.randn(members, 3, 5, generator=generator, dtype=dtype),
     }
@@ -112,7 +132,7 @@ def test_proximal_alone_and_in_company_is_equal_to_the_bit(proximal, size):
         assert name not in together or together[name].dtype == tensor.dtype
 
 
-@every_proximal
+@every_shrinking
 def test_proximal_of_rate_0_changes_nothing_and_members_are_apart(proximal):
     parameters, numbers = example(3, 9)
     still = proximal(parameters, numbers, torch.zeros(3))
@@ -140,7 +160,7 @@ def test_proximal_never_brings_two_points_further_apart(proximal):
 @every_size
 def test_average_alone_and_in_company_is_equal_to_the_bit(average, size):
     parameters, numbers = example(8, size)
-    path = [parameters["first"] * scale for scale in (1.0, -0.5, 2.0, 0.3)]
+    path = [parameters["first"].flatten(1) * scale for scale in (1.0, -0.5, 2.0, 0.3)]
 
     def states(path, numbers):
         state = average.initial(path[0])
@@ -190,3 +210,107 @@ def test_average_stays_between_its_inputs_and_moves_toward_the_newest(average):
         assert ((now >= last) & (now <= 1)).all()
         last = now
     assert (last > 0).all()
+
+
+@pytest.mark.parametrize("row", [SAM("r"), SAM("r", adaptive=True)], ids=["sam", "adaptive"])
+@every_size
+def test_point_alone_and_in_company_is_equal_to_the_bit(row, size):
+    generator = torch.Generator().manual_seed(size)
+    gradient, flat = torch.randn(2, 8, size, generator=generator)
+    numbers = {"r.rho": torch.linspace(0.01, 0.7, 8)}
+    norm = torch.linalg.vector_norm(gradient, dim=-1)
+    before = gradient.clone(), flat.clone()
+    together = row.point(gradient, norm, flat, numbers)
+    assert torch.equal(before[0], gradient)
+    assert torch.equal(before[1], flat)
+    for m in range(8):
+        at = slice(m, m + 1)
+        alone = row.point(gradient[at].clone(), norm[at], flat[at].clone(), only(numbers, m))
+        assert torch.equal(together[at], alone)
+
+
+@pytest.mark.parametrize("falls", [True, False])
+@every_size
+def test_gradient_noise_alone_and_in_company_is_equal_to_the_bit(falls, size):
+    noisy = GradientNoise("r", falls)
+    gradient = torch.randn(8, size, generator=torch.Generator().manual_seed(size))
+    noise = Draws(noisy.noise(size))(keys(range(8), "noise"))
+    numbers = {"r.eta": torch.linspace(0.01, 0.7, 8), "r.gamma": torch.linspace(0.1, 0.9, 8)}
+    steps = torch.arange(8, dtype=torch.float64)
+    together = noisy(gradient, noise, numbers, steps)
+    for m in range(8):
+        own = only(noise, m), only(numbers, m)
+        for step in (m, steps[m : m + 1]):
+            assert torch.equal(together[m : m + 1], noisy(gradient[m : m + 1].clone(), *own, step))
+
+
+IMAGE = (2, 4, 6)
+ROWS, NUMERIC, CATEGORICAL = 9, 5, 3
+MIXING = {
+    "mixup": Mixup("r", CATEGORICAL),
+    "cutmix": CutMix("r", {"numeric": NUMERIC, "categorical": CATEGORICAL, "array": 48}),
+    "cutmix of images": CutMix("r", {"numeric": NUMERIC, "categorical": CATEGORICAL}, IMAGE),
+    "cutout": Cutout("r", {"numeric": NUMERIC, "array": 48}),
+    "cutout of images": Cutout("r", {"numeric": NUMERIC}, IMAGE),
+    "input noise": InputNoise("r", {"numeric": NUMERIC, "array": 48}),
+    "label noise": LabelNoise("r", 4),
+}
+every_mixing = pytest.mark.parametrize("name", MIXING)
+
+
+def rows_of(members, seed, numbers):
+    """A batch of everything, and what a part of a recipe may read."""
+    generator = torch.Generator().manual_seed(seed)
+    batch = Batch(
+        {
+            "numeric": torch.randn(members, ROWS, NUMERIC, generator=generator),
+            "categorical": torch.randint(0, 7, (members, ROWS, CATEGORICAL), generator=generator),
+            "array": torch.randn(members, ROWS, 48, generator=generator),
+        },
+        torch.randn(members, ROWS, 4, generator=generator)
+        if numbers
+        else torch.randint(0, 4, (members, ROWS), generator=generator),
+        weight=torch.rand(members, ROWS, generator=generator),
+    )
+    high = {"alpha": 3.0, "share": 0.6, "deviation": 0.5, "amount": 0.7}
+    return batch, {f"r.{n}": torch.linspace(0.1, top, members) for n, top in high.items()}
+
+
+def tensors(batch):
+    found = {"target": batch.target, "weight": batch.weight, **batch.inputs}
+    return found | ({} if batch.other is None else {"other": batch.other, "share": batch.share})
+
+
+@every_mixing
+@pytest.mark.parametrize("regression", [False, True])
+def test_batches_alone_and_in_company_are_equal_to_the_bit(name, regression):
+    mixing = MIXING[name]
+    batch, numbers = rows_of(8, 0, regression)
+    noise = Draws(mixing.noise(ROWS))(keys(range(8), "noise"))
+    assert all(site.startswith("r") for site in noise)
+    before = {n: x.clone() for n, x in tensors(batch).items()}
+    together = tensors(mixing(batch, noise, numbers))
+    assert all(torch.equal(x, before[n]) for n, x in tensors(batch).items()), "it was written to"
+    assert any(not torch.equal(x, before[n]) for n, x in together.items() if n in before)
+    for m in range(8):
+        own = Batch(
+            only(batch.inputs, m), *(x[m : m + 1].clone() for x in (batch.target, batch.weight))
+        )
+        alone = tensors(mixing(own, only(noise, m), only(numbers, m)))
+        assert alone.keys() == together.keys()
+        for n, x in alone.items():
+            assert torch.equal(together[n][m : m + 1], x), n
+
+
+@every_mixing
+def test_images_may_come_in_their_shape_or_flat(name):
+    mixing = MIXING[name]
+    batch, numbers = rows_of(3, 1, False)
+    noise = Draws(mixing.noise(ROWS))(keys(range(3), "noise"))
+    flat = mixing(batch, noise, numbers)
+    wide = batch.inputs["array"].view(3, ROWS, *IMAGE)
+    shaped = mixing(
+        Batch({**batch.inputs, "array": wide}, batch.target, batch.weight), noise, numbers
+    )
+    assert torch.equal(shaped.inputs["array"].flatten(2), flat.inputs["array"])
+    assert shaped.inputs["array"].shape == wide.shape

@@ -105,6 +105,7 @@ def standings(draw: Callable[..., Any]) -> Standing:
         rules=[named() for _ in range(draw(st.integers(0, 3)))],
         average={"start": flat, **named()},  # the same memory under two names
         alive=tensor(members, dtype=torch.bool),
+        pace=named(),
         batches_seen=draw(st.integers(0, 2**40)),
         steps_taken=draw(st.integers(0, 2**40)),
     )
@@ -134,7 +135,7 @@ def test_there_and_back(standing: Standing, tmp_path_factory: pytest.TempPathFac
 
 def test_whatever_a_state_may_come_to_hold_has_to_be_saved() -> None:
     names = {f.name for f in fields(State)}
-    saved = {"flat", "buffers", "rules", "average", "alive", "batches_seen", "steps_taken"}
+    saved = {"flat", "buffers", "rules", "average", "alive", "pace", "batches_seen", "steps_taken"}
     assert names == saved, "save it in engine/checkpoint.py, then add it here"
     assert {f.name for f in fields(Memory)} == {"fates", "curves", "fresh", "flat", "buffers"}
 

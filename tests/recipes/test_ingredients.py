@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -11,30 +11,88 @@ from methodic.errors import InputError
 from methodic.recipes import catalogue, types
 from methodic.recipes.difference import difference
 from methodic.recipes.ingredients import SWITCHES, ingredients, without
+from methodic.recipes.kinds import objectives, optimizers, regularizers, schedules
 from methodic.recipes.types import Part, Recipe
 
 # What has no "off", by part: sizes, rates, and what says how something else is done.
 NO_INGREDIENT: dict[type[Part], set[str]] = {
     types.Auto: {"kind"},
     types.Linear: {"kind", "embedding", "initialization"},
-    types.MLP: {"kind", "width", "depth", "activation", "initialization", "embedding"},
-    types.Supervised: {"kind", "weight"},
-    types.CrossEntropy: {"kind", "weight"},
-    types.MeanSquaredError: {"kind", "weight"},
+    types.MLP: {
+        "kind",
+        "width",
+        "depth",
+        "activation",
+        "initialization",
+        "embedding",
+        "groups",
+    },
     types.SGD: {"kind", "lr", "decays"},
     types.RMSprop: {"kind", "lr", "alpha", "epsilon", "decays"},
     types.Adam: {"kind", "lr", "beta2", "epsilon", "decays"},
     types.AdamW: {"kind", "lr", "beta2", "epsilon", "decays"},
-    types.Constant: {"kind"},
-    types.Exponential: {"kind"},
-    types.Cosine: {"kind"},
-    types.L1: set(),
-    types.L2: set(),
-    types.ProximalL1: set(),
-    types.EMA: set(),
+    optimizers.Adagrad: {"kind", "lr", "initial_accumulator", "epsilon", "decays"},
+    optimizers.Adadelta: {"kind", "lr", "rho", "epsilon", "decays"},
+    optimizers.Adamax: {"kind", "lr", "beta2", "epsilon", "decays"},
+    optimizers.NAdam: {
+        "kind",
+        "lr",
+        "beta2",
+        "momentum_decay",
+        "epsilon",
+        "decoupled",
+        "decays",
+    },
+    optimizers.RAdam: {"kind", "lr", "beta2", "epsilon", "decoupled", "decays"},
+    optimizers.Lion: {"kind", "lr", "beta2", "decays"},
+    optimizers.Adan: {"kind", "lr", "beta3", "epsilon", "decays"},
+    optimizers.ScheduleFreeSGD: {"kind", "lr", "decays"},
+    optimizers.ScheduleFreeAdamW: {"kind", "lr", "beta2", "epsilon", "decays"},
+    optimizers.IVON: {"kind", "lr", "ess", "hess_init", "beta2", "decays"},
+    optimizers.LAMB: {"kind", "lr", "beta2", "epsilon", "norm_limit", "decays"},
+    optimizers.Adafactor: {
+        "kind",
+        "lr",
+        "decay_power",
+        "epsilon",
+        "scale_floor",
+        "threshold",
+        "decays",
+    },
+    optimizers.LBFGS: {"kind", "lr", "history", "iterations", "decays"},
+    optimizers.Muon: {
+        "kind",
+        "lr",
+        "adjust",
+        "iterations",
+        "adamw_ratio",
+        "adamw_beta1",
+        "adamw_beta2",
+        "adamw_epsilon",
+        "decays",
+    },
+    optimizers.SOAP: {
+        "kind",
+        "lr",
+        "beta2",
+        "shampoo_beta",
+        "epsilon",
+        "frequency",
+        "largest",
+        "adamw_ratio",
+        "decays",
+    },
+    optimizers.Prodigy: {"kind", "lr", "beta2", "epsilon", "d0", "d_coef", "decays"},
+    **{kind: {"kind"} for kind in get_args(get_args(types.Schedule)[0])},
+    schedules.JoinedPart: {"share", "schedule"},  # the joined schedule goes as a whole
+    types.Drive: set(),
+    **{kind: {"kind", "weight"} for kind in get_args(get_args(types.Objective)[0])},
+    objectives.Huber: {"kind", "weight", "delta"},
+    objectives.Quantile: {"kind", "weight", "quantile"},
+    **{kind: set() for kind in get_args(get_args(types.Regularizer)[0])},
     types.Clip: set(),
     # Objectives and earlier stages are switched off as wholes; see `ingredients`.
-    types.Turn: {"objectives", "parameters", "optimizer", "schedule", "clip"},
+    types.Turn: {"objectives", "parameters", "optimizer", "schedule", "clip", "drives"},
     types.Stage: {"name", "share", "batch", "turns", "regularizers"},
     # Steps and epochs are the budget. Which weights are kept is chosen on the validation rows that
     # would have to judge it.
@@ -53,7 +111,8 @@ NO_INGREDIENT: dict[type[Part], set[str]] = {
 
 PARTS = [
     each
-    for _, each in inspect.getmembers(types, inspect.isclass)
+    for module in (types, objectives, optimizers, regularizers, schedules)
+    for _, each in inspect.getmembers(module, inspect.isclass)
     if issubclass(each, Part) and each is not Part
 ]
 
@@ -193,7 +252,8 @@ def test_the_library(name: str) -> None:
         less = without(chosen, each.key)
         assert less != chosen
         assert difference(chosen, less)
-        assert len(ingredients(less)) == len(found) - 1
+        # What rests on it goes with it: what drives a rate, what leaves out residual branches.
+        assert len(ingredients(less)) < len(found)
     expected = {"momentum": "momentum", "adamw_cosine": "schedule", "adam": "beta1"}
     assert expected.get(name, "") in ["", *keys]
     assert keys == [] or name != "gradient_descent"
@@ -233,6 +293,35 @@ def test_several_stages_turns_and_objectives() -> None:
         ("objective@stages.2.turns.1.objectives.1", "supervised objective"),
         ("l2", "L2 penalty"),
     ]
+
+
+def test_what_is_switched_off_is_no_longer_driven() -> None:
+    cosine, driven = {"kind": "cosine"}, ["optimizer.momentum", "regularizers.0.weight"]
+    whole = recipe(
+        {**NET, "dropout": 0.5},
+        optimizer={**SGD, "momentum": 0.9},
+        objectives=[LOSS, {"kind": "supervised", "weight": 0.5}],
+        regularizers=[{"kind": "l1"}, {"kind": "l2"}],
+        drives=[
+            {"number": each, "schedule": cosine}
+            for each in (*driven, "regularizers.1.weight", "model.dropout", "objectives.1.weight")
+        ],
+    )
+
+    def left(key: str) -> list[str]:
+        return [each.number for each in without(whole, key).stages[0].turns[0].drives]
+
+    rest = ["model.dropout", "objectives.1.weight"]
+    assert left("momentum") == ["regularizers.0.weight", "regularizers.1.weight", *rest]
+    assert left("dropout") == [*driven, "regularizers.1.weight", "objectives.1.weight"]
+    assert left("l1") == ["optimizer.momentum", "regularizers.0.weight", *rest]
+    assert left("l2") == [*driven, *rest]
+    first, second = (key for key in (e.key for e in ingredients(whole)) if "objective@" in key)
+    expected = [*driven, "regularizers.1.weight", "model.dropout"]
+    assert left(second) == expected
+    assert left(first) == [*expected, "objectives.0.weight"]
+    drive = next(e for e in ingredients(whole) if e.words == "schedule of dropout")
+    assert left(drive.key) == [*driven, "regularizers.1.weight", "objectives.1.weight"]
 
 
 def test_the_other_stages_take_over() -> None:

@@ -13,7 +13,8 @@ def sgd(w, g, state, n, t):
     next_w, next_velocity = [], []
     for i in range(len(w)):
         gradient = g[i] + n["weight_decay"] * w[i]
-        v = n["momentum"] * velocity[i] + gradient
+        undamped = 1 - n.get("dampening", 0.0) if t > 1 else 1.0
+        v = n["momentum"] * velocity[i] + undamped * gradient
         direction = gradient + n["momentum"] * v if n["nesterov"] else v
         next_w.append(w[i] - n["lr"] * direction)
         next_velocity.append(v)
@@ -50,17 +51,19 @@ def adamw(w, g, state, n, t):
 
 def _adam(w, g, state, n, t, decoupled):
     zeros = [0.0] * len(w)
-    next_w, mean, mean_square = [], [], []
+    next_w, mean, mean_square, largest = [], [], [], []
     for i in range(len(w)):
         m = n["beta1"] * state.get("mean", zeros)[i] + (1 - n["beta1"]) * g[i]
         s = n["beta2"] * state.get("mean_square", zeros)[i] + (1 - n["beta2"]) * g[i] ** 2
         m_hat = m / (1 - n["beta1"] ** t)
-        s_hat = s / (1 - n["beta2"] ** t)
+        most = max(state.get("largest", zeros)[i], s)
+        s_hat = (most if n.get("amsgrad") else s) / (1 - n["beta2"] ** t)
         shrunk = w[i] * (1 - n["lr"] * decoupled)
         next_w.append(shrunk - n["lr"] * m_hat / (math.sqrt(s_hat) + n["epsilon"]))
         mean.append(m)
         mean_square.append(s)
-    return next_w, {"mean": mean, "mean_square": mean_square}
+        largest.append(most)
+    return next_w, {"mean": mean, "mean_square": mean_square, "largest": largest}
 
 
 def clip_by_norm(g, limit):

@@ -22,12 +22,32 @@ def coefficients(rule, step, numbers, dtype=torch.float64, mask=None):
     return c
 
 
+def normal(size, t):
+    """The normal numbers of step t, float64 [size]; all members get the same."""
+    return torch.randn(size, generator=torch.Generator().manual_seed(t), dtype=torch.float64)
+
+
+def probed(rule, w, state, c, t):
+    """Where a rule takes the gradient of step t, and the coefficients that know it."""
+    if not rule.probes:
+        return w, c
+    size = w[0].numel()
+    noise = {}
+    for site, draw in rule.noise(size).items():
+        assert draw.shape == (size,)
+        assert draw.kind == "normal"
+        noise[site] = normal(size, t).to(w.dtype).expand(len(w), size)
+    point = rule.point(w, state, c, noise)
+    return point, {**c, "point": point}
+
+
 def drive(rule, start, gradient, numbers, steps, mask=None):
     """[(weights, state)] after each step; ``gradient(w, t)`` and ``numbers(t)`` are functions."""
     w, state, path = start, rule.initial(start), []
     for t in range(1, steps + 1):
         c = coefficients(rule, t, numbers(t), start.dtype, mask)
-        change, state = rule.update(gradient(w, t), w, state, c)
+        point, c = probed(rule, w, state, c, t)
+        change, state = rule.update(gradient(point, t), w, state, c)
         w = w + change
         path.append((w, state))
     return path
@@ -52,11 +72,13 @@ def lr_at(lr, t):
     return lr * (0.4 + 0.3 * (t % 5))
 
 
-def parting(rule, numbers, make_torch, steps=40):
+def parting(rule, numbers, make_torch, steps=40, inner=None):
     """Largest difference between a rule's weights and torch.optim's, in float64.
 
     Args:
         make_torch: parameters → torch optimizer; its rate is set before each step.
+        inner: (our state, our weights, their state, their weights) → pairs of tensors that should
+            be equal after each step, for what the two keep; may be empty.
     """
     start = torch.tensor([START], dtype=torch.float64)
     ours = drive(
@@ -74,7 +96,13 @@ def parting(rule, numbers, make_torch, steps=40):
             group["lr"] = lr_at(numbers["lr"], t)
         theirs.grad = valley_gradient(theirs)
         optimizer.step()
-        apart = float((ours[t - 1][0] - theirs).detach().abs().max())
-        largest = max(largest, math.inf if math.isnan(apart) else apart)
+        w, state = ours[t - 1]
+        pairs = [(w, theirs)]
+        if inner is not None:
+            kept = {**optimizer.param_groups[0], **optimizer.state[theirs]}
+            pairs += inner(state, w, kept, theirs.detach())
+        for mine, other in pairs:
+            apart = float((mine - other).detach().abs().max())
+            largest = max(largest, math.inf if math.isnan(apart) else apart)
     assert float((start - theirs).detach().abs().max()) > 0.05, "the test must go somewhere"
     return largest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import chain, repeat
+from typing import Any
 
 import pytest
 
@@ -203,6 +204,17 @@ def test_little_time_means_fewer_settings_and_finalists(make_plan: MakePlan) -> 
         assert plan.confirm is not None
         sizes.append((len(plan.contenders[0].settings), plan.confirm.finalists))
     assert sizes == [(5, 3), (3, 2)]
+
+
+@pytest.mark.parametrize(("asked", "most"), [(None, 3), (1, 1), (4, 4), (9, 6), ("all", 6)])
+def test_finalists_that_were_asked_for(make_plan: MakePlan, asked: Any, most: int) -> None:
+    many = [recipe(name) for name in "abcdef"]
+    plan = make_plan(*many, step=0.02, finalists=asked)
+    assert plan.confirm is not None
+    assert plan.confirm.finalists == most
+    said = {1: "the best method and", 3: "the best 3 methods and", 6: "all methods on"}
+    assert any(said.get(most, "the best 4 methods") in note for note in plan.notes)
+    assert 0.6 * 60 < planned_seconds(plan) < 60 - 3, "more finalists, less time for each"
 
 
 @pytest.mark.parametrize("seeds", [2, 5, 7, 13])

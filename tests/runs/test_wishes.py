@@ -7,6 +7,7 @@ import pytest
 
 from methodic.data.dataset import DataSet, load
 from methodic.errors import InputError
+from methodic.recipes import catalogue
 from methodic.runs.wishes import Wishes, check_seeds, methods, wish
 
 
@@ -44,6 +45,11 @@ def test_words_become_values(iris: DataSet) -> None:
         ({"metric": "rmse"}, "doesn't fit"),
         ({"metric": "acuracy"}, "accuracy"),
         ({"seeds": 0}, "--seeds"),
+        ({"finalists": "0"}, "accepted: a whole number, at least 1, or all"),
+        ({"finalists": "some"}, "--finalists"),
+        ({"finalists": True}, "--finalists"),
+        ({"finalists": 2.5}, "--finalists"),
+        ({"recipes": "adan_w"}, "there is no recipe 'adan_w'"),
         ({"recipes": []}, "no recipe"),
         ({"recipes": ["adam", "adam"]}, "same name"),
     ],
@@ -69,9 +75,24 @@ def test_unequal_classes_change_the_default_metric() -> None:
     assert make(load(frame, "y"), metric="accuracy").metric == "accuracy"
 
 
-def test_the_whole_library_by_default() -> None:
-    assert len(methods(None)) >= 6
+def test_the_methods(iris: DataSet) -> None:
+    assert [each.name for each in methods("all")] == list(catalogue.names())
     assert [each.name for each in methods(["sgd"])] == ["sgd"]
+    named, fitting, everything = (make(iris, recipes=each) for each in (["sgd"], None, "all"))
+    assert (named.named, fitting.named, everything.named) == (True, False, True)
+    assert len(named.recipes) < len(fitting.recipes) < len(everything.recipes)
+    assert "sgd (the plain reference)" in fitting.notes[0]
+    assert not named.notes
+
+
+def test_a_network_of_one_s_own_is_trained_by_methods_only(iris: DataSet) -> None:
+    own = make(iris, recipes=None, budget="1h", own=True)
+    assert {each.model.kind for each in own.recipes} == {"auto"}
+
+
+@pytest.mark.parametrize(("typed", "found"), [(None, None), ("all", "all"), ("3", 3), (5, 5)])
+def test_finalists(iris: DataSet, typed: object, found: object) -> None:
+    assert make(iris, finalists=typed).finalists == found
 
 
 def test_seeds_have_limits() -> None:

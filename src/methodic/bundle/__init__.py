@@ -23,6 +23,7 @@ from methodic import build
 from methodic.bundle.card import Card as Card
 from methodic.bundle.card import Part as Part
 from methodic.bundle.card import text_of
+from methodic.bundle.selection import unused
 from methodic.data.batches import Rows
 from methodic.data.encoders import Encoders
 from methodic.data.frames import as_frame
@@ -86,7 +87,7 @@ class Bundle:
         some = next(iter(inputs.values()))
         # Only the inputs count; rows need a target of the right length to be rows.
         rows = Rows(dict(inputs), torch.zeros(some.shape[0], dtype=torch.int64))
-        model = build.network(recipe.model, inputs_of(self.encoders), outputs_of(self.encoders))
+        model = build.network(recipe, inputs_of(self.encoders), outputs_of(self.encoders))
         layout = Layout(model.parameters())
         if len(rows) == 0:
             return torch.empty(0, model.outputs)
@@ -155,6 +156,8 @@ def inputs_of(encoders: Encoders) -> Inputs:
         categorical=encoders.columns,
         codes=encoders.cardinality,
         array=array if encoders.array_shape else 0,
+        shape=tuple(encoders.array_shape),
+        sizes=encoders.sizes,
     )
 
 
@@ -172,6 +175,10 @@ def save(folder: Path, card: Card, encoders: Encoders, networks: Sequence[Traine
         encoders: which they share.
         networks: as in ``card.parts``.
     """
+    if not card.ensemble and card.network is None:
+        network = build.network(card.recipe, inputs_of(encoders), outputs_of(encoders))
+        idle = unused(encoders, network.parameters(), networks[0].parameters)
+        card = card.model_copy(update={"unused": idle})
     make_folder(folder)
     state, tensors = encoders.state()
     weights = {f"encoders/{k}": v for k, v in tensors.items()}
@@ -282,7 +289,7 @@ def _check(folder: Path, manifest: Any) -> None:
 def _check_shapes(folder: Path, bundle: Bundle) -> None:
     for part, trained in zip(bundle.card.parts, bundle.networks, strict=True):
         model = build.network(
-            part.recipe.model, inputs_of(bundle.encoders), outputs_of(bundle.encoders)
+            part.recipe, inputs_of(bundle.encoders), outputs_of(bundle.encoders)
         )
         wanted = {k: (1, *spec.shape) for k, spec in model.parameters().items()}
         wanted |= {k: (1, *spec.shape) for k, spec in model.buffers().items()}

@@ -8,6 +8,8 @@ from methodic.metrics import get_metric
 from methodic.plan import FORMAT, DataFacts, NetworkFacts, Value
 from methodic.recipes.types import Recipe
 
+_LISTED = 30  # inputs that the text names
+
 
 class Part(Value):
     """One of several networks whose predictions are averaged."""
@@ -30,6 +32,7 @@ class Card(Value):
     about: str  # one line: how these weights were chosen
     network: NetworkFacts | None = None  # the user's own, whose code is no part of the bundle
     ensemble: tuple[Part, ...] = ()  # all networks, if there are several
+    unused: tuple[str, ...] = ()  # inputs without any weight, of a single network
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -65,6 +68,18 @@ def _network(card: Card) -> list[str]:
     ]
 
 
+def _unused(card: Card) -> list[str]:
+    """The inputs that the network leaves out, in a line."""
+    if not card.unused:
+        return []
+    some = ", ".join(f"`{name}`" for name in card.unused[:_LISTED])
+    more = len(card.unused) - _LISTED
+    return [
+        f"- inputs that it doesn't use, all their weights being 0 ({len(card.unused)}): {some}"
+        + (f" and {more} more" if more > 0 else "")
+    ]
+
+
 def text_of(card: Card) -> str:
     """The card for people, as Markdown."""
     metric = get_metric(card.metric, card.data.task)
@@ -86,6 +101,7 @@ def text_of(card: Card) -> str:
             f"{shown(card.validation)} on validation rows (which chose the weights)",
             *(f"- method: {about}" for about in recipes.values()),
             *_network(card),
+            *_unused(card),
             f"- data fingerprint: {card.data.fingerprint}",
             "",
             "Made for rows like those it was trained on; other data may fare worse.",

@@ -176,6 +176,7 @@ def _tensors(standing: Standing) -> dict[str, Tensor]:
 
     add("buffers", state.buffers)
     add("average", state.average)
+    add("pace", state.pace)
     for turn, rule in enumerate(state.rules):
         add(f"rules/{turn}", rule)
     if memory.flat is not None:
@@ -229,6 +230,7 @@ def _standing(words: _Words, tensors: Mapping[str, Tensor]) -> Standing:
             rules=[under(f"rules/{turn}") for turn in range(words.turns)],
             average=under("average"),
             alive=tensors["alive"],
+            pace=under("pace"),
             batches_seen=words.batches_seen,
             steps_taken=words.steps_taken,
         ),

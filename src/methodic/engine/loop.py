@@ -5,13 +5,15 @@ Shapes: M members, T steps, P parameters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from methodic.data.batches import Rows
+from methodic.engine import plateau
 from methodic.engine.checkpoint import Standing
 from methodic.engine.evaluation import Judge, measured_buffers, outputs
 from methodic.engine.keeper import Keeper
@@ -49,12 +51,26 @@ def initial_state(cohort: Cohort) -> State:
     return State(cohort.layout.flatten(parameters), buffers, [], {}, alive)
 
 
+ADAPTED_ROWS = 1024  # training rows that a model may look at before the first step
+
+
+def adapted(cohort: Cohort, state: State, rows: Rows) -> State:
+    """The state with what the model wants to learn from training rows before the first step."""
+    adapt: Callable[..., Any] | None = getattr(cohort.model, "adapted", None)
+    if adapt is None:
+        return state
+    some = rows.part(0, ADAPTED_ROWS).everything(len(state.flat))
+    parameters, buffers = adapt(cohort.layout.views(state.flat), state.buffers, some.inputs)
+    return replace(state, flat=cohort.layout.flatten(parameters), buffers=buffers)
+
+
 def begin(stage: Stage, state: State) -> State:
     """The state at the start of a stage: weights stay, optimizers and averages start anew."""
     return replace(
         state,
         rules=[turn.rule.initial(state.flat) for turn in stage.turns],
         average=stage.average.initial(state.flat) if stage.average else {},
+        pace=plateau.initial(stage, len(state.flat), state.flat.device),
         batches_seen=0,
         steps_taken=0,
     )
@@ -83,7 +99,7 @@ def train(
     monitor = Monitor(cohort.stop, judge.metric.greater_is_better, cohort.width)
     saved = keeper.load(cohort.device) if keeper is not None else None
     if saved is None:
-        first, done, batches, state = 0, 0, 0, initial_state(cohort)
+        first, done, batches, state = 0, 0, 0, adapted(cohort, initial_state(cohort), rows)
     else:
         first, done, batches, state = saved.stage, saved.steps, saved.batches, saved.state
         monitor.remember(saved.memory)
@@ -103,19 +119,33 @@ def train(
                 out = outputs(
                     cohort.model, cohort.layout, flat, buffers, judge.rows, cohort.numbers
                 )
-                alive = monitor.look(now, judge(out), window, flat, buffers, state.alive)
+                scores = judge(out)
+                alive = monitor.look(now, scores, window, flat, buffers, state.alive)
                 state, window = replace(state, alive=alive), Window()
+                state = plateau.looked(stage, state, scores.loss)
             if keeper is not None and keeper.due():
                 keeper.keep(Standing(number, done, batches, state, monitor.memory(), window.copy()))
         done += state.steps_taken
         batches += state.batches_seen
         flat, buffers = evaluated(cohort, stage, state, rows)
-        if stage.average is not None:
+        if stage.averages:
             state = replace(state, flat=flat, buffers=buffers)
         if monitor.over:
             break
     flat, buffers = monitor.kept(flat, buffers)
     return Trained(flat, buffers, monitor.fates, monitor.curves, done, batches)
+
+
+def _averaged(stage: Stage, state: State) -> Tensor:
+    """What averages of weights say, and rules that keep averages of their own: [M, P]."""
+    if stage.average is not None:
+        return stage.average.evaluation_weights(state.flat, state.average)
+    flat = state.flat
+    for turn, rule_state in zip(stage.turns, state.rules, strict=True):
+        if turn.rule.averages:
+            own = turn.rule.evaluation_weights(state.flat, rule_state)
+            flat = own if turn.rates is None else torch.where(turn.rates != 0, own, flat)
+    return flat
 
 
 def _stretch(at: int, end: int, evaluate: Sequence[int]) -> int:
@@ -127,9 +157,9 @@ def evaluated(
     cohort: Cohort, stage: Stage, state: State, rows: Rows
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The weights that are evaluated and shipped: averaged ones where the recipe averages."""
-    if stage.average is None:
+    if not stage.averages:
         return state.flat, state.buffers
-    flat = stage.average.evaluation_weights(state.flat, state.average)
+    flat = _averaged(stage, state)
     if not state.buffers:
         return flat, state.buffers
     measured = measured_buffers(

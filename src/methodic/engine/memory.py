@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from methodic.engine import loop
 from methodic.engine.evaluation import CHUNK
 from methodic.engine.gradient import total_loss
 from methodic.engine.parts import Cohort, Stage, Turn
+from methodic.engine.stretch import sites
 from methodic.engine.workers import private
 from methodic.models.initialization import initial_buffers
 from methodic.rng import Draws, drawing, keys
@@ -81,7 +81,7 @@ def _stage_bytes(cohort: Cohort, stage: Stage, rows: Rows, judged: int) -> float
     """Bytes for each member at the peak of a stage."""
     flat = cohort.layout.total * _FLOAT
     buffers = sum(math.prod(b.shape) for b in cohort.model.buffers().values()) * _FLOAT
-    example = torch.zeros(1, 8)
+    example = torch.empty(1, cohort.layout.total, device="meta")
     tensors = [turn.rule.initial(example) for turn in stage.turns]
     tensors += [stage.average.initial(example)] if stage.average is not None else []
     copies = sum(x.numel() for each in tensors for x in each.values()) / example.numel()
@@ -92,7 +92,7 @@ def _stage_bytes(cohort: Cohort, stage: Stage, rows: Rows, judged: int) -> float
     batch = stage.batch * inputs
     noise = sum(
         math.prod(site.shape) * (4 if site.kind == "short" else 12)
-        for site in _sites(cohort, stage, stage.batch).values()
+        for site in sites(cohort, stage, stage.batch).values()
     )
     more = _VMAP if cohort.width > 1 and not cohort.model.native else 1.0
     gradient = max(
@@ -141,7 +141,7 @@ def _saved(cohort: Cohort, stage: Stage, turn: Turn, rows: Rows, count: int) -> 
         state = loop.initial_state(cohort)
         flat, buffers = state.flat, state.buffers
     views = {name: view.requires_grad_() for name, view in layout.views(flat).items()}
-    draws = Draws(_sites(cohort, stage, count), cohort.device)
+    draws = Draws(sites(cohort, stage, count), cohort.device)
     noise = draws(keys(cohort.seeds, "memory", device=cohort.device)) if draws else {}
     index = torch.arange(members * count, device=cohort.device) % count % len(rows)
     batch = rows.gather(index, members)
@@ -164,14 +164,6 @@ def _saved(cohort: Cohort, stage: Stage, turn: Turn, rows: Rows, count: int) -> 
 
 def _address(x: Tensor) -> int:
     return x.untyped_storage().data_ptr()
-
-
-def _sites(cohort: Cohort, stage: Stage, rows: int) -> Mapping[str, Any]:
-    sites = dict(cohort.model.noise(rows))
-    for turn in stage.turns:
-        for objective, _ in turn.objectives:
-            sites |= objective.noise(rows)
-    return sites
 
 
 # --- what there is ---------------------------------------------------------------------------

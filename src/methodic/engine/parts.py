@@ -6,7 +6,8 @@ Shapes: M members, P parameters.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from methodic.plan import Precision
 from methodic.types import (
     Average,
     FloatArray,
+    Mixing,
     Model,
     Objective,
     ParameterSpec,
@@ -24,6 +26,10 @@ from methodic.types import (
     Rule,
     Schedule,
 )
+
+if TYPE_CHECKING:
+    from methodic.regularizers.gradient_noise import GradientNoise
+    from methodic.regularizers.sharpness import SAM
 
 
 class Layout:
@@ -58,9 +64,59 @@ class Layout:
         ]
         return torch.cat(parts).to(device)
 
+    def rates(self, names: Sequence[str], device: torch.device | None = None) -> Tensor | None:
+        """Factor on each update: a parameter's own, and 0 for those that aren't among ``names``.
+
+        float32 [P]; None where all factors are 1.
+        """
+        chosen = set(names)
+        scales = [spec.lr_scale * (name in chosen) for name, spec in self.specs.items()]
+        if all(scale == 1 for scale in scales):
+            return None
+        parts = [torch.full((n,), scale) for n, scale in zip(self.sizes, scales, strict=True)]
+        return torch.cat(parts).to(device)
+
     def decaying(self) -> tuple[str, ...]:
         """Names of the weights that decay and are penalized."""
         return tuple(name for name, spec in self.specs.items() if spec.decays)
+
+
+DRIVEN = "number:"  # begins the name of a driven Number among the coefficients of a step
+
+
+@dataclass(frozen=True, eq=False)
+class Drive:
+    """A schedule that drives a Number other than the learning rate.
+
+    Args:
+        path: of the Number in the recipe; of a number of the turn's rule, its name alone.
+        rule: it is a number of the turn's rule.
+        base: its value at a factor of 1, [M].
+        schedule, numbers: as for the learning rate.
+    """
+
+    path: str
+    rule: bool
+    base: FloatArray
+    schedule: Schedule
+    numbers: Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """Lower the learning rate when the validation loss no longer falls.
+
+    Args:
+        factor: on the rate, in (0, 1), [M].
+        minimum: least product of all factors, [M].
+        patience: evaluations without a better loss that are borne.
+        threshold: relative improvement that counts as one.
+    """
+
+    factor: Tensor
+    minimum: Tensor
+    patience: int
+    threshold: float
 
 
 @dataclass(frozen=True)
@@ -70,7 +126,7 @@ class Turn:
     objectives: tuple[tuple[Objective, str], ...]  # with the path of its weight
     penalties: tuple[Penalty, ...]
     trains: tuple[str, ...]  # names of parameters; all of them in the usual case
-    mask: Tensor | None  # [P], 1 for what it trains; None for all
+    rates: Tensor | None  # [P], factor on each update, 0 for what isn't trained; None: all 1
     rule: Rule
     rule_numbers: Mapping[str, FloatArray]  # [M] by field name, lr left out
     lr: FloatArray  # [M]
@@ -79,11 +135,18 @@ class Turn:
     decay_mask: Tensor | None  # [P], 1 for what decays; None for all
     clip_norm: Tensor | None  # [M]
     clip_value: Tensor | None
+    clip_adaptive: Tensor | None = None
+    drives: tuple[Drive, ...] = ()
+    plateau: Plateau | None = None
 
     @property
     def limits(self) -> dict[str, Tensor]:
-        """What bounds an update, where there is any: clip_norm, clip_value, mask."""
-        found = {"clip_norm": self.clip_norm, "clip_value": self.clip_value, "mask": self.mask}
+        """What bounds a gradient, where there is any: clip_norm, clip_value, clip_adaptive; [M]."""
+        found = {
+            "clip_norm": self.clip_norm,
+            "clip_value": self.clip_value,
+            "clip_adaptive": self.clip_adaptive,
+        }
         return {name: limit for name, limit in found.items() if limit is not None}
 
 
@@ -97,6 +160,14 @@ class Stage:
     turns: tuple[Turn, ...]
     proximal: tuple[Proximal, ...]
     average: Average | None
+    mixing: tuple[Mixing, ...] = ()
+    sharpness: SAM | None = None
+    gradient_noise: GradientNoise | None = None
+
+    @property
+    def averages(self) -> bool:
+        """Other weights are evaluated than trained."""
+        return self.average is not None or any(turn.rule.averages for turn in self.turns)
 
 
 @dataclass(frozen=True)
@@ -145,6 +216,7 @@ class State:
     rules: list[dict[str, Tensor]]  # of the stage's turns
     average: dict[str, Tensor]
     alive: Tensor  # bool [M]: still training
+    pace: dict[str, Tensor] = field(default_factory=dict)  # of plateau schedules, see `plateau`
     batches_seen: int = 0  # in this stage; its own clock, see rule 5 of the design
     steps_taken: int = 0
 
@@ -164,5 +236,6 @@ def picked(states: Sequence[State], rows: Tensor) -> State:
         buffers=each(*(state.buffers for state in states)),
         rules=[each(*slots) for slots in zip(*(state.rules for state in states), strict=True)],
         average=each(*(state.average for state in states)),
+        pace=each(*(state.pace for state in states)),
         alive=pick(*(state.alive for state in states)),
     )

@@ -166,7 +166,7 @@ class Population:
         new = [i for i, seat in enumerate(seats) if isinstance(seat, Newcomer)]
         states = [] if self._state is None else [self._state]
         if new:
-            states.append(_fresh(cohort, stage, new))
+            states.append(_fresh(cohort, stage, new, self._rows))
         behind = len(self._members)
         rows = [
             seat.place if isinstance(seat, Stay) else behind + new.index(i)
@@ -260,7 +260,7 @@ class Population:
     def _begin_next(self) -> None:
         cohort, state = self._now
         stage = cohort.stages[self._stage]
-        if stage.average is not None:
+        if stage.averages:
             flat, buffers = loop.evaluated(cohort, stage, state, self._rows)
             state = replace(state, flat=flat, buffers=buffers)
         self._before += state.steps_taken
@@ -283,10 +283,10 @@ def _check_alike(here: Recipe, other: Recipe) -> None:
     )
 
 
-def _fresh(cohort: Cohort, stage: Stage, places: Sequence[int]) -> State:
+def _fresh(cohort: Cohort, stage: Stage, places: Sequence[int], rows: Rows) -> State:
     """The state of the members at ``places`` before their first step."""
     if cohort.model.native:  # initial weights are a function of the seed: only these are made
         some = replace(cohort, seeds=tuple(cohort.seeds[place] for place in places))
-        return loop.begin(stage, loop.initial_state(some))
+        return loop.begin(stage, loop.adapted(some, loop.initial_state(some), rows))
     state = loop.begin(stage, loop.initial_state(cohort))
     return picked([state], torch.tensor(places, device=cohort.device))

@@ -1,21 +1,23 @@
 """The step, written once: from random numbers to averaged weights, in this order and no other.
 
-random numbers → batch → gradient → clip → update rule at its schedule → proximal step → averages →
-keep what is finite. Observers look at what the step returns; nothing can write into it.
+random numbers → batch → mixed rows → gradient, at the weights or beside them → noise → clip →
+update rule at its schedule → proximal step → averages → keep what is finite. Observers look at what
+the step returns; nothing can write into it.
 
 Shapes: M members, P parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from methodic.engine.gradient import Gradient, plain
-from methodic.engine.parts import Cohort, Stage, State, Turn
+from methodic.engine.parts import DRIVEN, Cohort, Layout, Stage, State, Turn
+from methodic.optimizers import clipping
 from methodic.optimizers.clipping import clip_by_norm, clip_by_value, global_norm
 from methodic.types import Batch
 
@@ -73,29 +75,32 @@ def proposed(
     c: Mapping[str, Tensor],
 ) -> tuple[State, Seen]:
     """The state after a `step`, finite or not, and what the step saw."""
-    turn = stage.turns[which]
-    gradient = plain(
-        turn,
-        cohort.model,
-        cohort.layout,
-        state.flat,
-        state.buffers,
-        cohort.numbers,
-        noise,
-        batch,
-        cohort.precision,
-    )
-    norm = gradient.norm
-    flat, rule_state = _updated(turn, gradient, state.flat, state.rules[which], c)
+    turn, rule = stage.turns[which], state.rules[which]
+    steps = state.steps_taken + 1
+    own = cohort.clocks(steps) if any(cohort.born) else steps
+    numbers = _driven(cohort.numbers, turn, c)
+    for mixing in stage.mixing:
+        batch = mixing(batch, noise, numbers)
+
+    follow = _gradients(cohort, stage, turn, state, batch, noise, numbers, own)
+    if turn.rule.alone:
+        gradient, flat, rule_state = _minimized(turn, cohort.layout, follow, state.flat, rule, c)
+    else:
+        point = state.flat
+        if turn.rule.probes:
+            point = turn.rule.point(point, rule, c, noise)
+            c = {**c, "point": point}
+        gradient = follow(point)
+        clipped = _clipped(gradient, turn.limits, cohort.layout, state.flat)
+        change, rule_state = turn.rule.update(clipped, state.flat, rule, c)
+        flat = state.flat + (change if turn.rates is None else change * turn.rates)
     for proximal in stage.proximal:
         views = cohort.layout.views(flat)
-        flat = cohort.layout.flatten(views | proximal(views, cohort.numbers, c["lr"].reshape(-1)))
+        flat = cohort.layout.flatten(views | proximal(views, numbers, c["lr"].reshape(-1)))
     average = state.average
-    steps = state.steps_taken + 1
     if stage.average is not None:
-        own = cohort.clocks(steps) if any(cohort.born) else steps
-        average = stage.average.update(flat, state.average, cohort.numbers, own)
-    finite = _finite(gradient, norm, flat)
+        average = stage.average.update(flat, state.average, numbers, own)
+    finite = _finite(gradient, gradient.norm, flat)
     rules = [rule_state if i == which else old for i, old in enumerate(state.rules)]
     after = replace(
         state,
@@ -106,31 +111,88 @@ def proposed(
         batches_seen=state.batches_seen + 1,
         steps_taken=steps,
     )
-    return after, Seen(gradient.loss, gradient.terms, norm, finite)
+    return after, Seen(gradient.loss, gradient.terms, gradient.norm, finite)
 
 
-def _updated(
+def _gradients(
+    cohort: Cohort,
+    stage: Stage,
     turn: Turn,
-    gradient: Gradient,
+    state: State,
+    batch: Batch,
+    noise: Mapping[str, Tensor],
+    numbers: Mapping[str, Tensor],
+    own: int | Tensor,
+) -> Callable[[Tensor], Gradient]:
+    """A function from weights [M, P] to the gradient that a rule at these weights is to follow.
+
+    Its loss, terms and buffers are those at the weights, also where sharpness-aware training takes
+    the gradient itself elsewhere. ``own``: the step on each member's clock.
+    """
+
+    def differentiated(flat: Tensor) -> Gradient:
+        parts = (turn, cohort.model, cohort.layout, flat, state.buffers, numbers, noise, batch)
+        return plain(*parts, cohort.precision)
+
+    def follow(flat: Tensor) -> Gradient:
+        found = differentiated(flat)
+        gradient = found.flat
+        if stage.sharpness is not None:
+            steepest = stage.sharpness.point(gradient, found.norm, flat, numbers)
+            gradient = differentiated(steepest).flat
+        if stage.gradient_noise is not None:
+            gradient = stage.gradient_noise(gradient, noise, numbers, own)
+        if gradient is found.flat:
+            return found
+        return replace(found, flat=gradient, norm=global_norm(gradient))
+
+    return follow
+
+
+def _driven(
+    numbers: Mapping[str, Tensor], turn: Turn, c: Mapping[str, Tensor]
+) -> Mapping[str, Tensor]:
+    """The recipes' Numbers at this step: [M] each."""
+    driven = [drive.path for drive in turn.drives if not drive.rule]
+    if not driven:
+        return numbers
+    return {**numbers, **{path: c[DRIVEN + path].reshape(-1) for path in driven}}
+
+
+def _minimized(
+    turn: Turn,
+    layout: Layout,
+    follow: Callable[[Tensor], Gradient],
     flat: Tensor,
     state: Mapping[str, Tensor],
     c: Mapping[str, Tensor],
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Clip, then the update rule: the new parameters, and the rule's new state."""
-    clipped = _clipped(gradient.flat, gradient.norm, turn.limits)
-    update, following = turn.rule.update(clipped, flat, state, c)
-    if turn.mask is not None:
-        update = update * turn.mask
-    return flat + update, following
+) -> tuple[Gradient, Tensor, dict[str, Tensor]]:
+    """A step of a rule that asks for gradients itself, and the first of these gradients."""
+    seen: list[Gradient] = []
+
+    def evaluate(point: Tensor) -> tuple[Tensor, Tensor]:
+        found = follow(point)
+        if not seen:
+            seen.append(found)
+        clipped = _clipped(found, turn.limits, layout, point)
+        return found.loss, clipped if turn.rates is None else clipped * turn.rates
+
+    change, following = turn.rule.minimize(evaluate, flat, state, c)
+    return seen[0], flat + change, following
 
 
-def _clipped(flat: Tensor, norm: Tensor, limits: Mapping[str, Tensor]) -> Tensor:
+def _clipped(
+    gradient: Gradient, limits: Mapping[str, Tensor], layout: Layout, flat: Tensor
+) -> Tensor:
+    clipped, norm = gradient.flat, gradient.norm
     if "clip_value" in limits:
-        flat = clip_by_value(flat, limits["clip_value"])
-        norm = global_norm(flat)
-    if "clip_norm" in limits:
-        flat = clip_by_norm(flat, limits["clip_norm"], norm)
-    return flat
+        clipped = clip_by_value(clipped, limits["clip_value"])
+        norm = global_norm(clipped)
+    if "clip_adaptive" in limits:
+        parts = layout.views(clipped), layout.views(flat)
+        clipped = layout.flatten(clipping.clip_adaptively(*parts, limits["clip_adaptive"]))
+        norm = global_norm(clipped)
+    return clip_by_norm(clipped, limits["clip_norm"], norm) if "clip_norm" in limits else clipped
 
 
 def _finite(gradient: Gradient, norm: Tensor, flat: Tensor) -> Tensor:

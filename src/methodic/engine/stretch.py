@@ -14,11 +14,12 @@ import torch
 from torch import Tensor
 
 from methodic.data.batches import Rows
+from methodic.engine import plateau
 from methodic.engine.native.steps import Ahead, steps_of
 from methodic.engine.parts import Cohort, Stage, State
 from methodic.engine.step import Seen, step
 from methodic.engine.tables import coefficients, table
-from methodic.rng import Draws, drawing, key, key_table
+from methodic.rng import Draws, Noise, drawing, key, key_table
 from methodic.types import Batch
 
 AHEAD = 256  # steps whose random keys, row numbers and coefficients are prepared at once
@@ -61,7 +62,13 @@ def _steps(
     order = cohort.orders[stage.name]
     draws = draws_of(cohort, stage)
     tables = [
-        coefficients(turn, *_span(stage, t, first, count), cohort.device, _starts(cohort, turns))
+        coefficients(
+            turn,
+            *_span(stage, t, first, count),
+            cohort.device,
+            _starts(cohort, turns),
+            plateau.pace(state, t),
+        )
         for t, turn in enumerate(stage.turns)
     ]
     everything = rows.everything(cohort.width) if order.full else None
@@ -102,7 +109,8 @@ def _compiled_steps(
         first = state.steps_taken
         which, some = first % turns, min(most, end - first)
         span = _span(stage, which, first, some)
-        names, values = table(stage.turns[which], *span, _starts(cohort, turns))
+        born, pace = _starts(cohort, turns), plateau.pace(state, which)
+        names, values = table(stage.turns[which], *span, born, pace)
         ahead = Ahead(
             names,
             values,
@@ -136,11 +144,21 @@ def program_texts(cohort: Cohort, stage: Stage, state: State, rows: Rows) -> lis
 
 def draws_of(cohort: Cohort, stage: Stage) -> Draws:
     """The kernel that draws the random numbers of a step of ``stage``."""
-    sites = cohort.model.noise(stage.batch)
+    return Draws(sites(cohort, stage, stage.batch), cohort.device)
+
+
+def sites(cohort: Cohort, stage: Stage, rows: int) -> dict[str, Noise]:
+    """What a step over ``rows`` rows draws for a member, whoever of its parts asks for it."""
+    found = dict(cohort.model.noise(rows))
     for turn in stage.turns:
         for objective, _ in turn.objectives:
-            sites |= objective.noise(stage.batch)
-    return Draws(sites, cohort.device)
+            found |= objective.noise(rows)
+        found |= turn.rule.noise(cohort.layout.total)
+    for mixing in stage.mixing:
+        found |= mixing.noise(rows)
+    if stage.gradient_noise is not None:
+        found |= stage.gradient_noise.noise(cohort.layout.total)
+    return found
 
 
 def _keys(cohort: Cohort, stage: Stage, first: int, count: int) -> Tensor:

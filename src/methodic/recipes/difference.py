@@ -76,6 +76,7 @@ def _turn(a: Turn, b: Turn) -> Iterator[str]:
     yield from _part("optimizer", a.optimizer, b.optimizer, bare=True)
     yield from _part("schedule", a.schedule, b.schedule)
     yield from _part("clip", a.clip, b.clip)
+    yield from _list("drive", a.drives, b.drives)
 
 
 def _part(what: str, a: Part, b: Part, *, bare: bool = False) -> Iterator[str]:
@@ -109,7 +110,7 @@ def _list(what: str, a: Sequence[Part], b: Sequence[Part]) -> Iterator[str]:
 def _numbered(parts: Sequence[Part]) -> dict[tuple[str, int], Part]:
     numbered: dict[tuple[str, int], Part] = {}
     for part in parts:
-        kind = str(getattr(part, "kind", ""))
+        kind = str(getattr(part, "kind", getattr(part, "number", "")))  # a drive has no kind
         n = sum(1 for other, _ in numbered if other == kind)
         numbered[kind, n] = part
     return numbered
@@ -157,6 +158,8 @@ def _shown(value: Any) -> str:
             return f"uniform{_shown(value.uniform)}"
         case Choice():
             return f"choice{_shown(value.choice)}"
+        case Part():
+            return _described(value)
         case tuple():
             return f"[{', '.join(_shown(each) for each in value)}]"
         case _:

@@ -220,6 +220,8 @@ def _tree(value: Any, defaults: bool) -> Any:
         return data
     if isinstance(value, tuple):
         return [_tree(each, defaults) for each in value]
+    if isinstance(value, dict):
+        return {name: _tree(each, defaults) for name, each in value.items()}
     return value
 
 

@@ -19,7 +19,7 @@ from methodic.errors import InputError, unknown
 from methodic.files import fingerprint
 from methodic.recipes.problems import explain
 from methodic.recipes.ranges import Choice, LogUniform, Number, Range, Uniform
-from methodic.recipes.types import Recipe
+from methodic.recipes.types import Part, Recipe
 
 HEADER = ("about", "source", "use_when", "not_when")
 """The fields of a recipe that are for its reader and change nothing in the training."""
@@ -33,9 +33,12 @@ def is_number(field: FieldInfo) -> bool:
     return any(each == _DISCRIMINATOR for each in field.metadata)
 
 
-def walk(recipe: Recipe) -> Iterator[tuple[str, float | Range]]:
-    """The path and the value of every number or range, in the order of the types."""
-    return _walk(recipe, "")
+def walk(part: Part) -> Iterator[tuple[str, float | Range]]:
+    """The path and the value of every number or range of a recipe, or of a part of one.
+
+    Paths begin at the part; the order is that of the types.
+    """
+    return _walk(part, "")
 
 
 def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -50,6 +53,9 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, tuple):
         for i, each in enumerate(value):
             yield from _walk(each, f"{path}.{i}")
+    elif isinstance(value, dict):  # the numbers of a user's own part, by name
+        for name, each in value.items():
+            yield f"{path}.{name}", each
 
 
 def ranges(recipe: Recipe) -> dict[str, Range]:

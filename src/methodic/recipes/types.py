@@ -32,6 +32,7 @@ __all__ = [
     "Constant",
     "Cosine",
     "CrossEntropy",
+    "Drive",
     "Exponential",
     "Linear",
     "MeanSquaredError",
@@ -52,10 +53,25 @@ __all__ = [
 
 
 class Clip(Part):
-    """Limit gradients: the norm over all parameters, or each value."""
+    """Limit gradients: the norm over all parameters, each value, or a unit's norm.
+
+    ``adaptive`` is the largest norm of a unit's gradient as a share of the norm of its weights.
+    """
 
     norm: NotNegative = 0.0
     value: NotNegative = 0.0
+    adaptive: NotNegative = 0.0
+
+
+class Drive(Part):
+    """A schedule for a Number other than the learning rate.
+
+    ``number``: its path from the turn on, such as optimizer.weight_decay or objectives.0.weight; or
+    from the stage or the recipe on, such as regularizers.0.weight or model.dropout.
+    """
+
+    number: str = Field(min_length=1)
+    schedule: Schedule
 
 
 class Turn(Part):
@@ -66,6 +82,7 @@ class Turn(Part):
     optimizer: Optimizer = Field(default_factory=AdamW)
     schedule: Schedule = Field(default_factory=Constant)
     clip: Clip = Field(default_factory=Clip)
+    drives: tuple[Drive, ...] = ()
 
 
 _TURN_FIELDS = tuple(Turn.model_fields)

@@ -23,7 +23,10 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": F.silu,
     "elu": F.elu,
     "sqrt": torch.sqrt,
+    "sin": torch.sin,
+    "cos": torch.cos,
 }
+LARGEST = {"sin": 1e3, "cos": 1e3}  # beyond, digits of the angle itself are what is missing
 
 
 def test_functions() -> None:
@@ -35,8 +38,9 @@ def test_functions() -> None:
         **{name: x.clone() for name in FUNCTIONS},
     )
     for name, function in FUNCTIONS.items():
-        due = function(x.double()).float()
-        ours = found[name]
+        within = ~(x.isfinite() & (x.abs() > LARGEST.get(name, torch.inf)))
+        due = function(x.double()).float()[within]
+        ours = found[name][within]
         assert torch.equal(ours.isnan(), due.isnan()), name
         torch.testing.assert_close(
             ours, due, rtol=4e-6, atol=4e-7, equal_nan=True, msg=lambda m, n=name: f"{n}: {m}"

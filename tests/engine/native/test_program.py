@@ -105,6 +105,13 @@ def test_moments_are_written_in_place_only_where_each_is_read_as_it_is_written()
     program.copy(plus(old, 1), new)
     program.reduced(old, [0], "max")
     assert not program.in_place(old.storage, new.storage), "it is read once more"
+    for late in (False, True):
+        program = Program()
+        values = [(plus(old, 1), new), (plus(old, 2), memory("out1", 8))]
+        for value, target in reversed(values) if not late else values:
+            program.copy(value, target)
+        assert len(program.statements) == 1
+        assert program.in_place(old.storage, new.storage) is not late, "a later line of its loop"
 
 
 def test_memory_in_use_is_not_given_away() -> None:

@@ -51,8 +51,8 @@ def make(
         recipes,
         seeds,
         steps=[battery.STEPS],
-        inputs=Inputs(battery.NUMERIC, battery.CATEGORICAL, battery.CODES),
-        outputs=1 if regression else battery.CLASSES,
+        inputs=Inputs(battery.NUMERIC, battery.CATEGORICAL, battery.CODES, sizes=battery.SIZES),
+        outputs=battery.outputs_of(recipes[0], regression),
         rows=battery.N,
         class_counts=torch.tensor([10, 20, 31]),
         compiled=compiled,
@@ -70,7 +70,7 @@ def trained(
     cohort = make(recipes, seeds, regression, compiled, **how)
     stage, seen = cohort.stages[0], []
     state = loop.begin(stage, loop.initial_state(cohort))
-    rows = battery.rows(regression)
+    rows = battery.rows(regression, cohort.model.outputs)
     return loop.advance(cohort, stage, state, rows, battery.STEPS, seen.append), seen
 
 
@@ -85,7 +85,7 @@ def tensors(state: State) -> dict[str, torch.Tensor]:
 )
 def test_the_same_steps_for_every_part(name: str) -> None:
     """As without compilation, but for rounding; and to the bit whatever the company."""
-    regression = name == "squared error"
+    regression = name in battery.NUMBERS
     recipes, seeds = battery.members(*TABLE[name], 3), [11, 12, 13]
     ours, seen = trained(recipes, seeds, True, regression)
     due, expected = trained(recipes, seeds, False, regression)
@@ -214,7 +214,7 @@ def test_splits_with_other_counts_of_rows_share_the_code(stage: dict[str, Any], 
             [recipe],
             [0],
             steps=[5],
-            inputs=Inputs(battery.NUMERIC, battery.CATEGORICAL, battery.CODES),
+            inputs=Inputs(battery.NUMERIC, battery.CATEGORICAL, battery.CODES, sizes=battery.SIZES),
             outputs=battery.CLASSES,
             rows=rows,
             class_counts=torch.tensor([10, 20, rows - 30]),

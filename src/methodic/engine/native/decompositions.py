@@ -19,6 +19,8 @@ def decompositions() -> Mapping[Any, Callable[..., Any]]:
     for name in (
         "_log_softmax",
         "_log_softmax_backward_data",
+        "_softmax",
+        "_softmax_backward_data",
         "native_layer_norm",
         "softplus",
         "silu",

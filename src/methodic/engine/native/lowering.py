@@ -163,6 +163,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "tanh": elementwise("tanh_({0})", 25),
     "sigmoid": elementwise("sigmoid_({0})", 25),
     "erf": elementwise("erf_({0})", 25),
+    "sin": elementwise("sin_({0})", 25),
+    "cos": elementwise("cos_({0})", 25),
     "round": elementwise("__builtin_rintf({0})"),
     "relu": elementwise("({0} < 0 ? 0 : {0})", 1),
     "leaky_relu": arithmetic.leaky_relu,

@@ -132,6 +132,4 @@ def norm(call: Call, x: Value, order: Any = 2, axes: Any = None, keep: bool = Fa
 
 
 def product(call: Call, a: Value, b: Value) -> Value:
-    if a.shape[0] != 1:
-        raise unsupported("products of several matrices")
     return call.program.product(a, b)

@@ -100,6 +100,29 @@ static inline float erf_(float x) {
   return a < 0.9f ? s : y;
 }
 
+// sin(x + n quarter turns), by the quarter turn that is nearest to x. Beyond some thousand turns the
+// rest of the division by a quarter loses digits, as x itself has.
+static inline float turned(float x, int32_t n) {
+  float q = __builtin_rintf(x * 0.636619772f);
+  float r = __builtin_fmaf(q, -1.5703125f, x);
+  r = __builtin_fmaf(q, -4.837512969970703e-4f, r);
+  r = __builtin_fmaf(q, -7.549789954891882e-8f, r);
+  float z = r * r;
+  float s = __builtin_fmaf(z, -1.9515295891e-4f, 8.3321608736e-3f);
+  s = __builtin_fmaf(s, z, -1.6666654611e-1f);
+  s = __builtin_fmaf(s * z, r, r);
+  float c = __builtin_fmaf(z, 2.443315711809948e-5f, -1.388731625493765e-3f);
+  c = __builtin_fmaf(c, z, 4.166664568298827e-2f);
+  c = __builtin_fmaf(c, z * z, __builtin_fmaf(z, -0.5f, 1.0f));
+  float m = q - 4.0f * __builtin_floorf(q * 0.25f);
+  int32_t k = ((int32_t)m + n) & 3;
+  float y = (k & 1) ? c : s;
+  y = (k & 2) ? -y : y;
+  return x - x == 0.0f ? y : NAN;
+}
+static inline float sin_(float x) { return turned(x, 0); }
+static inline float cos_(float x) { return turned(x, 1); }
+
 static inline vec load(const float* p) { return *(const vec*)p; }
 static inline void store(float* p, vec v) { *(vec*)p = v; }
 

@@ -209,17 +209,19 @@ class Program:
         return target
 
     def product(self, a: Value, b: Value) -> View:
-        """Product of matrices [1, I, K] and [1, K, J]."""
+        """Products of matrices [n, I, K] and [n, K, J], one after the other."""
         x, y = self.stored(a), self.stored(b)
-        rows, inner, columns = x.shape[1], x.shape[2], y.shape[2]
-        target = self.scratch((1, rows, columns), torch.float32)
+        several, rows, inner, columns = *x.shape, y.shape[2]
+        target = self.scratch((several, rows, columns), torch.float32)
         sizes = (rows, columns, inner, *x.strides[1:], *y.strides[1:])
         packed = _needs_packing(columns, y.strides)
         room = self.scratch((inner * (columns + -columns % 16) if packed else 1,), torch.float32)
         text = (
-            f"product<{', '.join(map(str, sizes))}>({x.storage.name} + {x.offset}, "
-            f"{y.storage.name} + {y.offset}, {target.storage.name}, {room.storage.name});"
+            f"product<{', '.join(map(str, sizes))}>({x.storage.name} + {x.offset} + "
+            f"n*{x.strides[0]}, {y.storage.name} + {y.offset} + n*{y.strides[0]}, "
+            f"{target.storage.name} + n*{rows * columns}, {room.storage.name});"
         )
+        text = nest(["n"], [several], text, None)
         self.add(text, {x.storage, y.storage, room.storage}, target.storage)
         return target
 
@@ -231,6 +233,9 @@ class Program:
             return False
         if any(new in each.reads for each in self.statements) or not loop.only_here(old, new):
             return False
+        wrote = max(n for n, line in enumerate(loop.body) if line.startswith(f"{new.name}["))
+        if any(f"{old.name}[" in line for line in loop.body[wrote + 1 :]):
+            return False  # a later line still needs the old value
         loop.body = [re.sub(rf"\b{old.name}\[", f"{new.name}[", line) for line in loop.body]
         return True
 

@@ -216,9 +216,7 @@ def _one(
 
 def _members(cohort: Cohort, stage: Stage, which: int) -> dict[str, dict[str, Tensor]]:
     """What differs between members and stays through all steps, [M] each."""
-    limits = stage.turns[which].limits
-    limits.pop("mask", None)
-    return {"numbers": dict(cohort.numbers), "limits": limits}
+    return {"numbers": dict(cohort.numbers), "limits": stage.turns[which].limits}
 
 
 def _shared(rows: Rows) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from pydantic import Field
 
-from methodic.recipes.part import NotNegative, Part, within
+from methodic.recipes.kinds.own import OwnPenalty
+from methodic.recipes.part import Fraction, NotNegative, Part, Positive, within
 from methodic.recipes.ranges import Number
 
 
@@ -25,11 +26,98 @@ class L2(Part):
     weight: NotNegative = 1e-5
 
 
+_Ratio = Annotated[Number, within(Ge(0), Le(1))]
+
+
+class ElasticNet(Part):
+    """L1 and half of L2, mixed by ``l1_ratio``, as a loss term."""
+
+    kind: Literal["elastic_net"] = "elastic_net"
+    weight: NotNegative = 1e-5
+    l1_ratio: _Ratio = 0.5
+
+
 class ProximalL1(Part):
     """L1 as a soft threshold after each update: weights become exactly zero."""
 
     kind: Literal["proximal_l1"] = "proximal_l1"
     weight: NotNegative = 1e-4
+
+
+class ProximalElasticNet(Part):
+    """Elastic net as a step after each update: weights become exactly zero."""
+
+    kind: Literal["proximal_elastic_net"] = "proximal_elastic_net"
+    weight: NotNegative = 1e-4
+    l1_ratio: _Ratio = 0.5
+
+
+class GroupLasso(Part):
+    """Whole inputs are left out: all weights of an input become exactly zero together."""
+
+    kind: Literal["group_lasso"] = "group_lasso"
+    weight: NotNegative = 1e-2
+
+
+class MaxNorm(Part):
+    """The weights that enter a unit have at most this length."""
+
+    kind: Literal["max_norm"] = "max_norm"
+    limit: Positive = 3.0
+
+
+class Mixup(Part):
+    """Each row is mixed with another one, its target too, by a share from Beta(alpha, alpha)."""
+
+    kind: Literal["mixup"] = "mixup"
+    alpha: NotNegative = 0.2
+
+
+class CutMix(Part):
+    """A box of each image, or some columns of each row, come from another one; so does its target.
+
+    The share that is kept is drawn from Beta(alpha, alpha).
+    """
+
+    kind: Literal["cutmix"] = "cutmix"
+    alpha: NotNegative = 1.0
+
+
+class Cutout(Part):
+    """A square box of each image, or some numbers of each row, are set to 0."""
+
+    kind: Literal["cutout"] = "cutout"
+    share: Fraction = 0.25
+
+
+class InputNoise(Part):
+    """Gaussian noise on numeric inputs, in their standard deviations."""
+
+    kind: Literal["input_noise"] = "input_noise"
+    deviation: NotNegative = 0.1
+
+
+class LabelNoise(Part):
+    """Wrong targets on purpose: another class with this probability; or noise of this deviation."""
+
+    kind: Literal["label_noise"] = "label_noise"
+    amount: Fraction = 0.1
+
+
+class GradientNoise(Part):
+    """Gaussian noise on the gradient, of variance eta / (1 + t)^gamma at step t."""
+
+    kind: Literal["gradient_noise"] = "gradient_noise"
+    eta: NotNegative = 0.01
+    gamma: NotNegative = 0.55
+
+
+class SAM(Part):
+    """Sharpness-aware: two gradients a step, the second where the loss nearby is worst."""
+
+    kind: Literal["sam"] = "sam"
+    rho: NotNegative = 0.05
+    adaptive: bool = False
 
 
 class EMA(Part):
@@ -39,4 +127,34 @@ class EMA(Part):
     decay: Annotated[Number, within(Gt(0), Lt(1))] = 0.999
 
 
-Regularizer = Annotated[L1 | L2 | ProximalL1 | EMA, Field(discriminator="kind")]
+class SWA(Part):
+    """Evaluate and ship the plain mean of the weights of every ``every``-th step from ``start`` on.
+
+    ``start`` is a share of the stage.
+    """
+
+    kind: Literal["swa"] = "swa"
+    start: Annotated[float, Ge(0), Lt(1)] = 0.75
+    every: Annotated[int, Ge(1)] = 1
+
+
+Regularizer = Annotated[
+    L1
+    | OwnPenalty
+    | L2
+    | ElasticNet
+    | ProximalL1
+    | ProximalElasticNet
+    | GroupLasso
+    | MaxNorm
+    | Mixup
+    | CutMix
+    | Cutout
+    | InputNoise
+    | LabelNoise
+    | GradientNoise
+    | SAM
+    | EMA
+    | SWA,
+    Field(discriminator="kind"),
+]

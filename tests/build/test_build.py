@@ -249,7 +249,7 @@ def test_what_is_zero_is_not_built() -> None:
     stage, turn = made.stages[0], made.stages[0].turns[0]
     assert isinstance(turn.rule, SGD)
     assert not turn.rule.initial(torch.ones(1, 2))
-    assert turn.decay_mask is turn.clip_norm is turn.clip_value is turn.mask is None
+    assert turn.decay_mask is turn.clip_norm is turn.clip_value is turn.rates is None
     assert not turn.penalties
     assert not stage.proximal
     assert stage.average is None
@@ -290,8 +290,8 @@ def test_prefixes_choose_parameters() -> None:
     made = built(make({"parameters": ["head"]}, model={"kind": "mlp", "depth": 1, "width": 3}))
     turn = made.stages[0].turns[0]
     assert turn.trains == ("head.weight", "head.bias")
-    assert turn.mask is not None
-    chosen = made.layout.views(turn.mask[None])
+    assert turn.rates is not None
+    chosen = made.layout.views(turn.rates[None])
     assert {name for name, value in chosen.items() if bool(value.all())} == set(turn.trains)
     assert not chosen["hidden.0.weight"].any()
 

@@ -1,0 +1,191 @@
+"""Stages and turns of recipes.
+
+Shapes: M members, P parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from methodic.build import objectives, regularizers, rules, schedules
+from methodic.build.own import Own
+from methodic.engine.parts import Drive, Layout, Plateau, Stage, Turn
+from methodic.errors import InputError
+from methodic.models.mlp import Inputs
+from methodic.recipes import types as recipe
+from methodic.recipes.numbers import walk
+from methodic.types import FloatArray, Penalty
+
+
+@dataclass(frozen=True)
+class Known:
+    """What all parts of a cohort are built from; see `build.cohort`.
+
+    Args:
+        host: path → Number of each member, [M]; those that are 0 aren't there.
+        layout: of the network's parameters.
+        inputs, outputs: what enters and leaves the network.
+        rows: training rows.
+        class_counts: training rows of each class.
+        device: where to train.
+        own: the user's objects.
+    """
+
+    host: Mapping[str, FloatArray]
+    layout: Layout
+    inputs: Inputs
+    outputs: int
+    rows: int
+    class_counts: Tensor | None
+    device: torch.device
+    own: Own
+
+    def numbers(self, spec: recipe.Part, prefix: str) -> dict[str, FloatArray]:
+        """All Numbers of a part by their path in it, [M] each; those that are 0 everywhere too."""
+        members = len(next(iter(self.host.values())))  # there is a learning rate at least
+        zero = np.zeros(members)
+        return {name: self.host.get(f"{prefix}.{name}", zero) for name, _ in walk(spec)}
+
+    def tensor(self, path: str) -> Tensor | None:
+        """A Number on the device, float32 [M]; None where it is 0."""
+        values = self.host.get(path)
+        if values is None:
+            return None
+        return torch.tensor(values, dtype=torch.float32, device=self.device)
+
+
+def batch_rows(stage: recipe.Stage, rows: int) -> int:
+    """B: rows of a batch, when there are ``rows`` training rows."""
+    return rows if stage.batch == "full" else min(stage.batch, rows)
+
+
+def stage(spec: recipe.Stage, path: str, steps: int, known: Known) -> Stage:
+    """The stage at ``path``, of so many steps.
+
+    Raises:
+        InputError: its parts don't fit each other or the network.
+    """
+    layout = known.layout
+    trained = {name for turn in spec.turns for name in _trained(turn.parameters, layout)}
+    parts = regularizers.built(
+        spec,
+        path,
+        layout,
+        known.inputs,
+        steps,
+        trained=tuple(trained),
+        outputs=known.outputs,
+        own=known.own,
+    )
+    made = Stage(
+        spec.name,
+        steps,
+        batch_rows(spec, known.rows),
+        tuple(
+            _turn(turn, f"{path}.turns.{i}", parts.penalties, known)
+            for i, turn in enumerate(spec.turns)
+        ),
+        parts.proximal,
+        parts.average,
+        parts.mixing,
+        parts.sharpness,
+        parts.gradient_noise,
+    )
+    _check_averages(made, spec, path)
+    return made
+
+
+def _check_averages(made: Stage, spec: recipe.Stage, path: str) -> None:
+    """Two averages of the same weights would both be the ones to evaluate."""
+    kinds = [turn.optimizer.kind for turn in spec.turns]
+    own = [kind for kind, turn in zip(kinds, made.turns, strict=True) if turn.rule.averages]
+    if made.average is not None and own:
+        raise InputError(
+            f"{path}: a stage has one average of weights",
+            found=f"{own[0]}, which averages by itself, and a regularizer that does",
+            advice="Leave the regularizer out, or take another optimizer.",
+        )
+
+
+def _turn(spec: recipe.Turn, path: str, penalties: tuple[Penalty, ...], known: Known) -> Turn:
+    layout, device = known.layout, known.device
+    trains = _trained(spec.parameters, layout)
+    numbers = known.numbers(spec.optimizer, f"{path}.optimizer")
+    lr = numbers.pop("lr")
+    decay = getattr(spec.optimizer, "weight_decay", 0.0)  # L-BFGS has none
+    masked = bool(decay) and getattr(spec.optimizer, "decays", "all") == "weights"
+    losses = [
+        (objectives.objective(each, at, known.class_counts, known.own), f"{at}.weight")
+        for i, each in enumerate(spec.objectives)
+        for at in (f"{path}.objectives.{i}",)
+        if each.weight != 0
+    ]
+    return Turn(
+        objectives=tuple(losses),
+        penalties=penalties,
+        trains=trains,
+        rates=layout.rates(trains, device),
+        rule=rules.rule(spec.optimizer, layout, known.own),
+        rule_numbers=numbers,
+        lr=lr,
+        schedule=schedules.schedule(spec.schedule, known.own),
+        schedule_numbers=known.numbers(spec.schedule, f"{path}.schedule"),
+        decay_mask=layout.mask(layout.decaying(), device) if masked else None,
+        clip_norm=known.tensor(f"{path}.clip.norm"),
+        clip_value=known.tensor(f"{path}.clip.value"),
+        clip_adaptive=known.tensor(f"{path}.clip.adaptive"),
+        drives=tuple(
+            _drive(drive, f"{path}.drives.{i}", path, known) for i, drive in enumerate(spec.drives)
+        ),
+        plateau=_plateau(spec.schedule, f"{path}.schedule", known),
+    )
+
+
+def _drive(spec: recipe.Drive, at: str, turn: str, known: Known) -> Drive:
+    """A driven Number; its path may begin at the turn, at the stage or at the recipe."""
+    host, rule = known.host, f"{turn}.optimizer."
+    starts = (f"{turn}.", f"{turn.split('.turns.')[0]}.", "")
+    found = next((start + spec.number for start in starts if start + spec.number in host), None)
+    if found is None or found == f"{rule}lr" or ".schedule." in found:
+        able = [p for p in host if p != f"{rule}lr" and ".schedule." not in p]
+        raise InputError(
+            f"{at}: there is no number '{spec.number}' to drive",
+            accepted=", ".join(p.removeprefix(f"{turn}.") for p in sorted(able)) or "none here",
+            advice="The learning rate has the field schedule; a number of 0 is switched off and "
+            "can't be driven.",
+        )
+    if spec.schedule.kind == "plateau":
+        raise InputError(
+            f"{at}: a plateau schedule drives learning rates only",
+            found=spec.number,
+            accepted="any other schedule",
+        )
+    numbers = known.numbers(spec.schedule, f"{at}.schedule")
+    own = found.startswith(rule)
+    schedule = schedules.schedule(spec.schedule, known.own)
+    return Drive(found.removeprefix(rule) if own else found, own, host[found], schedule, numbers)
+
+
+def _plateau(spec: recipe.Schedule, path: str, known: Known) -> Plateau | None:
+    if spec.kind != "plateau":
+        return None
+    numbers = known.numbers(spec, path)
+    factor, minimum = (torch.from_numpy(numbers[n]).to(known.device) for n in ("factor", "minimum"))
+    return Plateau(factor, minimum, spec.patience, spec.threshold)
+
+
+def _trained(prefixes: tuple[str, ...], layout: Layout) -> tuple[str, ...]:
+    if not prefixes:
+        return layout.names
+    for prefix in prefixes:
+        if not any(name.startswith(prefix) for name in layout.names):
+            raise InputError(
+                f"no parameter's name starts with '{prefix}'",
+                accepted=", ".join(layout.names),
+            )
+    return tuple(name for name in layout.names if name.startswith(prefixes))

@@ -1,0 +1,86 @@
+"""The methods that a run takes when nobody names any: by rules, and the same every time."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from methodic.data.dataset import DataSet, load
+from methodic.recipes import catalogue
+from methodic.runs.portfolio import RULES, Facts, choose, chosen, size
+
+SMALL = Facts(rows=1_500, columns=60, categorical=0)
+SIX = ("adam", "adamw_cosine", "gradient_descent", "momentum", "rmsprop", "sgd")
+
+
+def names(facts: Facts, budget: float) -> set[str]:
+    return set(chosen(facts, budget).names)
+
+
+def test_every_rule_is_about_a_method_of_the_library() -> None:
+    listed = [rule.recipe for rule in RULES]
+    assert set(listed) <= set(catalogue.names())
+    assert len(set(listed)) == len(listed)
+    assert "single_sample_sgd" not in listed, "it is there to be tried, not to win"
+
+
+def test_a_minute_takes_six() -> None:
+    found = chosen(SMALL, 60.0)
+    assert found.names == SIX
+    assert found == chosen(SMALL, 60.0)
+    assert "Methods for 1,500 rows and this budget: adam (works over" in found.notes[0]
+    left = len(catalogue.names()) - 6
+    assert found.notes[1].startswith(f"{left} others of the library are left out")
+    assert "--recipes all" in found.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "budget", "count"),
+    [
+        (0, 60, 6),
+        (1_500, 5, 6),
+        (1_500, 119, 6),
+        (1_500, 120, 8),
+        (1_500, 300, 10),
+        (20_000, 600, 12),
+        (1_500, 1e6, 12),
+        (20_001, 600, 10),
+        (200_001, 600, 8),
+        (10**9, 600, 6),
+    ],
+)
+def test_how_many(rows: int, budget: float, count: int) -> None:
+    assert size(rows, budget) == count
+
+
+def test_more_time_takes_more_and_keeps_the_others() -> None:
+    before: set[str] = set()
+    for budget in (10.0, 60.0, 120.0, 300.0, 600.0):
+        found = names(SMALL, budget)
+        assert before <= found
+        before = found
+
+
+def test_the_data_decide() -> None:
+    many = Facts(rows=100_000, columns=10, categorical=0)
+    assert "gradient_descent" not in names(many, 60.0)
+    assert "gradient_descent" in names(SMALL, 60.0)
+    wide = Facts(rows=200, columns=60, categorical=0)
+    assert "elastic_net" in names(wide, 600.0)
+    assert "elastic_net" not in names(SMALL, 600.0)
+    codes = Facts(rows=15_000, columns=10, categorical=5)
+    plain = Facts(rows=15_000, columns=10, categorical=0)
+    assert "adagrad" in names(codes, 600.0) - names(plain, 600.0)
+    own = Facts(rows=15_000, columns=10, categorical=0, own=True)
+    assert {"realmlp", "tabm"} & names(plain, 600.0)
+    assert not {"realmlp", "tabm", "elastic_net", "cocktail"} & names(own, 600.0)
+
+
+def test_facts_of_data(iris: DataSet) -> None:
+    assert choose(iris, 60.0).names == SIX
+    frame = pl.DataFrame(
+        {"a": ["x", "y", "z"] * 700, "b": range(2_100), "y": [1.5, 2.5, 0.5] * 700}
+    )
+    found = choose(load(frame, "y"), 6000.0)
+    assert "adagrad" in found.names
+    assert "2,100 rows" in found.notes[0]
