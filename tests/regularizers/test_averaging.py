@@ -6,7 +6,7 @@ import torch
 from reference import rules as literal
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from methodic.regularizers.averaging import EMA
+from methodic.regularizers.averaging import EMA, SWA
 
 DECAYS = (0.5, 0.9, 0.999)
 
@@ -99,3 +99,42 @@ def test_each_member_has_its_own_clock():
     own_clocks = ema.update(weights[8], {"ema": weights[7]}, given, clocks(8))["ema"]
     assert torch.equal(one_clock[0], own_clocks[0])
     assert not torch.equal(one_clock[1], own_clocks[1])
+
+
+@pytest.mark.parametrize(("start", "every"), [(0, 1), (5, 1), (5, 3), (19, 1), (7, 5)])
+def test_swa_is_the_plain_mean_of_the_weights_that_count(start, every):
+    weights = walk(20)
+    swa = SWA(start, every)
+    state = swa.initial(weights[0])
+    for step in range(1, 21):
+        state = swa.update(weights[step], state, {}, step)
+        due = weights[start + 1 : step + 1 : every]
+        expected = due.mean(0) if len(due) else weights[step]
+        torch.testing.assert_close(swa.evaluation_weights(weights[step], state), expected)
+    if every == 1 and start < 19:
+        torch.testing.assert_close(state["swa"], torchs_swa(weights[start + 1 :]))
+        for mutant in (weights.mean(0), weights[start + 2 :].mean(0), weights[start:].mean(0)):
+            assert not torch.allclose(state["swa"], mutant, rtol=1e-4)
+
+
+def torchs_swa(weights):
+    net = torch.nn.Linear(weights[0].numel(), 1, bias=False).double()
+    averaged = AveragedModel(net)
+    for each in weights:
+        with torch.no_grad():
+            net.weight.copy_(each.reshape(1, -1))
+        averaged.update_parameters(net)
+    return averaged.module.weight.detach().reshape(weights[0].shape)
+
+
+def test_swa_on_each_members_own_clock():
+    """A member that came 4 steps later counts from its own first step."""
+    weights = walk(12)
+    swa = SWA(3, 2)
+    together, alone = swa.initial(weights[0]), swa.initial(weights[4][1:2])
+    for step in range(1, 13):
+        own = torch.tensor([step, step - 4, step], dtype=torch.float64)
+        together = swa.update(weights[step], together, {}, own)
+        if step > 4:
+            alone = swa.update(weights[step][1:2], alone, {}, step - 4)
+    assert torch.equal(together["swa"][1:2], alone["swa"])

@@ -5,7 +5,7 @@ import torch
 
 from methodic.errors import InputError
 from methodic.optimizers.descent import SGD
-from methodic.regularizers.penalties import L1, L2
+from methodic.regularizers.penalties import L1, L2, ElasticNet
 from methodic.types import Pass
 
 NAMES = ("layer/0.weight", "head.weight")
@@ -74,3 +74,31 @@ def test_l1_at_0_pulls_nowhere():
 def test_a_penalty_on_nothing_is_refused(kind):
     with pytest.raises(InputError, match=r"stages\.0"):
         kind("stages.0.regularizers.1", ())
+
+
+def test_elastic_net_equals_scikit_learns_penalty():
+    """scikit-learn: alpha · l1_ratio · Σ|w| + ½ · alpha · (1 − l1_ratio) · Σw²."""
+    w = torch.tensor([[0.5, -2.0, 0.0], [1.0, 0.1, -0.3]], dtype=torch.float64)
+    weight, ratio = torch.tensor([[0.3, 0.7], [0.2, 0.9]], dtype=torch.float64)
+    numbers = {"r.weight": weight, "r.l1_ratio": ratio}
+    run = Pass({"w": w}, {}, {}, numbers, training=True)
+    theirs = weight * ratio * w.abs().sum(1) + 0.5 * weight * (1 - ratio) * (w**2).sum(1)
+    torch.testing.assert_close(ElasticNet("r", ("w",))(run)["elastic_net"], theirs)
+    for mutant in (
+        weight * (ratio * w.abs().sum(1) + (1 - ratio) * (w**2).sum(1)),
+        weight * ((1 - ratio) * w.abs().sum(1) + 0.5 * ratio * (w**2).sum(1)),
+        weight * (ratio * w.abs().sum(1) + 0.5 * (1 - ratio) * (w**2).sum(1).sqrt()),
+    ):
+        assert not torch.allclose(mutant, theirs, rtol=1e-4)
+
+
+def test_elastic_net_without_its_first_half_is_half_of_l2():
+    w = torch.tensor([[0.5, -2.0, 0.0]], dtype=torch.float64)
+    run = Pass({"w": w}, {}, {}, {"r.weight": torch.tensor([0.4]).double()}, training=True)
+    half = ElasticNet("r", ("w",), lasso=False)(run)["elastic_net"]
+    torch.testing.assert_close(half, L2("r", ("w",))(run)["l2"] / 2)
+
+
+def test_elastic_net_on_nothing_is_refused():
+    with pytest.raises(InputError, match="no parameter to penalize"):
+        ElasticNet("r", ())

@@ -58,3 +58,49 @@ class EMA:
     def evaluation_weights(self, flat: Tensor, state: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
         """The average, [M, P]."""
         return state["ema"]
+
+
+@dataclass(frozen=True)
+class SWA:
+    """Stochastic weight averaging: the plain mean of the weights of the last part of a stage.
+
+    The weights after steps start + 1, start + 1 + every, start + 1 + 2·every, … count alike: the
+    n-th of them moves the mean by (w − mean) / n. Until then the average is the weights themselves.
+
+    Args:
+        start: steps before the first weights that count, ≥ 0.
+        every: steps between them, ≥ 1.
+
+    State: ``swa``, [M, P]; ``start``, [M, 1]: not a constant, so that machine code doesn't depend
+    on how long a stage is.
+
+    Source: Izmailov et al. 2018.
+    """
+
+    start: int
+    every: int = 1
+
+    def initial(self, flat: Tensor) -> dict[str, Tensor]:
+        """The initial weights."""
+        start = torch.full((flat.shape[0], 1), float(self.start), device=flat.device)
+        return {"swa": flat.clone(), "start": start}
+
+    def update(
+        self,
+        flat: Tensor,
+        state: Mapping[str, Tensor],
+        numbers: Mapping[str, Tensor],  # noqa: ARG002
+        step: int | Tensor,
+    ) -> dict[str, Tensor]:
+        """State after the ``step``-th optimizer step (from 1): one for all, or of each member."""
+        start, mean = state["start"], state["swa"]
+        now = step.to(start).unsqueeze(-1) if isinstance(step, Tensor) else float(step)
+        late = now - start - 1.0  # steps since the first weights that count
+        rounds = torch.floor(late / self.every)
+        share = torch.where(late == rounds * self.every, 1.0 / (rounds + 1.0).clamp(min=1.0), 0.0)
+        moved = torch.addcmul(mean, flat - mean, share.to(flat))
+        return {"swa": torch.where(late <= 0, flat, moved), "start": start.clone()}
+
+    def evaluation_weights(self, flat: Tensor, state: Mapping[str, Tensor]) -> Tensor:  # noqa: ARG002
+        """The mean, [M, P]."""
+        return state["swa"]

@@ -60,6 +60,36 @@ class L2:
         return {"l2": run.numbers[self.path + ".weight"] * (joined * joined).sum(1)}
 
 
+@dataclass(frozen=True)
+class ElasticNet:
+    """weight · (ratio · Σ|w| + (1 − ratio)/2 · Σw²).
+
+    Args:
+        path: of the regularizer in the recipe; ``path + ".weight"`` is ≥ 0 and
+            ``path + ".l1_ratio"`` in [0, 1].
+        names: the parameters that are penalized.
+        lasso: the ratio isn't 0.
+
+    Source: Zou and Hastie 2005.
+    """
+
+    path: str
+    names: tuple[str, ...]
+    lasso: bool = True
+
+    def __post_init__(self) -> None:
+        check_names(self.path, self.names)
+
+    def __call__(self, run: Pass) -> dict[str, Tensor]:
+        """``elastic_net``: [M]."""
+        joined = _joined(run, self.names)
+        penalty = 0.5 * (joined * joined).sum(1)
+        if self.lasso:
+            ratio = run.numbers[self.path + ".l1_ratio"]
+            penalty = ratio * joined.abs().sum(1) + (1 - ratio) * penalty
+        return {"elastic_net": run.numbers[self.path + ".weight"] * penalty}
+
+
 def check_names(path: str, names: tuple[str, ...]) -> None:
     """A penalty on nothing is a mistake in the recipe."""
     if not names:

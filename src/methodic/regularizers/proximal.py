@@ -1,13 +1,15 @@
-"""Proximal steps, taken after the update. Shapes: M members."""
+"""Proximal steps and projections, taken after the update. Shapes: M members."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from methodic.errors import InputError
+from methodic.optimizers.clipping import unit_norms
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,7 @@ class ProximalL1:
     names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not self.names:
-            raise InputError(
-                f"{self.path}: there is no parameter to threshold",
-                advice="Train parameters that decay (weights), or leave this regularizer out.",
-            )
+        _check_names(self.path, self.names)
 
     def __call__(
         self, parameters: Mapping[str, Tensor], run_numbers: Mapping[str, Tensor], lr: Tensor
@@ -53,6 +51,90 @@ class ProximalL1:
         return {name: soft_threshold(parameters[name], threshold) for name in self.names}
 
 
+@dataclass(frozen=True)
+class ProximalElasticNet:
+    """w ← soft threshold(w, lr · weight · ratio) / (1 + lr · weight · (1 − ratio)).
+
+    The minimizer of ½‖x − w‖² + lr · weight · (ratio · Σ|x| + (1 − ratio)/2 · Σx²).
+
+    Args:
+        path: of the regularizer in the recipe; ``path + ".weight"`` is ≥ 0 and
+            ``path + ".l1_ratio"`` in [0, 1].
+        names: the parameters that are thresholded.
+        lasso: the ratio isn't 0.
+
+    Source: Zou and Hastie 2005; Parikh and Boyd 2014 (its proximal step).
+    """
+
+    path: str
+    names: tuple[str, ...]
+    lasso: bool = True
+
+    def __post_init__(self) -> None:
+        _check_names(self.path, self.names)
+
+    def __call__(
+        self, parameters: Mapping[str, Tensor], run_numbers: Mapping[str, Tensor], lr: Tensor
+    ) -> dict[str, Tensor]:
+        """The parameters that change; the arguments are those of `ProximalL1`."""
+        strength = lr * run_numbers[self.path + ".weight"]
+        if not self.lasso:
+            return {n: parameters[n] / _wide(1 + strength, parameters[n]) for n in self.names}
+        ratio = run_numbers[self.path + ".l1_ratio"]
+        threshold, shrinking = strength * ratio, 1 + strength * (1 - ratio)
+        found = {}
+        for name in self.names:
+            w = soft_threshold(parameters[name], threshold)
+            found[name] = w / _wide(shrinking, w)
+        return found
+
+
+@dataclass(frozen=True)
+class MaxNorm:
+    """Projects the weights that enter a unit onto a ball: w ← w · limit / max(‖w‖, limit).
+
+    Args:
+        path: of the regularizer in the recipe; ``path + ".limit"`` is > 0.
+        names: weights [inputs, outputs], or [outputs, inputs, …] of convolutions.
+
+    Source: Srebro and Shraibman 2005; Srivastava et al. 2014 (with dropout).
+    """
+
+    path: str
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check_names(self.path, self.names)
+
+    def __call__(
+        self,
+        parameters: Mapping[str, Tensor],
+        run_numbers: Mapping[str, Tensor],
+        lr: Tensor,  # noqa: ARG002
+    ) -> dict[str, Tensor]:
+        """The parameters that change; the arguments are those of `ProximalL1`."""
+        limit = run_numbers[self.path + ".limit"]
+        found = {}
+        for name in self.names:
+            w = parameters[name]
+            bound = _wide(limit, w)
+            found[name] = w * (bound / torch.maximum(unit_norms(w), bound))
+        return found
+
+
+def _check_names(path: str, names: tuple[str, ...]) -> None:
+    if not names:
+        raise InputError(
+            f"{path}: there is no parameter that it could act on",
+            advice="Train parameters that decay (weights), or leave this regularizer out.",
+        )
+
+
+def _wide(x: Tensor, like: Tensor) -> Tensor:
+    """[M] as [M, 1, …], to be multiplied with ``like``."""
+    return x.reshape(-1, *[1] * (like.ndim - 1))
+
+
 def soft_threshold(w: Tensor, threshold: Tensor) -> Tensor:
     """w minus its projection onto [−threshold, threshold]: exactly 0 inside, NaN stays NaN.
 
@@ -60,5 +142,5 @@ def soft_threshold(w: Tensor, threshold: Tensor) -> Tensor:
         w: [M, …].
         threshold: [M], ≥ 0.
     """
-    bound = threshold.reshape(-1, *[1] * (w.ndim - 1))
+    bound = _wide(threshold, w)
     return w - w.clamp(min=-bound, max=bound)
