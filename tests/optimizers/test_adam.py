@@ -11,36 +11,48 @@ NUMBERS = {"lr": 0.02, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-2, "weight_dec
 TOLERANCE = 1e-10
 
 
-def torch_adam(decay, numbers=NUMBERS):
-    return _torch(torch.optim.Adam, decay, numbers)
+def torch_adam(decay, numbers=NUMBERS, amsgrad=False):
+    return _torch(torch.optim.Adam, decay, numbers, amsgrad)
 
 
-def torch_adamw(decay, numbers=NUMBERS):
-    return _torch(torch.optim.AdamW, decay, numbers)
+def torch_adamw(decay, numbers=NUMBERS, amsgrad=False):
+    return _torch(torch.optim.AdamW, decay, numbers, amsgrad)
 
 
-def _torch(kind, decay, numbers):
+def _torch(kind, decay, numbers, amsgrad):
     return lambda params: kind(
         params,
         lr=numbers["lr"],
         betas=(numbers["beta1"], numbers["beta2"]),
         eps=numbers["epsilon"],
         weight_decay=numbers["weight_decay"] * decay,
+        amsgrad=amsgrad,
     )
 
 
-@pytest.mark.parametrize("decay", [False, True])
-@pytest.mark.parametrize("epsilon", [1e-2, 1e-8])
-def test_adam_equals_torch(decay, epsilon):
-    numbers = NUMBERS | {"epsilon": epsilon}
-    assert parting(Adam(decay), numbers, torch_adam(decay, numbers)) < TOLERANCE
+THEIRS = {"mean": "exp_avg", "mean_square": "exp_avg_sq", "largest": "max_exp_avg_sq"}
 
 
+def slots(ours, w, theirs, their_w):
+    return [(ours[name], theirs[THEIRS[name]]) for name in ours]
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
 @pytest.mark.parametrize("decay", [False, True])
 @pytest.mark.parametrize("epsilon", [1e-2, 1e-8])
-def test_adamw_equals_torch(decay, epsilon):
+def test_adam_equals_torch(decay, epsilon, amsgrad):
     numbers = NUMBERS | {"epsilon": epsilon}
-    assert parting(AdamW(decay), numbers, torch_adamw(decay, numbers)) < TOLERANCE
+    optimizer = torch_adam(decay, numbers, amsgrad)
+    assert parting(Adam(decay, amsgrad), numbers, optimizer, inner=slots) < TOLERANCE
+
+
+@pytest.mark.parametrize("amsgrad", [False, True])
+@pytest.mark.parametrize("decay", [False, True])
+@pytest.mark.parametrize("epsilon", [1e-2, 1e-8])
+def test_adamw_equals_torch(decay, epsilon, amsgrad):
+    numbers = NUMBERS | {"epsilon": epsilon}
+    optimizer = torch_adamw(decay, numbers, amsgrad)
+    assert parting(AdamW(decay, amsgrad), numbers, optimizer, inner=slots) < TOLERANCE
 
 
 def mutate(rule, change):
@@ -81,6 +93,19 @@ class EpsilonInside(Adam):
         return change, {"mean": mean, "mean_square": square}
 
 
+class LargestOfCorrected(Adam):
+    """The largest ŝ instead of the largest s: Adam's first squares count too much."""
+
+    def update(self, gradient, parameter, state, c):
+        mean = state["mean"] * c["beta1"] + gradient * c["fresh1"]
+        square = state["mean_square"] * c["beta2"] + gradient**2 * c["fresh2"]
+        corrected = square * (NUMBERS["epsilon"] / c["epsilon"]) ** 2
+        largest = torch.maximum(state["largest"], corrected)
+        rate = c["scale"] * NUMBERS["epsilon"] / c["epsilon"]
+        change = rate * mean / (largest.sqrt() + NUMBERS["epsilon"])
+        return change, {"mean": mean, "mean_square": square, "largest": largest}
+
+
 class NoSquare(Adam):
     """The mean of |g| for the mean of g²."""
 
@@ -100,6 +125,10 @@ class NoSquare(Adam):
         (mutate(Adam(), betas_swapped), torch_adam(False)),
         (EpsilonInside(), torch_adam(False)),
         (NoSquare(), torch_adam(False)),
+        (LargestOfCorrected(amsgrad=True), torch_adam(False, amsgrad=True)),
+        (Adam(), torch_adam(False, amsgrad=True)),
+        (Adam(amsgrad=True), torch_adam(False)),
+        (AdamW(amsgrad=True), torch_adamw(True)),
         (AdamW(), torch_adam(True)),
         (Adam(), torch_adam(True)),
         (Adam(decay=True), torch_adamw(True)),

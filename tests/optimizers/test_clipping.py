@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import rules as literal
 
-from methodic.optimizers.clipping import clip_by_norm, clip_by_value, global_norm
+from methodic.optimizers.clipping import clip_adaptively, clip_by_norm, clip_by_value, global_norm
 
 numbers = st.floats(-1e3, 1e3, allow_subnormal=False, width=32)
 gradients = st.lists(numbers, min_size=1, max_size=9)
@@ -97,3 +97,69 @@ def test_arguments_are_not_written_to():
     clip_by_value(g, bounds)
     assert torch.equal(g, before)
     assert torch.equal(bounds, torch.full((2,), 0.1))
+
+
+def agc(parameter, gradient, limit):
+    """Adaptive clipping as its authors write it: unit-wise norms, one column of a matrix a unit."""
+    if parameter.ndim <= 1:
+        axes = tuple(range(parameter.ndim))
+    else:
+        axes = (0,) if parameter.ndim == 2 else (1, 2, 3)
+    norm = parameter.pow(2).sum(axes, keepdim=True).sqrt()
+    length = gradient.pow(2).sum(axes, keepdim=True).sqrt()
+    most = norm.clamp(min=1e-3) * limit
+    return torch.where(length > most, gradient * (most / length.clamp(min=1e-6)), gradient)
+
+
+SHAPES = {"weight": (4, 3), "bias": (3,), "kernel": (5, 2, 3, 3), "zero": (4, 2), "one": (1, 1)}
+
+
+def test_adaptive_clipping_equals_the_authors_formula():
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn():
+        return {
+            name: torch.randn(2, *shape, generator=generator, dtype=torch.float64)
+            for name, shape in SHAPES.items()
+        }
+
+    parameters, gradients = drawn(), drawn()
+    parameters["zero"] = torch.zeros_like(parameters["zero"])
+    limits = torch.tensor([0.1, 1.5], dtype=torch.float64)
+    clipped = clip_adaptively(gradients, parameters, limits)
+    assert clipped.keys() == gradients.keys()
+    for name, ours in clipped.items():
+        for m in range(2):
+            theirs = agc(parameters[name][m], gradients[name][m], limits[m])
+            torch.testing.assert_close(ours[m], theirs)
+    whole = (
+        gradients["weight"]
+        * 0.1
+        * (
+            parameters["weight"].flatten(1).norm(dim=1) / gradients["weight"].flatten(1).norm(dim=1)
+        ).view(2, 1, 1)
+    )
+    rows = agc(parameters["weight"][0].T, gradients["weight"][0].T, limits[0]).T
+    assert not torch.allclose(clipped["weight"][0], whole[0])
+    assert not torch.allclose(clipped["weight"][0], rows)
+
+
+def test_adaptive_clipping_leaves_short_gradients_to_the_bit_and_zeros_at_zero():
+    w, g = torch.randn(1, 4, 3), 1e-4 * torch.randn(1, 4, 3)
+    out = clip_adaptively(
+        {"w": g, "z": torch.zeros(1, 3)}, {"w": w, "z": torch.ones(1, 3)}, torch.ones(1)
+    )
+    assert torch.equal(out["w"], g)
+    assert not out["z"].any()
+
+
+@pytest.mark.parametrize("shape", [(1,), (7,), (1, 1), (3, 1), (33, 17), (2, 5, 3), (4, 2, 3, 3)])
+def test_adaptive_clipping_alone_and_in_company_is_equal_to_the_bit(shape):
+    generator = torch.Generator().manual_seed(0)
+    g, w = torch.randn(2, 8, *shape, generator=generator)
+    limits = torch.linspace(0.1, 2.0, 8)
+    together = clip_adaptively({"a": g}, {"a": w}, limits)["a"]
+    for m in range(8):
+        at = slice(m, m + 1)
+        alone = clip_adaptively({"a": g[at].clone()}, {"a": w[at].clone()}, limits[at])["a"]
+        assert torch.equal(together[at], alone)

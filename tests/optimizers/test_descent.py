@@ -7,16 +7,17 @@ from reference.trajectories import parting
 from methodic.errors import InputError
 from methodic.optimizers.descent import SGD
 
-NUMBERS = {"lr": 0.004, "momentum": 0.85, "weight_decay": 0.2}
+NUMBERS = {"lr": 0.004, "momentum": 0.85, "dampening": 0.6, "weight_decay": 0.2}
 TOLERANCE = 1e-11
 
 
-def torch_sgd(momentum, nesterov, decay):
+def torch_sgd(momentum, nesterov, decay, dampened=False):
     return lambda params: torch.optim.SGD(
         params,
         lr=NUMBERS["lr"],
         momentum=NUMBERS["momentum"] * momentum,
         nesterov=nesterov,
+        dampening=NUMBERS["dampening"] * dampened,
         weight_decay=NUMBERS["weight_decay"] * decay,
     )
 
@@ -28,13 +29,19 @@ VARIANTS = [
     (True, False, True),
     (True, True, False),
     (True, True, True),
+    (True, False, False, True),
+    (True, False, True, True),
 ]
 
 
-@pytest.mark.parametrize(("momentum", "nesterov", "decay"), VARIANTS)
-def test_equals_torch(momentum, nesterov, decay):
-    rule = SGD(momentum, nesterov, decay)
-    assert parting(rule, NUMBERS, torch_sgd(momentum, nesterov, decay)) < TOLERANCE
+def velocities(ours, w, theirs, their_w):
+    return [(ours["velocity"], theirs["momentum_buffer"])] if ours else []
+
+
+@pytest.mark.parametrize("switches", VARIANTS)
+def test_equals_torch(switches):
+    rule = SGD(*switches)
+    assert parting(rule, NUMBERS, torch_sgd(*switches), inner=velocities) < TOLERANCE
 
 
 class Ascent(SGD):
@@ -70,6 +77,13 @@ class PreviousGradient(SGD):
         return change, {"velocity": gradient}
 
 
+class DampenedFromTheStart(SGD):
+    """The first gradient too enters only in part."""
+
+    def coefficients(self, step, numbers):
+        return super().coefficients(step + 1, numbers)
+
+
 class HalfDecay(SGD):
     def coefficients(self, step, numbers):
         return super().coefficients(step, {**numbers, "weight_decay": numbers["weight_decay"] / 2})
@@ -97,6 +111,9 @@ class DecoupledDecay(SGD):
         (SGD(momentum=True, nesterov=True), (True, False, False)),
         (DecoupledDecay(momentum=True, decay=True), (True, False, True)),
         (SGD(momentum=True, nesterov=True), (True, True, True)),
+        (DampenedFromTheStart(momentum=True, dampened=True), (True, False, False, True)),
+        (Dampened(momentum=True), (True, False, False, True)),
+        (SGD(momentum=True), (True, False, False, True)),
     ],
 )
 def test_the_comparison_rejects_mutants(mutant, switches):
@@ -106,6 +123,12 @@ def test_the_comparison_rejects_mutants(mutant, switches):
 def test_nesterov_needs_momentum():
     with pytest.raises(InputError, match="nesterov"):
         SGD(nesterov=True)
+
+
+@pytest.mark.parametrize("switches", [(False, False), (True, True)])
+def test_dampening_needs_plain_momentum(switches):
+    with pytest.raises(InputError, match="dampening"):
+        SGD(*switches, dampened=True)
 
 
 def test_without_momentum_nothing_is_kept():

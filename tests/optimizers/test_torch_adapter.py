@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import copy
 import io
 import pickle
@@ -57,12 +58,18 @@ def data(step, dtype=torch.float64):
     return x, (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
 
 
+def probing(optimizer):
+    rule = getattr(optimizer, "rule", None)
+    return optimizer.sampled() if rule is not None and rule.probes else contextlib.nullcontext()
+
+
 def train(model, optimizer, steps, scheduler=None):
     """``steps`` is a range, so that a run can go on where another one ended."""
     for step in steps:
         x, y = data(step, next(model.parameters()).dtype)
         optimizer.zero_grad()
-        F.cross_entropy(model(x), y).backward()
+        with probing(optimizer):
+            F.cross_entropy(model(x), y).backward()
         optimizer.step()
         if scheduler is not None:
             scheduler.step()
@@ -175,6 +182,8 @@ def test_every_rule_can_be_wrapped_and_copied(row):
     for copied in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
         assert copied.rule == row.rule
         assert copied.param_groups[0]["lr"] == row.numbers["lr"]
+        with probing(copied):
+            pass
         copied.step()
 
 

@@ -1,9 +1,53 @@
 """Update rules, and the same as torch.optim optimizers.
 
-The rules are pure functions, one family per file: `descent.SGD`, `rms.RMSprop`, `adam.Adam`,
-`adam.AdamW`. The classes exported here wrap them for a training loop in plain PyTorch.
+The rules are pure functions, one family per file, such as `descent.SGD`, `adam.AdamW` or
+`muon.Muon`. The classes exported here wrap them for a training loop in plain PyTorch.
 """
 
-from methodic.optimizers.torch_adapter import SGD, Adam, AdamW, RMSprop, TorchOptimizer
+from methodic.optimizers.torch_adapter import TorchOptimizer
+from methodic.optimizers.torch_classic import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    NAdam,
+    RAdam,
+    RMSprop,
+)
+from methodic.optimizers.torch_matrix import LBFGS, SOAP, Muon
+from methodic.optimizers.torch_modern import (
+    IVON,
+    LAMB,
+    Adafactor,
+    Adan,
+    Lion,
+    Prodigy,
+    ScheduleFreeAdamW,
+    ScheduleFreeSGD,
+)
 
-__all__ = ["SGD", "Adam", "AdamW", "RMSprop", "TorchOptimizer"]
+__all__ = [
+    "IVON",
+    "LAMB",
+    "LBFGS",
+    "SGD",
+    "SOAP",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Adan",
+    "Lion",
+    "Muon",
+    "NAdam",
+    "Prodigy",
+    "RAdam",
+    "RMSprop",
+    "ScheduleFreeAdamW",
+    "ScheduleFreeSGD",
+    "TorchOptimizer",
+]

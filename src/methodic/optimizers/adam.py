@@ -22,20 +22,24 @@ class Adam(Rule):
     w ← w − lr · m̂ / (√ŝ + epsilon)  with  m̂ = m / (1 − beta1ᵗ),  ŝ = s / (1 − beta2ᵗ).
 
     Both bias corrections depend on the step t alone, so they are folded into two coefficients.
+    AMSGrad divides by the root of the largest s so far, corrected like s.
 
     Args:
         decay: add ``weight_decay`` ≥ 0 times the parameter to the gradient.
+        amsgrad: divide by the root of the largest running mean square so far.
 
-    State: ``mean`` (m) and ``mean_square`` (s), without bias correction.
+    State: ``mean`` (m) and ``mean_square`` (s), without bias correction; ``largest`` where AMSGrad.
 
-    Source: Kingma and Ba 2015.
+    Source: Kingma and Ba 2015; AMSGrad: Reddi, Kale, Kumar 2018, who correct no bias; the
+    corrections are those of torch.optim.
     """
 
     decay: bool = False
+    amsgrad: bool = False
 
     def initial(self, parameter: Tensor) -> dict[str, Tensor]:
         """Zeros."""
-        return {"mean": torch.zeros_like(parameter), "mean_square": torch.zeros_like(parameter)}
+        return _zeros(parameter, self.amsgrad)
 
     def coefficients(
         self, step: FloatArray, numbers: Mapping[str, FloatArray]
@@ -67,17 +71,19 @@ class AdamW(Rule):
 
     Args:
         decay: shrink the parameters; the number ``weight_decay`` is ≥ 0.
+        amsgrad: as for Adam.
 
-    State: ``mean`` and ``mean_square``, without bias correction.
+    State: ``mean`` and ``mean_square``, without bias correction; ``largest`` where AMSGrad.
 
     Source: Loshchilov and Hutter 2019.
     """
 
     decay: bool = True
+    amsgrad: bool = False
 
     def initial(self, parameter: Tensor) -> dict[str, Tensor]:
         """Zeros."""
-        return {"mean": torch.zeros_like(parameter), "mean_square": torch.zeros_like(parameter)}
+        return _zeros(parameter, self.amsgrad)
 
     def coefficients(
         self, step: FloatArray, numbers: Mapping[str, FloatArray]
@@ -102,6 +108,11 @@ class AdamW(Rule):
         return change, following
 
 
+def _zeros(parameter: Tensor, amsgrad: bool) -> dict[str, Tensor]:
+    slots = ("mean", "mean_square", "largest") if amsgrad else ("mean", "mean_square")
+    return {slot: torch.zeros_like(parameter) for slot in slots}
+
+
 def _moments(step: FloatArray, numbers: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     """lr · m̂ / (√ŝ + epsilon), written for m and s: scale · m / (√s + corrected epsilon)."""
     beta1, beta2 = numbers["beta1"], numbers["beta2"]
@@ -121,8 +132,12 @@ def _moments(step: FloatArray, numbers: Mapping[str, FloatArray]) -> dict[str, F
 def _adapt(
     gradient: Tensor, state: Mapping[str, Tensor], c: Mapping[str, Tensor]
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The nine kernels that both rules share."""
+    """The kernels that both rules share: nine, and one more for AMSGrad."""
     mean = (state["mean"] * c["beta1"]).addcmul_(gradient, c["fresh1"])
     mean_square = (state["mean_square"] * c["beta2"]).addcmul_(gradient * gradient, c["fresh2"])
-    change = (mean / mean_square.sqrt().add_(c["epsilon"])).mul_(c["scale"])
-    return change, {"mean": mean, "mean_square": mean_square}
+    following = {"mean": mean, "mean_square": mean_square}
+    square = mean_square
+    if "largest" in state:
+        square = following["largest"] = torch.maximum(state["largest"], mean_square)
+    change = (mean / square.sqrt().add_(c["epsilon"])).mul_(c["scale"])
+    return change, following
