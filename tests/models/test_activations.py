@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from methodic.models.activations import ACTIVATIONS, activate, aligned, gain
-from methodic.recipes.types import Activation
+from methodic.models.activations import ACTIVATIONS, activate, aligned, gain, pieces
+from methodic.recipes.kinds.models import Activation, Elementwise
 
 TORCH = {
     "identity": nn.Identity(),
@@ -22,6 +22,7 @@ TORCH = {
     "elu": nn.ELU(),
     "gelu": nn.GELU(),
     "mish": nn.Mish(),
+    "selu": nn.SELU(),
     "sigmoid": nn.Sigmoid(),
     "silu": nn.SiLU(),
     "softplus": nn.Softplus(),
@@ -39,7 +40,8 @@ def with_a_tail(x: Tensor) -> Tensor:
 
 
 def test_every_activation_of_the_recipes_exists() -> None:
-    assert set(ACTIVATIONS) == set(get_args(Activation)) == set(TORCH)
+    assert set(ACTIVATIONS) == set(get_args(Elementwise)) == set(TORCH)
+    assert set(get_args(Activation)) == {*ACTIVATIONS, "maxout"}
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -86,3 +88,10 @@ def test_the_gain_keeps_the_scale_of_a_signal(name: str) -> None:
 
     assert last(gain(name)) > 0.01
     assert last(1.0) < 0.1 * last(gain(name))
+
+
+def test_maxout_takes_the_larger_piece() -> None:
+    x = torch.tensor([[[1.0, -2.0, 3.0, 0.5, 4.0, 3.0]]])
+    assert activate("maxout", x).tolist() == [[[1.0, 4.0, 3.0]]]
+    assert pieces("maxout") == 2
+    assert {pieces(name) for name in ACTIVATIONS} == {1}

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from methodic.models.initialization import (
     INITIALIZATIONS,
+    PARTS,
     initial_buffers,
     initial_parameters,
 )
-from methodic.recipes.types import Initialization
+from methodic.recipes.kinds.models import Initialization
 from methodic.types import BufferSpec, ParameterSpec
 
 INPUTS, OUTPUTS, GAIN = 300, 200, 2.0**0.5
@@ -42,8 +43,8 @@ TORCH: dict[str, Callable[[], Tensor]] = {
 
 
 def test_every_initialization_of_the_recipes_exists() -> None:
-    assert set(get_args(Initialization)) | {"constant"} == set(INITIALIZATIONS)
-    assert set(TORCH) | {"orthogonal", "zeros", "constant"} == set(INITIALIZATIONS)
+    assert set(get_args(Initialization)) == set(INITIALIZATIONS)
+    assert set(TORCH) | {"orthogonal", "lsuv", "zeros"} == set(INITIALIZATIONS)
 
 
 @pytest.mark.parametrize("kind", TORCH)
@@ -87,16 +88,44 @@ def test_zeros_and_constants() -> None:
     assert torch.equal(made["constant"], torch.full((2, 2, 2), 1.5))
 
 
-@pytest.mark.parametrize("kind", INITIALIZATIONS)
+@pytest.mark.parametrize("kind", [*INITIALIZATIONS, *PARTS])
 def test_a_member_is_its_seed_and_a_parameter_is_its_name(kind: str) -> None:
     spec = ParameterSpec((5, 7), kind, fan_in=5, fan_out=7, value=1.0)
     first = initial_parameters({"a": spec, "b": spec}, [4, 9])
     alone = initial_parameters({"b": spec}, [9])
     assert torch.equal(first["b"][1], alone["b"][0])
     assert first["b"].shape == (2, 5, 7)
-    if kind not in ("zeros", "constant"):
+    if kind == "signs":
+        assert not torch.equal(first["a"], first["b"])
+    elif kind not in ("zeros", "constant"):
         assert not torch.equal(first["a"], first["b"])
         assert not torch.equal(first["b"][0], first["b"][1])
+
+
+def test_starts_that_only_parts_ask_for() -> None:
+    def made(kind: str, **more: object) -> Tensor:
+        spec = ParameterSpec((INPUTS, OUTPUTS), kind, gain=0.5, **more)  # type: ignore[arg-type]
+        return initial_parameters({"w": spec}, [3])["w"][0]
+
+    assert set(PARTS) == {"constant", "gaussian", "truncated", "spread", "signs"}
+    assert float(made("gaussian").std()) == pytest.approx(0.5, rel=0.02)
+    assert float(made("gaussian").abs().max()) > 1.5
+    assert float(made("truncated").abs().max()) == 1.5
+    assert float(made("spread").std()) == pytest.approx(0.5 / 3**0.5, rel=0.02)
+    assert set(made("signs").unique().tolist()) == {-0.5, 0.5}
+    assert abs(float(made("signs").mean())) < 0.01
+
+
+def test_runs_of_equal_numbers() -> None:
+    spec = ParameterSpec((3, 6), "gaussian", alike=((), (1, 3, 2)))
+    made = initial_parameters({"w": spec}, [0, 1])["w"]
+    assert made.shape == (2, 3, 6)
+    assert bool((made[..., 1] == made[..., 3]).all())
+    assert bool((made[..., 4] == made[..., 5]).all())
+    assert len(made.flatten().unique()) == 2 * 3 * 3
+    both = ParameterSpec((3, 6), "gaussian", alike=((3,), ()))
+    rows = initial_parameters({"w": both}, [0])["w"][0]
+    assert bool((rows == rows[:1]).all())
 
 
 def test_buffers() -> None:

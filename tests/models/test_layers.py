@@ -9,7 +9,18 @@ import torch
 from torch import Tensor, nn
 
 from methodic.models.initialization import initial_buffers, initial_parameters
-from methodic.models.layers import BatchNorm, Dropout, Embedding, Layer, LayerNorm, Linear, linear
+from methodic.errors import InputError
+from methodic.models.layers import (
+    Dropout,
+    Embedding,
+    Layer,
+    Linear,
+    StochasticDepth,
+    TiedLinear,
+    linear,
+    linear_each,
+    tied_head,
+)
 from methodic.rng import Draws, keys
 from methodic.types import Pass
 
@@ -123,68 +134,100 @@ def test_dropout_of_nothing_and_evaluation() -> None:
     assert torch.equal(layer(still, x), x)
 
 
-def norms(layer: BatchNorm, run: Pass) -> list[nn.BatchNorm1d]:
-    made = [nn.BatchNorm1d(layer.features) for _ in range(MEMBERS)]
-    with torch.no_grad():
-        for m, other in enumerate(made):
-            other.weight.copy_(run.parameters["n.scale"][m])
-            other.bias.copy_(run.parameters["n.shift"][m])
-    return made
+def test_a_product_of_its_own_for_each() -> None:
+    x, weight, bias = signal(5, 4, 3), signal(4, 3, 2), signal(4, 2)
+    got = linear_each(x, weight, bias)
+    due = torch.einsum("mbdi,mdio->mbdo", x, weight) + bias.unsqueeze(1)
+    torch.testing.assert_close(got, due)
+    torch.testing.assert_close(linear_each(x, weight, None), due - bias.unsqueeze(1))
 
 
-def test_batch_norm_over_several_batches() -> None:
-    layer = BatchNorm("n", 4)
-    first = run_of(layer)
-    others, buffers = norms(layer, first), dict(first.buffers)
-    for batch in range(4):
-        x = signal(5 + batch, 4) * (1 + batch)
-        run = run_of(layer, buffers=buffers)
-        got = layer(run, x)
-        for m, other in enumerate(others):
-            torch.testing.assert_close(got[m], other(x[m]))
-        buffers = dict(run.new_buffers)
-    for m, other in enumerate(others):
-        torch.testing.assert_close(buffers["n.mean"][m], other.running_mean)
-        torch.testing.assert_close(buffers["n.variance"][m], other.running_var)
-    held_out = signal(3, 4)
-    still = run_of(layer, training=False, buffers=buffers)
-    got = layer(still, held_out)
-    for m, other in enumerate(others):
-        torch.testing.assert_close(got[m], other.eval()(held_out[m]))
-    assert not still.new_buffers
-
-
-def test_batch_norm_collects_the_statistics_of_one_batch() -> None:
-    layer, x = BatchNorm("n", 4), signal(9, 4)
-    run = run_of(layer, training=False, collect=True)
-    layer(run, x)
-    torch.testing.assert_close(run.new_buffers["n.mean"], x.mean(1))
-    torch.testing.assert_close(run.new_buffers["n.variance"], x.var(1))
-
-
-def test_statistics_carry_no_gradient() -> None:
-    layer = BatchNorm("n", 4)
-    run = run_of(layer)
-    layer(run, signal(5, 4).requires_grad_())
-    assert not any(value.requires_grad for value in run.new_buffers.values())
-
-
-def test_layer_norm() -> None:
-    layer, x = LayerNorm("n", 4), signal(5, 4)
-    run = run_of(layer)
+def test_dropconnect_drops_weights_and_scales_the_rest() -> None:
+    layer = Linear("a", 40, 30, dropconnect="p")
+    numbers = {"p": torch.tensor([0.1, 0.5, 0.85])}
+    noise = Draws(layer.noise(7))(keys([5, 6, 7]))
+    run = run_of(layer, noise=noise, numbers=numbers)
+    x = signal(7, 40)
     got = layer(run, x)
     for m in range(MEMBERS):
-        other = nn.LayerNorm(4)
-        with torch.no_grad():
-            other.weight.copy_(run.parameters["n.scale"][m])
-            other.bias.copy_(run.parameters["n.shift"][m])
-        torch.testing.assert_close(got[m], other(x[m]))
+        p = float(numbers["p"][m])
+        kept = (noise["a.weight"][m].float() + 32768) / 65536 >= p
+        assert float(kept.float().mean()) == pytest.approx(1 - p, abs=0.04)
+        weight = run.parameters["a.weight"][m] * kept / (1 - p)
+        torch.testing.assert_close(got[m], x[m] @ weight + run.parameters["a.bias"][m])
+    still = run_of(layer, training=False, numbers=numbers)
+    plain = Linear("a", 40, 30)
+    assert torch.equal(layer(still, x), plain(run_of(plain, training=False), x))
 
 
-def test_scales_start_at_one_and_neither_scale_nor_shift_decays() -> None:
-    for layer in (BatchNorm("n", 4), LayerNorm("n", 4)):
-        specs = layer.parameters()
-        assert not any(spec.decays for spec in specs.values())
-        made = initial_parameters(specs, [0])
-        assert torch.equal(made["n.scale"], torch.ones(1, 4))
-        assert torch.equal(made["n.shift"], torch.zeros(1, 4))
+def test_stochastic_depth_leaves_out_whole_rows() -> None:
+    layer, x = StochasticDepth("d", "p", share=0.5), signal(4000, 3)
+    p = torch.tensor([0.2, 0.6, 0.9])
+    run = run_of(layer, noise=Draws(layer.noise(4000))(keys([5, 6, 7])), numbers={"p": p})
+    got = layer(run, x)
+    for m in range(MEMBERS):
+        out = (got[m] == 0).all(1)
+        assert float(out.float().mean()) == pytest.approx(float(p[m]) / 2, abs=0.03)
+        torch.testing.assert_close(got[m][~out], x[m][~out] / (1 - float(p[m]) / 2))
+    assert layer(run_of(layer, training=False, numbers={"p": p}), x) is x
+
+
+def test_lsuv_gives_each_layer_unit_variance() -> None:
+    layer, x = Linear("a", 8, 5, initialization="lsuv"), signal(200, 8)
+    specs = initial_parameters(layer.parameters(), range(MEMBERS))
+    start = Pass(specs, {}, {}, {}, training=False)
+    assert abs(float(layer(start, x).var()) - 1) > 0.5, "orthogonal weights alone don't do it"
+    fitted = Pass({**specs, **layer.fitted(start, x)}, {}, {}, {}, training=False)
+    for m in range(MEMBERS):
+        assert float(layer(fitted, x)[m].var(correction=0)) == pytest.approx(1, rel=1e-5)
+        ratio = fitted.parameters["a.weight"][m] / specs["a.weight"][m]
+        torch.testing.assert_close(ratio, ratio[:1, :1].expand_as(ratio))
+    dead = layer.fitted(start, torch.zeros_like(x))
+    assert torch.equal(dead["a.weight"], specs["a.weight"])
+    assert not Linear("a", 8, 5).fitted(start, x)
+
+
+def test_tied_layers_share_their_weights() -> None:
+    encoder, decoder = Linear("e", 5, 3), TiedLinear("d", "e.weight", (5, 3), 3, 5)
+    run, x = run_of(encoder), signal(6, 5)
+    run.parameters["d.bias"] = signal(5)  # type: ignore[index]
+    hidden = encoder(run, x)
+    weight = run.parameters["e.weight"]
+    assert set(decoder.parameters()) == {"d.bias"}
+    due = hidden @ weight.mT + run.parameters["d.bias"].unsqueeze(1)
+    torch.testing.assert_close(decoder(run, hidden), due)
+    leaf = weight.clone().requires_grad_()
+    run.parameters["e.weight"] = leaf  # type: ignore[index]
+    decoder(run, encoder(run, x)).square().sum().backward()
+    twice = weight.clone().requires_grad_()
+    out = (x @ twice + run.parameters["e.bias"].unsqueeze(1)) @ twice.mT
+    (out + run.parameters["d.bias"].unsqueeze(1)).square().sum().backward()
+    torch.testing.assert_close(leaf.grad, twice.grad)
+
+
+def test_a_head_that_reads_the_table_of_an_embedding() -> None:
+    embedding = Embedding("e", codes=6, columns=1, dimension=4)
+    head = tied_head("head", embedding, 4)
+    run, x = run_of(embedding), signal(5, 4)
+    run.parameters["head.bias"] = signal(6)  # type: ignore[index]
+    logits = head(run, x)
+    for m in range(MEMBERS):
+        for code in range(6):
+            due = x[m] @ run.parameters["e.table"][m, code] + run.parameters["head.bias"][m, code]
+            torch.testing.assert_close(logits[m, :, code], due)
+    assert head.parameters()["head.bias"].role == "head"
+
+
+def test_tied_layers_of_different_shapes() -> None:
+    with pytest.raises(InputError, match="tied layers of different shapes") as caught:
+        TiedLinear("decoder.0", "encoder.1.weight", (64, 32), 32, 60)
+    assert "64 × 32" in str(caught.value.found)
+    assert "60 × 32" in str(caught.value.accepted)
+    with pytest.raises(InputError, match="tied layers of different shapes"):
+        tied_head("head", Embedding("e", 6, 1, 4), 5)
+
+
+def test_roles() -> None:
+    assert Linear("a", 5, 4).parameters()["a.weight"].role == "hidden"
+    assert Linear("a", 5, 4, role="head", first=True).parameters()["a.weight"].first
+    assert Embedding("e", 6, 2, 3).parameters()["e.table"].role == "embedding"

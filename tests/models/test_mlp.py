@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from methodic.models.initialization import initial_buffers, initial_parameters
 from methodic.models.mlp import MLP, Inputs
+from methodic.models.numeric import PBLD
 from methodic.rng import Draws, keys
 from methodic.types import Pass
 
@@ -198,3 +199,119 @@ def test_noise_is_as_large_as_the_batch() -> None:
         "dropout/1": (9, 5),
     }
     assert not MLP(Inputs(numeric=3), 2).noise(9)
+
+
+@pytest.mark.parametrize("normalization", ["none", "batch", "rms"])
+@pytest.mark.parametrize("activation", ["tanh", "maxout"])
+def test_residual_blocks_add_before_they_normalize(normalization: str, activation: str) -> None:
+    model = MLP(
+        Inputs(NUMERIC),
+        CLASSES,
+        width=5,
+        depth=3,
+        activation=activation,
+        normalization=normalization,
+        residual=True,
+    )
+    wide = 10 if activation == "maxout" else 5
+    parameters, x = scattered(model), inputs()["numeric"]
+    got = model(run_of(model, parameters), {"numeric": x})
+    for m in range(MEMBERS):
+        w = {name: value[m] for name, value in parameters.items()}
+        z, h = torch.zeros(ROWS, wide), x[m]
+        for i in range(3):
+            z = z + h @ w[f"hidden.{i}.weight"] + w.get(f"hidden.{i}.bias", torch.zeros(wide))
+            y = z
+            if normalization == "batch":
+                y = (z - z.mean(0)) / torch.sqrt(z.var(0, correction=0) + 1e-5)
+                y = y * w[f"hidden.{i}.norm.scale"] + w[f"hidden.{i}.norm.shift"]
+            elif normalization == "rms":
+                y = nn.functional.rms_norm(z, (wide,), w[f"hidden.{i}.norm.scale"], 1e-6)
+            h = torch.maximum(y[:, :5], y[:, 5:]) if activation == "maxout" else torch.tanh(y)
+        torch.testing.assert_close(got[m], h @ w["head.weight"] + w["head.bias"])
+    plain = MLP(Inputs(NUMERIC), CLASSES, width=5, depth=3, normalization=normalization)
+    assert plain.residual is False
+
+
+def test_maxout_of_one_layer_is_the_larger_of_two() -> None:
+    model = MLP(Inputs(NUMERIC), CLASSES, width=5, depth=1, activation="maxout")
+    assert model.parameters()["hidden.0.weight"].shape == (NUMERIC, 10)
+    assert model.parameters()["head.weight"].shape == (5, CLASSES)
+    parameters, x = scattered(model), inputs()["numeric"]
+    got = model(run_of(model, parameters), {"numeric": x})
+    w = {name: value[0] for name, value in parameters.items()}
+    z = x[0] @ w["hidden.0.weight"] + w["hidden.0.bias"]
+    largest = z.view(ROWS, 2, 5).amax(1)
+    torch.testing.assert_close(got[0], largest @ w["head.weight"] + w["head.bias"])
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"residual": True, "stochastic_depth": "model.rate", "normalization": "rms"},
+        {"dropconnect": "model.rate", "normalization": "group", "groups": 2},
+        {"activation": "maxout", "normalization": "layer"},
+        {"numeric": PBLD("numeric", NUMERIC, 3, 2, 0.5)},
+    ],
+    ids=["stochastic depth", "dropconnect", "maxout", "embedded numbers"],
+)
+def test_gradients_of_what_can_be_added(more: dict[str, object]) -> None:
+    settings = {"activation": "tanh", **more}
+    model = MLP(Inputs(NUMERIC), CLASSES, width=4, depth=3, **settings)  # type: ignore[arg-type]
+    parameters = scattered(model, torch.float64)
+    x = inputs(torch.float64)["numeric"]
+
+    def out(*values: Tensor) -> Tensor:
+        run = run_of(model, dict(zip(parameters, values, strict=True)))
+        run.numbers = {"model.rate": torch.full((MEMBERS,), 0.3, dtype=torch.float64)}
+        return model(run, {"numeric": x})
+
+    assert torch.autograd.gradcheck(out, [v.requires_grad_() for v in parameters.values()])
+
+
+def test_later_branches_are_left_out_more_often() -> None:
+    model = MLP(
+        Inputs(NUMERIC), CLASSES, width=4, depth=3, residual=True, stochastic_depth="model.rate"
+    )
+    assert [getattr(each, "share", None) for each in model.depths] == [None, 0.5, 1.0]
+    assert set(model.noise(9)) == {"depth/1", "depth/2"}
+
+
+def test_zeros_break_what_has_hidden_units() -> None:
+    """Units that start alike get the same gradients for ever, so a wide net is as good as a unit.
+
+    A linear model doesn't mind.
+    """
+    x = torch.randn(1, 60, NUMERIC, generator=torch.Generator().manual_seed(5))
+    target = (x[0, :, 0] * x[0, :, 1] > 0).long()
+
+    def trained(initialization: str, depth: int) -> tuple[dict[str, Tensor], float]:
+        model = MLP(
+            Inputs(NUMERIC),
+            2,
+            width=6,
+            depth=depth,
+            activation="tanh",
+            initialization=initialization,
+        )
+        now = initial_parameters(model.parameters(), [0])
+        if depth and initialization == "zeros":
+            now["head.weight"] = torch.zeros(1, 6, 2)  # all weights, as a beginner might
+        loss = torch.tensor(0.0)
+        for _ in range(300):
+            leaves = {name: value.detach().requires_grad_() for name, value in now.items()}
+            out = model(Pass(leaves, {}, {}, {}, True), {"numeric": x})
+            loss = nn.functional.cross_entropy(out[0], target)
+            slopes = torch.autograd.grad(loss, list(leaves.values()))
+            now = {n: v - 0.5 * g for (n, v), g in zip(leaves.items(), slopes, strict=True)}
+        return now, float(loss.detach())
+
+    alike, stuck = trained("zeros", 2)
+    for i in range(2):
+        weight = alike[f"hidden.{i}.weight"][0]
+        assert torch.equal(weight, weight[:, :1].expand_as(weight)), "all units are one"
+    _, learned = trained("xavier_normal", 2)
+    assert stuck > 0.6, "about the entropy of the classes"
+    assert learned < 0.3
+    linear, _ = trained("zeros", 0)
+    assert bool((linear["head.weight"] != 0).all())

@@ -46,6 +46,7 @@ _ROUNDED: dict[str, Callable[[Tensor], Tensor]] = {
     "elu": F.elu,
     "gelu": F.gelu,
     "mish": F.mish,
+    "selu": F.selu,
     "sigmoid": torch.sigmoid,
     "silu": F.silu,
     "softplus": F.softplus,
@@ -53,6 +54,9 @@ _ROUNDED: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 ACTIVATIONS: tuple[str, ...] = (*_EXACT, *_ROUNDED)
+"""Elementwise ones."""
+
+PIECES = 2  # of maxout
 
 _RELU_GAIN = math.sqrt(2.0)
 _GAINS: dict[str, float] = {
@@ -62,8 +66,20 @@ _GAINS: dict[str, float] = {
 }
 
 
+def pieces(name: str) -> int:
+    """How many numbers become one: 2 for maxout, 1 for all others."""
+    return PIECES if name == "maxout" else 1
+
+
 def activate(name: str, x: Tensor) -> Tensor:
-    """Apply the activation ``name``, one of `ACTIVATIONS`."""
+    """Apply the activation ``name``: one of `ACTIVATIONS`, or "maxout".
+
+    Maxout takes the larger of two linear pieces: [..., 2·D] → [..., D]. Source: Goodfellow et al.
+    2013.
+    """
+    if name == "maxout":
+        first, second = x.chunk(PIECES, dim=-1)
+        return torch.maximum(first, second)
     if name in _EXACT:
         return _EXACT[name](x)
     return aligned(_ROUNDED[name], x)

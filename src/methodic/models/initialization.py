@@ -44,11 +44,23 @@ _DRAWN: dict[str, tuple[Kind, Callable[[ParameterSpec, Tensor], Tensor]]] = {
     "orthogonal": ("normal", _orthogonal),
     "normal": ("normal", _scaled(lambda _: 0.01)),
     "uniform": ("uniform", _symmetric(lambda _: 0.05)),
+    "lsuv": ("normal", _orthogonal),  # and then scaled by data, see `layers.Linear`
+    "gaussian": ("normal", _scaled(lambda s: s.gain)),
+    "truncated": ("normal", lambda s, noise: noise.clamp(-3.0, 3.0) * s.gain),
+    "spread": ("uniform", _symmetric(lambda s: s.gain)),
+    "signs": ("uniform", lambda s, noise: torch.where(noise < 0.5, -s.gain, s.gain)),
 }
+_OF_PARTS = ("constant", "gaussian", "truncated", "spread", "signs")
 
-INITIALIZATIONS: tuple[str, ...] = (*_DRAWN, "zeros", "constant")
-"""Kaiming: He et al. 2015; Xavier: Glorot and Bengio 2010; orthogonal: Saxe et al. 2014;
-normal: standard deviation 0.01; uniform: within ±0.05."""
+INITIALIZATIONS: tuple[str, ...] = (*(n for n in _DRAWN if n not in _OF_PARTS), "zeros")
+"""What a recipe may name. Kaiming: He et al. 2015; Xavier: Glorot and Bengio 2010; orthogonal: Saxe
+et al. 2014; lsuv: Mishkin and Matas 2016 (orthogonal, then scaled so that each layer's outputs have
+variance 1 on training rows); normal: standard deviation 0.01; uniform: within ±0.05."""
+
+PARTS: tuple[str, ...] = _OF_PARTS
+"""What networks ask for besides, with ``gain`` for size: gaussian: that standard deviation;
+truncated: the same, within 3 of them; spread: within ±gain; signs: +gain or −gain; constant:
+``value``."""
 
 
 def initial_parameters(
@@ -62,7 +74,7 @@ def initial_parameters(
         torch.Size([2, 4, 3])
     """
     sites = {
-        name: Noise(spec.shape, _DRAWN[spec.initialization][0])
+        name: Noise(_drawn_shape(spec), _DRAWN[spec.initialization][0])
         for name, spec in specs.items()
         if spec.initialization in _DRAWN
     }
@@ -70,12 +82,25 @@ def initial_parameters(
     made = {}
     for name, spec in specs.items():
         if name in noise:
-            value = _DRAWN[spec.initialization][1](spec, noise[name])
+            value = _repeated(spec, _DRAWN[spec.initialization][1](spec, noise[name]))
         else:
             start = spec.value if spec.initialization == "constant" else 0.0
             value = torch.full((len(seeds), *spec.shape), start)
         made[name] = value.to(device)
     return made
+
+
+def _drawn_shape(spec: ParameterSpec) -> tuple[int, ...]:
+    runs = spec.alike or ((),) * len(spec.shape)
+    return tuple(len(run) or size for size, run in zip(spec.shape, runs, strict=True))
+
+
+def _repeated(spec: ParameterSpec, drawn: Tensor) -> Tensor:
+    """Runs of equal numbers, where the specification asks for them."""
+    for axis, run in enumerate(spec.alike, 1):
+        if run:
+            drawn = drawn.repeat_interleave(torch.tensor(run), axis)
+    return drawn
 
 
 def initial_buffers(

@@ -7,17 +7,22 @@ from a `Pass`. Shapes: M members, B rows, I inputs, O outputs, D features.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from methodic.errors import InputError
 from methodic.rng import Noise
-from methodic.types import BufferSpec, ParameterSpec, Pass
+from methodic.types import BufferSpec, ParameterSpec, Pass, Role
 
 
 class Layer:
     """Base: a layer without parameters, buffers or randomness that returns its input."""
+
+    adapts: ClassVar[bool] | bool = False
+    """It sets some of its parameters or buffers by training rows; see `fitted`."""
 
     def parameters(self) -> dict[str, ParameterSpec]:
         """Full name → specification."""
@@ -29,6 +34,10 @@ class Layer:
 
     def noise(self, rows: int) -> dict[str, Noise]:  # noqa: ARG002
         """Site → what a training pass over ``rows`` rows draws."""
+        return {}
+
+    def fitted(self, run: Pass, x: Tensor) -> dict[str, Tensor]:  # noqa: ARG002
+        """Parameters and buffers that depend on the training rows which reach it, by name."""
         return {}
 
     def __call__(self, run: Pass, x: Tensor) -> Tensor:  # noqa: ARG002
@@ -44,7 +53,13 @@ class Linear(Layer):
         name: prefix of the parameters' names.
         inputs, outputs: I and O.
         bias: leave it out in front of batch norm, where its true gradient is 0.
-        initialization, gain: of the weights; biases start at 0.
+        initialization, gain: of the weights; biases start at 0. With "lsuv", training rows scale
+            them so that the outputs have variance 1.
+        role, first: see `ParameterSpec`.
+        dropconnect: path of the Number that holds the share of weights which are 0 in a training
+            step, the others being scaled by 1/(1−p); None: none. Evaluation takes all weights.
+
+    Source: DropConnect: Wan et al. 2013; LSUV: Mishkin and Matas 2016 (arXiv 1511.06422).
     """
 
     name: str
@@ -53,6 +68,13 @@ class Linear(Layer):
     bias: bool = True
     initialization: str = "kaiming_normal"
     gain: float = 1.0
+    role: Role = "hidden"
+    first: bool = False
+    dropconnect: str | None = None
+
+    @property
+    def adapts(self) -> bool:  # type: ignore[override]
+        return self.initialization == "lsuv"
 
     def parameters(self) -> dict[str, ParameterSpec]:
         weight = ParameterSpec(
@@ -61,14 +83,36 @@ class Linear(Layer):
             fan_in=self.inputs,
             fan_out=self.outputs,
             gain=self.gain,
+            role=self.role,
+            first=self.first,
         )
         specs = {f"{self.name}.weight": weight}
         if self.bias:
-            specs[f"{self.name}.bias"] = ParameterSpec((self.outputs,), "zeros", decays=False)
+            specs[f"{self.name}.bias"] = ParameterSpec(
+                (self.outputs,), "zeros", decays=False, role=self.role
+            )
         return specs
+
+    def noise(self, rows: int) -> dict[str, Noise]:  # noqa: ARG002
+        if self.dropconnect is None:
+            return {}
+        return {f"{self.name}.weight": Noise((self.inputs, self.outputs), "short")}
+
+    def fitted(self, run: Pass, x: Tensor) -> dict[str, Tensor]:
+        if not self.adapts:
+            return {}
+        weight = run.parameters[f"{self.name}.weight"]
+        out = linear(x, weight, None).double().flatten(1)
+        deviation = out.std(1, correction=0)
+        # Outputs that are all alike have no scale to set.
+        scale = torch.where(deviation > 0, deviation, 1.0).to(weight.dtype)
+        return {f"{self.name}.weight": weight / scale.view(-1, 1, 1)}
 
     def __call__(self, run: Pass, x: Tensor) -> Tensor:
         weight = run.parameters[f"{self.name}.weight"]
+        if self.dropconnect is not None and run.training:
+            p = run.numbers[self.dropconnect].view(-1, 1, 1)
+            weight = weight * kept(run.noise[f"{self.name}.weight"], p)
         bias = run.parameters[f"{self.name}.bias"] if self.bias else None
         return linear(x, weight, bias)
 
@@ -89,6 +133,14 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return out[..., :1] if outputs == 1 else out
 
 
+def linear_each(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A product of its own for each of D: [M, B, D, I], [M, D, I, O], [M, D, O] → [M, B, D, O]."""
+    members, rows, several, _ = x.shape
+    flat = x.transpose(1, 2).flatten(0, 1)
+    out = linear(flat, weight.flatten(0, 1), None if bias is None else bias.flatten(0, 1))
+    return out.reshape(members, several, rows, -1).transpose(1, 2)
+
+
 @dataclass(frozen=True)
 class Embedding(Layer):
     """One table for all categorical columns: codes [M, B, columns] → [M, B, columns·dimension]."""
@@ -97,13 +149,15 @@ class Embedding(Layer):
     codes: int
     columns: int
     dimension: int
+    initialization: str = "kaiming_normal"
 
     def parameters(self) -> dict[str, ParameterSpec]:
         spec = ParameterSpec(
             (self.codes, self.dimension),
-            "kaiming_normal",
+            self.initialization,
             fan_in=self.dimension,
             fan_out=self.dimension,
+            role="embedding",
         )
         return {f"{self.name}.table": spec}
 
@@ -113,6 +167,69 @@ class Embedding(Layer):
         offsets = torch.arange(members, device=x.device).view(-1, 1, 1) * self.codes
         flat = table.reshape(members * self.codes, self.dimension)
         return F.embedding(x + offsets, flat).reshape(members, rows, columns * self.dimension)
+
+
+@dataclass(frozen=True)
+class TiedLinear(Layer):
+    """x·Wᵀ + b with the weights of another layer, [O, I]: [M, B, I] → [M, B, O].
+
+    A decoder that mirrors its encoder, or a head that scores each row of an embedding's table.
+
+    Args:
+        name: prefix of the bias's name; the weights are the other layer's.
+        weight: full name of the parameter that is shared.
+        shape: of that parameter, (O, I).
+        inputs, outputs: what this layer takes and returns.
+        role: see `ParameterSpec`.
+
+    Raises:
+        InputError: the shapes don't fit.
+
+    Source: for embeddings, Press and Wolf 2017 (arXiv 1608.05859).
+    """
+
+    name: str
+    weight: str
+    shape: tuple[int, ...]
+    inputs: int
+    outputs: int
+    role: Role = "hidden"
+
+    def __post_init__(self) -> None:
+        if self.shape != (self.outputs, self.inputs):
+            raise InputError(
+                f"tied layers of different shapes: {self.name} can't reuse {self.weight}, turned",
+                found=f"{self.name} turns {self.inputs} features into {self.outputs}; "
+                f"{self.weight} has the shape {self.shape[0]} × {self.shape[1]}",
+                accepted=f"a weight of the shape {self.outputs} × {self.inputs}",
+                advice="Let the sizes mirror each other, or leave the layers untied.",
+            )
+
+    def parameters(self) -> dict[str, ParameterSpec]:
+        bias = ParameterSpec((self.outputs,), "zeros", decays=False, role=self.role)
+        return {f"{self.name}.bias": bias}
+
+    def __call__(self, run: Pass, x: Tensor) -> Tensor:
+        turned = run.parameters[self.weight].transpose(1, 2)
+        return linear(x, turned, run.parameters[f"{self.name}.bias"])
+
+
+def tied_head(name: str, embedding: Embedding, inputs: int) -> TiedLinear:
+    """A head that shares the table of ``embedding``: a logit for each of its codes.
+
+    Raises:
+        InputError: ``inputs`` features don't fit the table.
+    """
+    shape = (embedding.codes, embedding.dimension)
+    return TiedLinear(name, f"{embedding.name}.table", shape, inputs, embedding.codes, "head")
+
+
+def kept(noise: Tensor, p: Tensor) -> Tensor:
+    """Short noise → 0 with probability p in [0, 1), else 1/(1−p); p is shaped to broadcast."""
+    # A p that rounds up to 1 would leave the 16 bits and drop everything.
+    threshold = (p * 65536.0 - 32768.0).round().clamp(max=32767.0)
+    # Comparing in floats, in place, takes a fifth of the time of a mask of booleans.
+    return noise.to(torch.float32, copy=True).ge_(threshold).mul_(1.0 / (1.0 - p))
 
 
 @dataclass(frozen=True)
@@ -132,76 +249,29 @@ class Dropout(Layer):
     def __call__(self, run: Pass, x: Tensor) -> Tensor:
         if not run.training:
             return x
-        p = run.numbers[self.number].view(-1, 1, 1)
-        # A p that rounds up to 1 would leave the 16 bits and drop everything.
-        threshold = (p * 65536.0 - 32768.0).round().clamp(max=32767.0)
-        # Comparing in floats, in place, takes a fifth of the time of a mask of booleans.
-        kept = run.noise[self.name].to(torch.float32, copy=True).ge_(threshold)
-        return x * kept.mul_(1.0 / (1.0 - p))
+        return x * kept(run.noise[self.name], run.numbers[self.number].view(-1, 1, 1))
 
 
 @dataclass(frozen=True)
-class BatchNorm(Layer):
-    """Normalizes each feature over the batch, then scales and shifts: [M, B, D] → [M, B, D].
+class StochasticDepth(Layer):
+    """Leaves a residual branch out for some rows of a training step: all of its features, or none.
 
-    Running statistics serve evaluation: r ← 0.9·r + 0.1·s, with the unbiased variance.
-    Source: Ioffe and Szegedy 2015.
+    The branch is left out with probability ``share``·p and otherwise scaled, as by dropout. In
+    evaluation it stays as it is. ``number`` names the Number that holds p.
+
+    Source: Huang et al. 2016 (arXiv 1603.09382), row by row.
     """
 
     name: str
-    features: int
-    momentum: float = 0.1
-    epsilon: float = 1e-5
+    number: str
+    share: float = 1.0
 
-    def parameters(self) -> dict[str, ParameterSpec]:
-        return _scale_and_shift(self.name, self.features)
-
-    def buffers(self) -> dict[str, BufferSpec]:
-        return {
-            f"{self.name}.mean": BufferSpec((self.features,), 0.0),
-            f"{self.name}.variance": BufferSpec((self.features,), 1.0),
-        }
+    def noise(self, rows: int) -> dict[str, Noise]:
+        return {self.name: Noise((rows, 1), "short")}
 
     def __call__(self, run: Pass, x: Tensor) -> Tensor:
-        mean_name, variance_name = f"{self.name}.mean", f"{self.name}.variance"
-        if run.training or run.collect:
-            rows = x.shape[1]
-            mean = x.mean(1, keepdim=True)
-            centered = x - mean
-            variance = (centered * centered).mean(1, keepdim=True)
-            unbiased = variance.detach() * (rows / max(rows - 1, 1))
-            for name, seen in ((mean_name, mean.detach()), (variance_name, unbiased)):
-                old = run.buffers[name]
-                share = 1.0 if run.collect else self.momentum
-                run.new_buffers[name] = old + share * (seen.squeeze(1) - old)
-        else:
-            centered = x - run.buffers[mean_name].unsqueeze(1)
-            variance = run.buffers[variance_name].unsqueeze(1)
-        scale = run.parameters[f"{self.name}.scale"].unsqueeze(1)
-        shift = run.parameters[f"{self.name}.shift"].unsqueeze(1)
-        # The square root and the division are exact in any kernel; rsqrt is not.
-        return centered * (scale / torch.sqrt(variance + self.epsilon)) + shift
-
-
-@dataclass(frozen=True)
-class LayerNorm(Layer):
-    """Normalizes each row over its features, then scales and shifts (Ba, Kiros, Hinton 2016)."""
-
-    name: str
-    features: int
-    epsilon: float = 1e-5
-
-    def parameters(self) -> dict[str, ParameterSpec]:
-        return _scale_and_shift(self.name, self.features)
-
-    def __call__(self, run: Pass, x: Tensor) -> Tensor:
-        scale = run.parameters[f"{self.name}.scale"].unsqueeze(1)
-        shift = run.parameters[f"{self.name}.shift"].unsqueeze(1)
-        return F.layer_norm(x, (self.features,), eps=self.epsilon) * scale + shift
-
-
-def _scale_and_shift(name: str, features: int) -> dict[str, ParameterSpec]:
-    return {
-        f"{name}.scale": ParameterSpec((features,), "constant", decays=False, value=1.0),
-        f"{name}.shift": ParameterSpec((features,), "zeros", decays=False),
-    }
+        if not run.training:
+            return x
+        p = run.numbers[self.number].view(-1, 1, 1) * self.share
+        mask = kept(run.noise[self.name], p)
+        return x * mask.view(*mask.shape[:2], *[1] * (x.ndim - 2))

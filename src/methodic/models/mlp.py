@@ -3,56 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from methodic.models.activations import activate, gain
-from methodic.models.layers import BatchNorm, Dropout, Embedding, Layer, LayerNorm, Linear
-from methodic.rng import Noise
-from methodic.types import BufferSpec, ParameterSpec, Pass
+from methodic.models.activations import activate, gain, pieces
+from methodic.models.front import Front
+from methodic.models.inputs import Inputs as Inputs
+from methodic.models.layers import Dropout, Layer, Linear, StochasticDepth
+from methodic.models.network import Network, through
+from methodic.models.normalization import normalization as normalizing
+from methodic.models.numeric import NumericEmbedding
+from methodic.types import Pass
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """What enters a network for tables.
-
-    Args:
-        numeric: D, encoded numeric columns.
-        categorical: number of categorical columns.
-        codes: rows of the embedding table that all categorical columns share.
-        array: elements of an array input, flattened; 0 without one.
-    """
-
-    numeric: int = 0
-    categorical: int = 0
-    codes: int = 0
-    array: int = 0
-
-
-class MLP:
+class MLP(Network):
     """Embeddings, then ``depth`` × [linear → normalization → activation → dropout], then linear.
 
     ``depth=0`` is the linear model: softmax, logistic or linear regression.
+
+    With ``residual``, what a layer's linear part returns is added to what the one before returned:
+    z ← z + linear(dropout(activation(normalization(z)))), the pre-activation form.
 
     Args:
         inputs: what enters.
         outputs: C, classes or predicted numbers.
         width, depth: hidden units a layer, hidden layers.
-        activation: one of `activations.ACTIVATIONS`.
-        normalization: "none", "batch" or "layer", in front of each activation.
+        activation: one of `activations.ACTIVATIONS`, or "maxout" of two pieces.
+        normalization: "none", "batch", "layer", "group" or "rms", in front of each activation.
+        groups: of group norm.
         dropout: path of the Number that holds the rate; None for no dropout.
         initialization: of the hidden weights; one of `initialization.INITIALIZATIONS`.
         embedding: numbers that stand for one category.
+        numeric: embeds numeric columns; None: they enter as they are.
+        residual: add, as said above.
+        dropconnect: path of the Number with the share of hidden weights that are dropped; None.
+        stochastic_depth: path of the Number with the probability that the last of the residual
+            branches is left out; it grows linearly from the first one on; None.
+
+    Source: residual: He et al. 2016 (arXiv 1603.05027).
 
     Example:
         >>> mlp = MLP(Inputs(numeric=4), outputs=3, width=8, depth=1)
         >>> mlp.parameters()["hidden.0.weight"].shape
         (4, 8)
     """
-
-    native = True
 
     def __init__(
         self,
@@ -63,76 +57,79 @@ class MLP:
         depth: int = 2,
         activation: str = "relu",
         normalization: str = "none",
+        groups: int = 8,
         dropout: str | None = None,
         initialization: str = "kaiming_normal",
         embedding: int = 8,
+        numeric: NumericEmbedding | None = None,
+        residual: bool = False,
+        dropconnect: str | None = None,
+        stochastic_depth: str | None = None,
     ) -> None:
         self.outputs = outputs
-        self.embedding = (
-            Embedding("embedding", inputs.codes, inputs.categorical, embedding)
-            if inputs.categorical
-            else None
-        )
         self.activation = activation
-        features = inputs.numeric + inputs.array + embedding * inputs.categorical
-        self.blocks: list[list[Layer]] = []
+        self.residual = residual
+        self.front = Front(inputs, embedding=embedding, numeric=numeric)
+        raw = self.front.numeric is None  # the first weights' rows are the inputs themselves
+        features, wide = self.front.features, width * pieces(activation)
+        self.linears: list[Linear] = []
+        self.norms: list[Layer | None] = []
         for i in range(depth):
-            name = f"hidden.{i}"
-            block: list[Layer] = [
+            self.linears.append(
                 Linear(
-                    name,
+                    f"hidden.{i}",
                     features,
-                    width,
+                    wide,
                     bias=normalization != "batch",
                     initialization=initialization,
                     gain=gain(activation),
+                    first=raw and i == 0,
+                    dropconnect=dropconnect,
                 )
-            ]
-            if normalization == "batch":
-                block.append(BatchNorm(f"{name}.norm", width))
-            elif normalization == "layer":
-                block.append(LayerNorm(f"{name}.norm", width))
-            self.blocks.append(block)
+            )
+            self.norms.append(normalizing(normalization, f"hidden.{i}.norm", wide, groups))
             features = width
         self.dropouts = [
             Dropout(f"dropout/{i}", width, dropout) if dropout else Layer() for i in range(depth)
         ]
+        self.depths = [
+            StochasticDepth(f"depth/{i}", stochastic_depth, i / (depth - 1))
+            if stochastic_depth and i
+            else Layer()
+            for i in range(depth)
+        ]
         # The head starts without an activation behind it; a linear model starts where told.
         head = "xavier_uniform" if depth else initialization
-        self.head = Linear("head", features, outputs, initialization=head)
+        self.head = Linear(
+            "head",
+            features,
+            outputs,
+            initialization=head,
+            role="head",
+            first=raw and depth == 0,
+        )
 
-    def _layers(self) -> Sequence[Layer]:
-        first = [self.embedding] if self.embedding else []
-        inner = [layer for block in self.blocks for layer in block]
-        return [*first, *inner, *self.dropouts, self.head]
-
-    def parameters(self) -> dict[str, ParameterSpec]:
-        """Full name → specification."""
-        return {k: v for layer in self._layers() for k, v in layer.parameters().items()}
-
-    def buffers(self) -> dict[str, BufferSpec]:
-        """Full name → specification."""
-        return {k: v for layer in self._layers() for k, v in layer.buffers().items()}
-
-    def noise(self, rows: int) -> dict[str, Noise]:
-        """Site → what a training pass over ``rows`` rows draws."""
-        return {k: v for layer in self._layers() for k, v in layer.noise(rows).items()}
+    def layers(self) -> Sequence[Layer]:
+        """The front's, each hidden layer's, what draws, and the head."""
+        hidden = [
+            each
+            for pair in zip(self.linears, self.norms, strict=True)
+            for each in pair
+            if each is not None
+        ]
+        return [*self.front.layers(), *hidden, *self.dropouts, *self.depths, self.head]
 
     def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """[M, B, …] by name → [M, B, C]."""
-        x = self._joined(run, inputs)
-        for block, dropout in zip(self.blocks, self.dropouts, strict=True):
-            for layer in block:
-                x = layer(run, x)
+        x = self.front(run, inputs)
+        stream: Tensor | None = None
+        for linear, norm, dropout, depth in zip(
+            self.linears, self.norms, self.dropouts, self.depths, strict=True
+        ):
+            x = depth(run, through(linear, run, x))
+            if self.residual:
+                x = stream = x if stream is None else stream + x
+            if norm is not None:
+                x = norm(run, x)
             x = dropout(run, activate(self.activation, x))
-        return self.head(run, x)
-
-    def _joined(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
-        parts = []
-        if "numeric" in inputs:
-            parts.append(inputs["numeric"])
-        if "array" in inputs:
-            parts.append(inputs["array"].flatten(2))
-        if self.embedding:
-            parts.append(self.embedding(run, inputs["categorical"]))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
+        return through(self.head, run, x)
