@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from methodic.runs import Run, load_run, make_plan, reproduce, resume, run, train_method
     from methodic.runs.ablation import ablate
     from methodic.runs.own import train_module as train
+    from methodic.runs.rates import find_lr
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "__version__",
     "ablate",
     "compare",
+    "find_lr",
     "load",
     "load_bundle",
     "load_run",
@@ -61,6 +63,8 @@ def _home(name: str) -> tuple[str, str] | None:
             return "methodic.runs.ablation", name
         case "train":
             return "methodic.runs.own", "train_module"
+        case "find_lr":
+            return "methodic.runs.rates", name
         case "compare" | "ranks":
             return "methodic.report.across", name
         case "Recipe":

@@ -56,7 +56,7 @@ def check_recipes(names: str | None, files: Sequence[str]) -> tuple[str, ...] | 
     """The methods asked for: names of the library and recipe files; None when none was named.
 
     Args:
-        names: what stood behind --recipes, separated by commas.
+        names: what stood behind --recipes, separated by commas; "all" is the whole library.
         files: what stood behind each --recipe.
 
     Raises:
@@ -68,6 +68,8 @@ def check_recipes(names: str | None, files: Sequence[str]) -> tuple[str, ...] | 
     wanted = [*listed, *files]
     if not wanted:
         raise InputError("--recipes: no name given", accepted=", ".join(catalogue.names()))
+    if "all" in listed:
+        wanted = [*catalogue.names(), *(each for each in wanted if each != "all")]
     for name in wanted:
         if catalogue.is_file(name):
             check_file(Path(name))
@@ -151,11 +153,15 @@ def speed(
     }
 
 
-def check_design(equal: str, splits: str, detect: str | None, seeds: int | None) -> None:
+def check_design(
+    equal: str, splits: str, detect: str | None, seeds: int | None, finalists: str | None
+) -> None:
     """Refuse unknown words, and wishes that don't fit each other."""
     from methodic.plan import check_design as check
+    from methodic.plan import count_of_finalists
 
     check(equal, splits, detect, seeds)
+    count_of_finalists(finalists)
 
 
 def typed() -> str:

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from methodic import console
-from methodic.commands import ablating, comparing, folders, library, models, running
+from methodic.commands import ablating, comparing, folders, library, models, rates, running
 
 app = typer.Typer(
     name="methodic",
@@ -34,6 +34,7 @@ for _name, _command in (
     ("resume", folders.resume_command),
     ("reproduce", folders.reproduce_command),
     ("ablate", ablating.ablate_command),
+    ("lr", rates.lr_command),
     ("recipes", library.recipes_command),
     ("report", folders.report_command),
     ("compare", comparing.compare_command),

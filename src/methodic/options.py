@@ -28,7 +28,9 @@ Split = Annotated[Path | None, typer.Option(metavar="FILE", help="Your own test 
 Budget = Annotated[str, typer.Option(help="Time to the verdict: 90, 60s, 2m, 1h.")]
 Recipes = Annotated[
     str | None,
-    typer.Option(metavar="A,B,…", help="Methods to compare.", show_default="the whole library"),
+    typer.Option(
+        metavar="A,B,…", help="Methods to compare; or all.", show_default="fitting the data"
+    ),
 ]
 RecipeFiles = Annotated[
     list[str] | None, typer.Option("--recipe", metavar="FILE", help="Your own one; repeatable.")
@@ -40,6 +42,14 @@ Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Where all random 
 Seeds = Annotated[
     int | None,
     typer.Option(min=1, help="Models per finalist.", show_default="as many as fit, at least 10"),
+]
+Finalists = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|all",
+        help="How many of the best methods are confirmed.",
+        show_default="2 or 3, and the simplest",
+    ),
 ]
 Equal = Annotated[
     str, typer.Option(help="What all methods get the same of: seconds, steps, samples, flops.")

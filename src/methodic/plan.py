@@ -115,6 +115,28 @@ def difference(text: str | float, option: str = "--detect") -> tuple[float, bool
     return value, bare != typed
 
 
+def count_of_finalists(typed: str | int | None) -> int | Literal["all"] | None:
+    """How many methods are to be confirmed, out of what was typed; None leaves it to the plan.
+
+    Raises:
+        InputError: neither a whole number above 0 nor "all".
+
+    Example:
+        >>> count_of_finalists("4"), count_of_finalists("all")
+        (4, 'all')
+    """
+    if typed is None or typed == "all":
+        return cast(Literal["all"] | None, typed)
+    text = str(typed).strip()
+    if isinstance(typed, bool) or not text.isdecimal() or int(text) < 1:
+        raise InputError(
+            "--finalists: not a number of methods",
+            found=repr(typed),
+            accepted="a whole number, at least 1, or all",
+        )
+    return int(text)
+
+
 def check_design(
     equal: str, splits: str, detect: str | float | None, seeds: int | None
 ) -> tuple[Equal, Splits | None]:

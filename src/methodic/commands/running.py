@@ -20,6 +20,7 @@ def run_command(
     metric: o.Metric = None,
     seed: o.Seed = 0,
     seeds: o.Seeds = None,
+    finalists: o.Finalists = None,
     out: o.Out = None,
     device: o.Device = "cpu",
     threads: o.Threads = None,
@@ -43,7 +44,7 @@ def run_command(
     seconds = parse_budget(budget)
     arguments.check_out(out)
     speed = arguments.speed(compile, precision, memory_format, width)
-    arguments.check_design(equal, splits, detect, seeds)
+    arguments.check_design(equal, splits, detect, seeds, finalists)
     dataset, chosen = inputs(data, target, task, drop, split, metric, device, recipes, recipe)
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs import run
@@ -56,6 +57,7 @@ def run_command(
             metric=metric,
             seed=seed,
             seeds=seeds,
+            finalists=finalists,
             device=device,
             threads=threads,
             workers=workers,
@@ -81,6 +83,7 @@ def plan_command(
     metric: o.Metric = None,
     seed: o.Seed = 0,
     seeds: o.Seeds = None,
+    finalists: o.Finalists = None,
     out: o.Out = None,
     device: o.Device = "cpu",
     threads: o.Threads = None,
@@ -103,7 +106,7 @@ def plan_command(
     seconds = parse_budget(budget)
     arguments.check_out(out)
     speed = arguments.speed(compile, precision, memory_format, width)
-    arguments.check_design(equal, splits, detect, seeds)
+    arguments.check_design(equal, splits, detect, seeds, finalists)
     dataset, chosen = inputs(data, target, task, drop, split, metric, device, recipes, recipe)
     from methodic.runs import make_plan
 
@@ -114,6 +117,7 @@ def plan_command(
         metric=metric,
         seed=seed,
         seeds=seeds,
+        finalists=finalists,
         device=device,
         threads=threads,
         workers=workers,

@@ -108,6 +108,11 @@ class Encoders:
         return sum(self._sizes())
 
     @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many of these rows each column has: for the unseen, its categories, maybe missing."""
+        return tuple(self._sizes())
+
+    @property
     def array_shape(self) -> tuple[int, ...]:
         """The shape of a cell of the array column; () without one."""
         return next((c.shape for c in self.schema.columns if c.kind == "array"), ())

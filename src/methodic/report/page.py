@@ -59,10 +59,10 @@ def render(folder: Folder) -> str:
         f"{sections.files(folder)}</footer>",
     ]
     title = f"{folder.plan.data.name}: training methods compared"
-    return _document(title, "\n".join(filter(None, parts)), list(drawn.values()))
+    return document(title, "\n".join(filter(None, parts)), list(drawn.values()))
 
 
-def _document(title: str, body: str, drawn: Sequence[Figure]) -> str:
+def document(title: str, body: str, drawn: Sequence[Figure]) -> str:
     """The whole file. Its policy forbids loading anything, and any script but its own two."""
     scripts = [_plotly(), DRAW] if drawn else []
     allowed = " ".join(f"'sha256-{_digest(script)}'" for script in scripts) or "'none'"

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from methodic.data.dataset import DataSet
 from methodic.engine.workers import Pool
@@ -47,11 +48,12 @@ def run(
     data: DataSet,
     *,
     budget: str | float | None = None,
-    recipes: Sequence[str | Path | Recipe] | None = None,
+    recipes: Sequence[str | Path | Recipe] | Literal["all"] | None = None,
     model: networks.Source | None = None,
     metric: str | None = None,
     seed: int = 0,
     seeds: int | None = None,
+    finalists: int | str | None = None,
     device: str = "cpu",
     threads: int | None = None,
     workers: int | None = None,
@@ -73,7 +75,8 @@ def run(
     Args:
         data: from `methodic.load`.
         budget: wall time up to the verdict, as seconds or "60s", "2m", "1h"; default 60 s.
-        recipes: names, YAML files or values; default the whole library.
+        recipes: names, YAML files or values, or "all" for the whole library; default those of it
+            that fit the data and the budget (the plan's notes say why).
         model: a network of your own in place of the recipes': a function that returns a
             torch.nn.Module (called for each member, under its seed), or a module (every member
             starts from its weights), as for `train`. A run keeps weights but no code, so `resume`
@@ -82,6 +85,8 @@ def run(
             unequal), or RMSE for numbers.
         seed: of the split and of all members' seeds.
         seeds: of the confirmation, ≥ 1; default 10 or more. One gives no interval.
+        finalists: how many of the best methods are confirmed on fresh seeds, beside the simplest
+            one, or "all"; default 2 or 3, as the budget pays.
         device: a torch device.
         threads: of each worker; default 1.
         workers: processes; default one for each core; 0 trains in this process.
@@ -132,6 +137,8 @@ def run(
         equal=equal,
         splits=splits,
         detect=detect,
+        finalists=finalists,
+        own=model is not None,
     )
     progress = progress or Quiet()
     networks.check_repeatable(model, seed)
@@ -155,11 +162,12 @@ def make_plan(
     data: DataSet,
     *,
     budget: str | float | None = None,
-    recipes: Sequence[str | Path | Recipe] | None = None,
+    recipes: Sequence[str | Path | Recipe] | Literal["all"] | None = None,
     model: networks.Source | None = None,
     metric: str | None = None,
     seed: int = 0,
     seeds: int | None = None,
+    finalists: int | str | None = None,
     device: str = "cpu",
     threads: int | None = None,
     workers: int | None = None,
@@ -192,6 +200,8 @@ def make_plan(
         equal=equal,
         splits=splits,
         detect=detect,
+        finalists=finalists,
+        own=model is not None,
     )
     chosen = planning.machine(wishes)
     with tempfile.TemporaryDirectory() as temporary, Pool(chosen.workers, chosen.threads) as pool:

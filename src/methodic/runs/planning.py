@@ -160,6 +160,7 @@ def make(
         1 if splits == "cv" else BLOCK,
         wishes.equal,
         [flops(survey, recipe, prepared.inputs, prepared.outputs) for recipe in recipes],
+        wishes.finalists,
     )
     fit, notes = fitted(survey, wanted), []
     if fit.short and not wishes.named and len(fit.short) < len(recipes):
@@ -210,6 +211,7 @@ def make(
             detect=wishes.detect,
         ),
         notes=(
+            *wishes.notes,
             *notes,
             *placed.notes,
             *choices.notes,
@@ -306,7 +308,7 @@ def _equality(fit: Fit, wishes: Wishes) -> str:
 
 
 def _confirmation(fit: Fit, seeds: int, wishes: Wishes, splits: Splits) -> str:
-    who = f"Confirmation: the best {fit.shape.finalists} methods and the simplest one on"
+    who = f"Confirmation: {_finalists(fit)} on"
     if splits == "cv":
         return (
             f"{who} {seeds} splits of repeated {FOLDS}-fold cross-validation, with fresh seeds: "
@@ -320,6 +322,13 @@ def _confirmation(fit: Fit, seeds: int, wishes: Wishes, splits: Splits) -> str:
             "goes; intervals are about training again on this split."
         )
     return f"{who} {seeds} fresh seeds; intervals are about training again on this split."
+
+
+def _finalists(fit: Fit) -> str:
+    most = fit.shape.finalists
+    if most >= len(fit.methods):
+        return "all methods"
+    return f"the best {'method' if most == 1 else f'{most} methods'} and the simplest one"
 
 
 def _few(seeds: int) -> str:

@@ -55,6 +55,8 @@ class Prepared:
             categorical=self.encoders.columns,
             codes=self.encoders.cardinality,
             array=int(np.prod(self.encoders.array_shape)) if self.encoders.array_shape else 0,
+            shape=tuple(self.encoders.array_shape),
+            sizes=self.encoders.sizes,
         )
 
     @property

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from methodic import build
 from methodic.models.mlp import Inputs
@@ -57,6 +58,7 @@ class Wanted:
         block: seeds that train in one cohort.
         equal: what every method gets the same of.
         costs: floating-point operations of a row's gradient, by method; for equal "flops".
+        finalists: methods to confirm, if the user says how many.
     """
 
     recipes: Sequence[Recipe]
@@ -65,18 +67,23 @@ class Wanted:
     block: int = BLOCK
     equal: Equal = "seconds"
     costs: Sequence[float] = ()
+    finalists: int | Literal["all"] | None = None
 
     def without(self, slow: set[str]) -> Wanted:
         """The same without some methods."""
         kept = [i for i, recipe in enumerate(self.recipes) if recipe.name not in slow]
-        return Wanted(
-            [self.recipes[i] for i in kept],
-            self.left,
-            self.seeds,
-            self.block,
-            self.equal,
-            [self.costs[i] for i in kept] if self.costs else (),
+        return replace(
+            self,
+            recipes=[self.recipes[i] for i in kept],
+            costs=[self.costs[i] for i in kept] if self.costs else (),
         )
+
+    def shape(self, shape: Shape) -> Shape:
+        """A shape with as many finalists as the user wants."""
+        if self.finalists is None:
+            return shape
+        asked = len(self.recipes) if self.finalists == "all" else self.finalists
+        return replace(shape, finalists=min(asked, len(self.recipes)))
 
     def units(self, methods: Sequence[Timed]) -> list[float]:
         """What a step of each method uses of what all get the same of; [] for seconds."""
@@ -122,7 +129,7 @@ def fit(survey: Survey, wanted: Wanted) -> Fit:
     When time is short, confirmation trains longer than screening: the screening only chooses.
     """
     for shape in _SHAPES:
-        found = _fitted(survey, wanted, shape)
+        found = _fitted(survey, wanted, wanted.shape(shape))
         if not found.short:
             break
     return found
@@ -181,5 +188,5 @@ def flops(survey: Survey, recipe: Recipe, inputs: Inputs, outputs: int) -> float
     """
     if survey.network is not None:
         return 6.0 * survey.network.facts.parameters
-    model = build.network(recipe.model, inputs, outputs)
+    model = build.network(recipe, inputs, outputs)
     return 6.0 * sum(math.prod(spec.shape) for spec in model.parameters().values())

@@ -131,7 +131,7 @@ def needed(
         return cohort_of(prepared, *some, once, machine, network)
 
     if network is None:
-        model = build.network(recipes[0].model, prepared.inputs, prepared.outputs)
+        model = build.network(recipes[0], prepared.inputs, prepared.outputs)
         parameters = sum(math.prod(spec.shape) for spec in model.parameters().values())
     else:
         parameters = network.facts.parameters

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -14,10 +15,10 @@ from methodic.durations import parse_budget
 from methodic.errors import InputError
 from methodic.evidence.design import difference_of
 from methodic.metrics import Metric, default_metric, get_metric
-from methodic.plan import Asked, Equal, Splits, check_design
+from methodic.plan import Asked, Equal, Splits, check_design, count_of_finalists
 from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
-from methodic.runs import resuming
+from methodic.runs import portfolio, resuming
 
 DEFAULT_BUDGET = 60.0  # seconds
 
@@ -42,20 +43,24 @@ class Wishes:
     equal: Equal = "seconds"
     splits: Splits | None = None
     detect: float | None = None  # in units of the metric
+    finalists: int | Literal["all"] | None = None
+    notes: tuple[str, ...] = ()  # about the choice of the methods
 
 
-def methods(recipes: Sequence[str | Path | Recipe] | None) -> tuple[Recipe, ...]:
+def methods(recipes: Sequence[str | Path | Recipe] | Literal["all"]) -> tuple[Recipe, ...]:
     """The recipes to compare: the named ones, or the whole library.
 
     Raises:
         InputError: none at all, or two of one name.
     """
-    named = catalogue.all_recipes() if recipes is None else recipes
+    named = catalogue.names() if recipes == "all" else recipes
+    if isinstance(named, str):
+        named = (named,)
     chosen = [each if isinstance(each, Recipe) else catalogue.get(str(each)) for each in named]
     names = [recipe.name for recipe in chosen]
     twice = sorted({name for name in names if names.count(name) > 1})
     if not chosen:
-        raise InputError("no recipe to compare", advice="Leave recipes out for the whole library.")
+        raise InputError("no recipe to compare", advice="Leave recipes out, or name some.")
     if twice:
         raise InputError(f"two recipes have the same name: {', '.join(twice)}")
     return tuple(chosen)
@@ -71,7 +76,7 @@ def check_seeds(seed: int, seeds: int | None) -> None:
 
 def wish(
     data: DataSet,
-    recipes: Sequence[str | Path | Recipe] | None,
+    recipes: Sequence[str | Path | Recipe] | Literal["all"] | None,
     metric: str | None,
     budget: str | float | None,
     *,
@@ -87,8 +92,12 @@ def wish(
     equal: str = "seconds",
     splits: str = "auto",
     detect: str | float | None = None,
+    finalists: int | str | None = None,
+    own: bool = False,
 ) -> Wishes:
     """The arguments of `runs.run` as one checked value.
+
+    ``own``: a network of the user's own takes the place of the recipes'.
 
     Raises:
         InputError: something about them, or they don't fit each other or the data.
@@ -103,10 +112,12 @@ def wish(
             "cross-validation makes test rows of all rows, but you gave your own",
             advice="Leave --split out, or ask for --splits one.",
         )
+    seconds = DEFAULT_BUDGET if budget is None else parse_budget(budget)
+    fitting = portfolio.choose(data, seconds, own) if recipes is None else None
     return Wishes(
-        recipes=methods(recipes),
+        recipes=methods(fitting.names if fitting is not None else recipes or ()),
         metric=chosen.name,
-        budget=DEFAULT_BUDGET if budget is None else parse_budget(budget),
+        budget=seconds,
         seed=seed,
         seeds=seeds,
         workers=workers,
@@ -120,6 +131,8 @@ def wish(
         equal=same,
         splits=splitting,
         detect=None if detect is None else difference_of(detect, chosen),
+        finalists=count_of_finalists(finalists),
+        notes=fitting.notes if fitting is not None else (),
     )
 
 
