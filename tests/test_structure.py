@@ -77,6 +77,20 @@ TORCH_FREE = (
 # Modules without a test file of their own, and why.
 UNMIRRORED = {
     "methodic": "tests/test_package.py",
+    **{
+        f"methodic.build.{name}": "tests/build/test_build.py builds every kind through build.cohort"
+        for name in ("objectives", "regularizers", "rules", "schedules", "stages")
+    },
+    **{
+        f"methodic.recipes.kinds.{name}": "declarations; tests/build/test_build.py builds each of "
+        "them, tests/recipes/test_ingredients.py knows every field"
+        for name in ("models", "objectives", "optimizers", "own", "regularizers", "schedules")
+    },
+    "methodic.recipes.part": "tests/recipes/test_types.py",
+    **{
+        f"methodic.schedules.{name}": "tests/test_schedules.py"
+        for name in ("falling", "joined", "phases", "stairs", "waves")
+    },
     "methodic.options": "declarations only; tests/test_cli.py uses each of them",
     "methodic.commands": "nothing in it; tests/test_cli.py drives the commands",
     "methodic.commands.folders": "tests/test_cli.py",

@@ -11,16 +11,19 @@ import torch
 from methodic import build
 from methodic.engine.parts import Cohort
 from methodic.errors import InputError
-from methodic.models.mlp import MLP, Inputs
+from methodic.models.mlp import Inputs
 from methodic.optimizers.descent import SGD
+from methodic.optimizers.pieces import ByParameter
 from methodic.plan import Task
 from methodic.recipes import catalogue
 from methodic.recipes import types as recipe
+from methodic.recipes.kinds.schedules import Joined
 from methodic.recipes.numbers import is_number
 from methodic.recipes.types import Part, Recipe
 from methodic.regularizers.averaging import EMA
 from methodic.regularizers.penalties import L1, L2
 from methodic.regularizers.proximal import ProximalL1
+from methodic.types import Model
 
 ROWS = 50
 
@@ -59,56 +62,99 @@ def test_the_unions_can_be_walked() -> None:
     assert {recipe.Constant, recipe.Cosine} < set(kinds(recipe.Schedule))
 
 
-@pytest.mark.parametrize("kind", kinds(recipe.Optimizer))
+NEEDED: dict[type[Part], dict[str, Any]] = {
+    Joined: {"parts": [{"share": 0.5, "schedule": {"kind": "linear"}}] * 2},
+}
+"""What a kind can't do without."""
+
+
+def given(union: Any) -> list[type[Part]]:
+    """The kinds of a union that aren't the user's own; those: tests/build/test_own.py."""
+    return [kind for kind in kinds(union) if not kind.__name__.startswith("Own")]
+
+
+def dumped(kind: type[Part]) -> dict[str, Any]:
+    return kind(**NEEDED.get(kind, {})).model_dump()
+
+
+@pytest.mark.parametrize("kind", given(recipe.Optimizer))
 def test_every_optimizer_has_a_rule_that_reads_its_numbers(kind: type[Part]) -> None:
-    turn = built(make({"optimizer": kind().model_dump()})).stages[0].turns[0]
-    assert type(turn.rule).__name__ == kind.__name__
+    made = built(make({"optimizer": dumped(kind), "batch": "full"}, model={"kind": "mlp"}))
+    turn = made.stages[0].turns[0]
+    inner = turn.rule.rule if isinstance(turn.rule, ByParameter) else turn.rule
+    assert type(inner).__name__ == kind.__name__
     assert {*turn.rule_numbers, "lr"} == {k for k, f in kind.model_fields.items() if is_number(f)}
-    flat = torch.ones(1, 15)
+    flat = torch.ones(1, made.layout.total)
     step = np.array([[1.0]])
     table = turn.rule.coefficients(step, {**turn.rule_numbers, "lr": turn.lr[None]})
     c = {name: torch.tensor(value, dtype=torch.float32) for name, value in table.items()}
-    change, _ = turn.rule.update(flat, flat, turn.rule.initial(flat), c)
-    assert bool((change < 0).all())
+    state = turn.rule.initial(flat)
+    if turn.rule.alone:
+        change, _ = turn.rule.minimize(lambda x: ((x * x).sum(1), 2 * x), flat, state, c)
+    else:
+        point = {"point": flat + 1.0} if turn.rule.probes else {}
+        change, _ = turn.rule.update(flat, flat, state, c | point)
+    assert change.shape == flat.shape
+    assert bool((change.mean(1) < 0).all())
 
 
-@pytest.mark.parametrize("kind", kinds(recipe.Schedule))
+@pytest.mark.parametrize("kind", given(recipe.Schedule))
 def test_every_schedule_is_a_function_of_its_numbers(kind: type[Part]) -> None:
-    turn = built(make({"schedule": kind().model_dump()})).stages[0].turns[0]
-    assert turn.schedule.__name__ == kind.model_fields["kind"].default
+    turn = built(make({"schedule": dumped(kind)})).stages[0].turns[0]
     assert turn.schedule(np.array([[0.0]]), 10, turn.schedule_numbers).shape == (1, 1)
+    assert (turn.plateau is not None) == (kind.__name__ == "Plateau")
 
 
 @pytest.mark.parametrize("kind", kinds(recipe.Regularizer))
 def test_every_regularizer_has_a_part(kind: type[Part]) -> None:
+    if kind.__name__.startswith("Own"):
+        pytest.skip("tests/build/test_own.py")
     stage = built(make({"regularizers": [kind().model_dump()]})).stages[0]
+    single = (stage.average, stage.sharpness, stage.gradient_noise)
     parts = [
         *stage.turns[0].penalties,
         *stage.proximal,
-        *([stage.average] if stage.average else []),
+        *stage.mixing,
+        *(part for part in single if part),
     ]
     assert [type(part).__name__ for part in parts] == [kind.__name__]
-    assert parts[0].path == "stages.0.regularizers.0"  # type: ignore[union-attr]
+    at = "stages.0.regularizers.0"
+    assert getattr(parts[0], "path", at) == at
 
 
 @pytest.mark.parametrize("kind", kinds(recipe.Objective))
 def test_every_objective_has_a_part(kind: type[Part]) -> None:
-    task: Task = "regression" if kind is recipe.MeanSquaredError else "multiclass"
-    raw = {
-        "name": "a",
-        "model": {"kind": "linear"},
-        "stages": [{"objectives": [kind().model_dump()]}],
-    }
-    resolved = build.resolve(Recipe.model_validate(raw), task, ROWS)
-    made = built(resolved, classes=1 if task == "regression" else 3)
-    assert len(made.stages[0].turns[0].objectives) == 1
+    if kind.__name__.startswith("Own"):
+        pytest.skip("tests/build/test_own.py")
+    for task in build.objectives.TASKS[kind().kind]:  # type: ignore[attr-defined]
+        raw = {
+            "name": "a",
+            "model": {"kind": "linear"},
+            "stages": [{"objectives": [kind().model_dump()]}],
+        }
+        resolved = build.resolve(Recipe.model_validate(raw), task, ROWS)
+        classes = {"regression": 1, "binary": 2, "multiclass": 3}[task]
+        made = built(resolved, classes=classes)
+        ((objective, _),) = made.stages[0].turns[0].objectives
+        head = made.layout.specs["head.weight"]
+        assert head.shape[-1] == objective.outputs(classes)  # type: ignore[attr-defined]
+        assert made.model.outputs == classes
+        name = type(objective).__name__
+        assert name == kind.__name__ or kind is recipe.Supervised
 
 
 @pytest.mark.parametrize("kind", kinds(recipe.Model))
 def test_every_model_has_a_network(kind: type[Part]) -> None:
-    resolved = make(model=kind().model_dump())
-    assert isinstance(built(resolved).model, MLP)
-    assert isinstance(build.network(resolved.model, Inputs(numeric=4), 3), MLP)
+    resolved = make(model=dumped(kind))
+    assert resolved.model.kind != "auto"
+    inputs = Inputs(numeric=4)
+    if kind.__name__ in ("CNN", "ResNet"):
+        with pytest.raises(InputError, match="images|arrays"):
+            build.network(resolved, inputs, 3)
+        inputs = Inputs(array=3 * 8 * 8, shape=(3, 8, 8))
+    made = build.network(resolved, inputs, 3)
+    assert isinstance(made, Model)
+    assert made.parameters()
 
 
 @pytest.mark.parametrize("name", [each.name for each in catalogue.all_recipes()])

@@ -110,7 +110,10 @@ def test_every_field_arrives(kind: type[recipe.Part], field: str) -> None:
 @pytest.mark.parametrize(
     ("spec", "made"),
     [
-        ({"kind": "piecewise_linear", "dimension": 3, "bins": 5}, PiecewiseLinear("numeric", 4, 3, 5)),
+        (
+            {"kind": "piecewise_linear", "dimension": 3, "bins": 5},
+            PiecewiseLinear("numeric", 4, 3, 5),
+        ),
         (
             {"kind": "periodic", "dimension": 3, "frequencies": 5, "scale": 0.2},
             Periodic("numeric", 4, 3, 5, 0.2),

@@ -328,3 +328,58 @@ def test_rows_that_members_share_are_gathered_once(
     assert layouts == {copied}
     assert torch.equal(others[:2], together[:2])
     assert torch.equal(trained([0.3], [5])[0], together[2])
+
+
+def test_a_rule_that_averages_is_evaluated_by_its_average(
+    make_cohort: MakeCohort, rows: Rows, judge: Judge
+) -> None:
+    """Schedule-free descent: x = y − ahead, written out; statistics are measured for x."""
+    cohort = make_cohort(
+        [0.1],
+        model={"kind": "mlp", "width": 8, "depth": 1, "normalization": "batch"},
+        optimizer={"kind": "schedule_free_sgd", "lr": 0.1},
+        stop={"keep": "last"},
+    )
+    stage = cohort.stages[0]
+    state = loop.begin(stage, loop.initial_state(cohort))
+    state = loop.advance(cohort, stage, state, rows, stage.steps, lambda _: None)
+    trained = loop.train(cohort, rows, judge, [stage.steps])
+    averaged = state.flat - state.rules[0]["ahead"]
+    assert torch.allclose(trained.flat, averaged, atol=1e-7)
+    assert not torch.allclose(trained.flat, state.flat, atol=1e-3)
+    for name, value in state.buffers.items():
+        assert not torch.equal(value, trained.buffers[name])
+
+
+def test_a_rule_that_averages_leaves_what_it_does_not_train(
+    make_cohort: MakeCohort, rows: Rows
+) -> None:
+    cohort = make_cohort(
+        [0.1], parameters=["head"], optimizer={"kind": "schedule_free_sgd", "lr": 0.1}
+    )
+    stage = cohort.stages[0]
+    start = loop.begin(stage, loop.initial_state(cohort))
+    state = loop.advance(cohort, stage, start, rows, 10, lambda _: None)
+    flat, _ = loop.evaluated(cohort, stage, state, rows)
+    before, after = cohort.layout.views(start.flat), cohort.layout.views(flat)
+    assert torch.equal(before["hidden.0.weight"], after["hidden.0.weight"])
+    assert not torch.equal(before["head.weight"], after["head.weight"])
+    assert not torch.equal(cohort.layout.views(state.flat)["head.weight"], after["head.weight"])
+
+
+def test_a_stage_goes_on_from_the_average_of_the_one_before(
+    make_cohort: MakeCohort, rows: Rows, judge: Judge
+) -> None:
+    free = {
+        "batch": 16,
+        "objectives": [{"kind": "cross_entropy"}],
+        "optimizer": {"kind": "schedule_free_sgd", "lr": 0.1},
+    }
+    still = {**free, "optimizer": {"kind": "sgd", "lr": 1e-30}}
+    stages = [{**free, "name": "a", "share": 0.5}, {**still, "name": "b", "share": 0.5}]
+    cohort = make_cohort([0.1], stages=stages, steps=[10, 1])
+    stage = cohort.stages[0]
+    state = loop.begin(stage, loop.initial_state(cohort))
+    state = loop.advance(cohort, stage, state, rows, 10, lambda _: None)
+    flat, _ = loop.evaluated(cohort, stage, state, rows)
+    assert torch.equal(loop.train(cohort, rows, judge, [11]).flat, flat)

@@ -144,7 +144,9 @@ def _averaged(stage: Stage, state: State) -> Tensor:
     for turn, rule_state in zip(stage.turns, state.rules, strict=True):
         if turn.rule.averages:
             own = turn.rule.evaluation_weights(state.flat, rule_state)
-            flat = own if turn.rates is None else torch.where(turn.rates != 0, own, flat)
+            # An update that is scaled by a rate moves the average by as much less; by 0: not at all.
+            away = own - state.flat
+            flat = flat + (away if turn.rates is None else away * turn.rates)
     return flat
 
 

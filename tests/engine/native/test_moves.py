@@ -36,3 +36,23 @@ def test_moves() -> None:
     due = mixed({name: v.unsqueeze(0) for name, v in given.items()})
     for name, value in due.items():
         torch.testing.assert_close(found[name], value[0], rtol=1e-5, atol=1e-5)
+
+
+def test_what_is_joined_from_what_was_joined() -> None:
+    """The parts of a part lie where the whole does, too."""
+    generator = torch.Generator().manual_seed(1)
+    given = {name: torch.randn(6, 4, generator=generator) for name in "ab"}
+
+    def joined(t: dict[str, Tensor]) -> dict[str, Tensor]:
+        a, b = t["a"], t["b"]
+        for _ in range(3):
+            first = (a[:, :2] * b[:, :2].sum(-1, keepdim=True)).reshape(1, -1)
+            inner = torch.cat([first, (a[:, 2:] * 0.5).reshape(1, -1)], 1).view(1, 6, 4)
+            outer = torch.cat([inner.reshape(1, -1), (b * b).reshape(1, -1)], 1)
+            a, b = outer[:, :24].view(1, 6, 4), outer[:, 24:].view(1, 6, 4)
+        return {"a": a, "b": b}
+
+    found = computed(joined, **given)
+    due = joined({name: v.unsqueeze(0) for name, v in given.items()})
+    for name, value in due.items():
+        torch.testing.assert_close(found[name], value[0], rtol=1e-5, atol=1e-5)

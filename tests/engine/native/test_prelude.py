@@ -35,3 +35,33 @@ def test_products(way: str) -> None:
     due = products({name: x.double().unsqueeze(0) for name, x in given.items()})
     for n in range(len(SIZES)):
         torch.testing.assert_close(found[f"c{n}"], due[f"c{n}"][0].float(), rtol=1e-5, atol=1e-5)
+
+
+def test_products_of_several_matrices() -> None:
+    """One after the other; plain, turned, the same one for all, and out of a larger tensor."""
+    generator = torch.Generator().manual_seed(0)
+    given = {
+        "a": torch.randn(5, 7, 3, generator=generator),
+        "b": torch.randn(5, 3, 17, generator=generator),
+        "c": torch.randn(5, 17, 3, generator=generator),
+        "d": torch.randn(7, 5, 3, generator=generator),
+        "plain": torch.zeros(5, 7, 17),
+        "shared": torch.zeros(5, 7, 17),
+        "turned": torch.zeros(5, 7, 17),
+        "within": torch.zeros(5, 7, 17),
+    }
+
+    def products(t: dict[str, Tensor]) -> dict[str, Tensor]:
+        a, b, c, d = (t[name].squeeze(0) for name in "abcd")
+        made = {
+            "plain": torch.bmm(a, b),
+            "shared": torch.bmm(a, b[:1].expand(5, -1, -1)),
+            "turned": torch.bmm(a, c.mT),
+            "within": torch.bmm(d.transpose(0, 1), b),
+        }
+        return {name: value.unsqueeze(0) for name, value in made.items()}
+
+    found = computed(products, **given)
+    due = products({name: x.unsqueeze(0) for name, x in given.items()})
+    for name, value in due.items():
+        torch.testing.assert_close(found[name], value[0], rtol=1e-5, atol=1e-5)

@@ -166,6 +166,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "sin": elementwise("sin_({0})", 25),
     "cos": elementwise("cos_({0})", 25),
     "round": elementwise("__builtin_rintf({0})"),
+    "floor": elementwise("__builtin_floorf({0})"),
     "relu": elementwise("({0} < 0 ? 0 : {0})", 1),
     "leaky_relu": arithmetic.leaky_relu,
     "gelu": arithmetic.gelu,

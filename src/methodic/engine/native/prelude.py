@@ -100,8 +100,8 @@ static inline float erf_(float x) {
   return a < 0.9f ? s : y;
 }
 
-// sin(x + n quarter turns), by the quarter turn that is nearest to x. Beyond some thousand turns the
-// rest of the division by a quarter loses digits, as x itself has.
+// sin(x + n quarter turns), by the quarter turn that is nearest to x. Beyond some thousand turns
+// the rest of the division by a quarter turn loses digits, which x itself has lost.
 static inline float turned(float x, int32_t n) {
   float q = __builtin_rintf(x * 0.636619772f);
   float r = __builtin_fmaf(q, -1.5703125f, x);

@@ -233,8 +233,8 @@ class Program:
             return False
         if any(new in each.reads for each in self.statements) or not loop.only_here(old, new):
             return False
-        wrote = max(n for n, line in enumerate(loop.body) if line.startswith(f"{new.name}["))
-        if any(f"{old.name}[" in line for line in loop.body[wrote + 1 :]):
+        wrote = [n for n, line in enumerate(loop.body) if line.startswith(f"{new.name}[")]
+        if not wrote or any(f"{old.name}[" in line for line in loop.body[wrote[0] + 1 :]):
             return False  # a later line still needs the old value
         loop.body = [re.sub(rf"\b{old.name}\[", f"{new.name}[", line) for line in loop.body]
         return True
@@ -280,7 +280,7 @@ class Program:
             for storage in sorted(statement.reads | statement.writes, key=lambda s: s.name):
                 if storage.within is not None:
                     parts.add(storage)
-                    storage = storage.within[0]
+                    storage = storage.root
                 if storage.scratch:
                     last[storage] = n
                     first.setdefault(storage, n)
@@ -301,8 +301,7 @@ class Program:
             for storage in [s for s, end in last.items() if end == n]:
                 free = _joined([*free, (places[storage], storage.size)])
         for storage in parts:
-            whole, at = storage.within  # type: ignore[misc]
-            places[storage] = places[whole] + at * storage.dtype.itemsize
+            places[storage] = places[storage.root] + storage.start * storage.dtype.itemsize
         return places, size
 
 

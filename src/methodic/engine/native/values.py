@@ -48,8 +48,13 @@ class Storage:
 
     @property
     def root(self) -> Storage:
-        """The memory that it is a part of, or itself."""
-        return self.within[0] if self.within is not None else self
+        """The memory that it is a part of, maybe of a part; or itself."""
+        return self if self.within is None else self.within[0].root
+
+    @property
+    def start(self) -> int:
+        """Where it begins in its root, in elements."""
+        return 0 if self.within is None else self.within[0].start + self.within[1]
 
     @property
     def size(self) -> int:
