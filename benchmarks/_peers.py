@@ -121,7 +121,24 @@ def realmlp(job: Job) -> Made:
     return model, lambda _: f"{job['epochs']} epochs" if epochs else "256 epochs (default)"
 
 
-PEERS: dict[str, Callable[[Job], Made]] = {"mlp": mlp, "boosting": boosting, "realmlp": realmlp}
+def tabm(job: Job) -> Made:
+    """pytabkit's TabM-D: its defaults, or at most so many epochs."""
+    from pytabkit import TabM_D_Classifier, TabM_D_Regressor
+
+    kind = TabM_D_Regressor if job["metric"] == "rmse" else TabM_D_Classifier
+    epochs = {"n_epochs": job["epochs"]} if job.get("epochs") else {}
+    model = kind(
+        device="cpu", n_threads=job["threads"], random_state=job["seed"], verbosity=0, **epochs
+    )
+    return model, lambda _: f"at most {job['epochs']} epochs" if epochs else "defaults"
+
+
+PEERS: dict[str, Callable[[Job], Made]] = {
+    "mlp": mlp,
+    "boosting": boosting,
+    "realmlp": realmlp,
+    "tabm": tabm,
+}
 
 if __name__ == "__main__":
     main()

@@ -117,7 +117,7 @@ def _split(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         table = folder / f"{case.file}.parquet"
-        _copy(path, table, QUICK_ROWS if quick else None)
+        copy(path, table, QUICK_ROWS if quick else None)
         options = ["--target", case.target, "--metric", case.metric, "--seed", str(seed)]
         rows = folder / "rows"
         shared.write_split(str(table), case.target, seed, rows)
@@ -151,7 +151,8 @@ def _split(
     return {**ours, "peers": others}
 
 
-def _copy(source: Path, to: Path, rows: int | None) -> None:
+def copy(source: Path, to: Path, rows: int | None) -> None:
+    """A data file as plain Parquet; only some of its rows where a quick run asks for that."""
     import polars as pl
 
     frame = pl.read_parquet(source.read_bytes())

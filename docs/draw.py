@@ -1,4 +1,4 @@
-"""Draw the pictures of texts.md again, and put the numbers that the examples return into its tables.
+"""Draw the pictures of texts.md, and put what the examples return into its tables.
 
 Run: python docs/draw.py [NAME of an example …, else all]
 """

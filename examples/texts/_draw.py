@@ -68,7 +68,7 @@ class _Axis:
     def ticks(self) -> list[tuple[float, str]]:
         span = self.high - self.low
         if self.log:
-            every = max(1, math.ceil(span / 5))
+            every = next(n for n in (1, 2, 3, 5, 10, 20, 50, 100) if span / n <= 5 or n == 100)
             first = math.ceil(self.low / every - 1e-9) * every
             powers = range(first, math.floor(self.high + 1e-9) + 1, every)
             return [(10.0**p, _power(p)) for p in powers]
@@ -88,18 +88,23 @@ def _power(p: int) -> str:
 def _axis(values: Sequence[float], start: float, end: float, log: bool, room: float) -> _Axis:
     places = [math.log10(v) if log else v for v in values]
     low, high = min(places), max(places)
-    spare = (high - low) * room or 1.0
+    spare = (high - low) * room if high > low else 1.0
     return _Axis(low - spare, high + spare, start, end, log)
 
 
 def _text(x: float, y: float, words: str, anchor: str = "start", colour: str = INK) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{escape(words)}</text>'
+    where = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"'
+    return f'<text {where} fill="{colour}">{escape(words)}</text>'
 
 
 def _stroke(x1: float, y1: float, x2: float, y2: float, colour: str, width: float = 1) -> str:
     return (
         f'<path d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}" stroke="{colour}" stroke-width="{width}"/>'
     )
+
+
+def _dash(i: int) -> str:
+    return f' stroke-dasharray="{DASHES[i]}"' if DASHES[i] else ""
 
 
 def _page(height: float, title: str, parts: Sequence[str]) -> str:
@@ -115,18 +120,20 @@ def _page(height: float, title: str, parts: Sequence[str]) -> str:
     )
 
 
-def _legend(names: Sequence[str], left: float, top: float) -> tuple[list[str], float]:
-    """Names beside their strokes, in as many rows as they need; and where the next thing begins."""
+def _legend(curves: Sequence[Line], left: float, top: float) -> tuple[list[str], float]:
+    """Names beside their marks, in as many rows as they need; and where the next thing begins."""
     parts, x, y = [], left, top
-    for i, name in enumerate(names):
+    for i, curve in enumerate(curves):
+        name, colour = curve.name, COLOURS[i]
         wide = 30 + 7.4 * len(name) + 16
         if x > left and x + wide > WIDTH:
             x, y = left, y + 20
-        dash = f' stroke-dasharray="{DASHES[i]}"' if DASHES[i] else ""
-        colour = COLOURS[i]
-        parts.append(
-            f'<path d="M{x:.0f} {y - 5:.0f}h24" stroke="{colour}" stroke-width="3"{dash}/>'
-        )
+        if curve.dots:
+            parts.append(f'<circle cx="{x + 12:.0f}" cy="{y - 5:.0f}" r="4" fill="{colour}"/>')
+        else:
+            parts.append(
+                f'<path d="M{x:.0f} {y - 5:.0f}h24" stroke="{colour}" stroke-width="3"{_dash(i)}/>'
+            )
         parts.append(_text(x + 30, y, name, colour=colour))
         x += wide
     return parts, y + 12
@@ -173,10 +180,10 @@ def lines(
             if (a > 0 or not log_x) and (b > 0 or not log_y)
         ]
         taken.append(points)
-    parts, top = _legend([curve.name for curve in curves], 8, 18)
+    parts, top = _legend(curves, 8, 18)
     parts.append(_text(8, top + 12, y))
     top += 24
-    bottom, left, right = top + 210, 62, WIDTH - 14
+    bottom, left, right = top + 210, 62, WIDTH - 22
     across = _axis([a for points in taken for a, _ in points], left, right, log_x, 0)
     up = _axis([b for points in taken for _, b in points], bottom, top, log_y, 0.04)
     for value, words in up.ticks():
@@ -196,10 +203,9 @@ def lines(
             ]
         else:
             drawn = "L".join(f"{a:.1f} {b:.1f}" for a, b in places)
-            dash = f' stroke-dasharray="{DASHES[i]}"' if DASHES[i] else ""
             parts.append(
                 f'<path d="M{drawn}" stroke="{COLOURS[i]}" stroke-width="2.5" '
-                f'stroke-linejoin="round"{dash}/>'
+                f'stroke-linejoin="round"{_dash(i)}/>'
             )
     return _page(bottom + 52, title, parts)
 

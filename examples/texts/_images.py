@@ -1,4 +1,4 @@
-"""Images for the examples: Fashion-MNIST where its files are at hand, else scikit-learn's digits."""
+"""Images for the examples: Fashion-MNIST where its files are at hand, else digits."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Few labels among many rows of digits: an encoder, a classifier on it, and an autoencoder around it.
+"""Few labels among many digits: an encoder, a classifier on it, an autoencoder around it.
 
-All seeds train side by side: S of them on the first axis of every tensor, each with rows and weights of
-its own.
+All seeds train side by side: S of them on the first axis of every tensor, each with rows and
+weights of its own.
 """
 
 from __future__ import annotations

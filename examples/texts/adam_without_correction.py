@@ -1,8 +1,8 @@
 """Adam without its corrections, as two of the texts print it.
 
 Both averages start at 0, so at first they are too small: the mean by 1 − β1ᵗ, the mean square by
-1 − β2ᵗ. The text on strategies corrects neither and adds ε under the root; the text on core techniques
-corrects the mean alone.
+1 − β2ᵗ. The text on strategies corrects neither and adds ε under the root; the text on core
+techniques corrects the mean alone.
 
 Run: python examples/texts/adam_without_correction.py
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import cache, partial
+from itertools import pairwise
 
 import _draw
 import torch
@@ -62,7 +63,7 @@ def step_sizes(steps: int = STEPS) -> dict[str, list[float]]:
         "mean alone corrected": printed(lambda _: 1.0, 0.0, 1.0, steps, True),
         "both: Adam": [-t for t in range(steps + 1)],
     }
-    return {name: [a - b for a, b in zip(x, x[1:], strict=False)] for name, x in runs.items()}
+    return {name: [a - b for a, b in pairwise(x)] for name, x in runs.items()}
 
 
 def numbers() -> dict[str, float]:
@@ -89,9 +90,7 @@ def numbers() -> dict[str, float]:
 
 def picture() -> str:
     """Step sizes at a constant gradient."""
-    curves = [
-        _draw.Line(name, range(1, STEPS + 1), sizes) for name, sizes in step_sizes().items()
-    ]
+    curves = [_draw.Line(name, range(1, STEPS + 1), sizes) for name, sizes in step_sizes().items()]
     return _draw.lines(
         "Step size by step", curves, x="steps", y="step ÷ learning rate", log_x=True, log_y=True
     )

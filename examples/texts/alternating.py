@@ -1,8 +1,9 @@
 """An epoch of a classifier, an epoch of an autoencoder, in turns; from the text on methods.
 
-There they are two unrelated models, so the second never helps the first: with it or without it, the
-classifier ends with the same weights to the bit. They have to share something: here, the encoder. Fifty
-labelled digits, 1,197 training rows in all, 600 test rows; each seed draws rows and weights anew.
+There they are two unrelated models, so the second never helps the first: with it or without it,
+the classifier ends with the same weights to the bit. They have to share something: here, the
+encoder. Fifty labelled digits, 1,197 training rows in all, 600 test rows; each seed draws rows
+and weights anew.
 
 Run: python examples/texts/alternating.py
 """

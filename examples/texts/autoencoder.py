@@ -1,7 +1,7 @@
 """An autoencoder of 784-64-32-784, from the text on methods: how well do 32 numbers keep an image?
 
-ReLU inside, sigmoid at the end, binary cross-entropy, Adam at its usual rate, 50 epochs of batches of
-256. Beside it two linear rivals: the mean image, and the 32 principal components.
+ReLU inside, sigmoid at the end, binary cross-entropy, Adam at its usual rate, 50 epochs of
+batches of 256. Beside it two linear rivals: the mean image, and the 32 principal components.
 
 Run: python examples/texts/autoencoder.py [FOLDER with Fashion-MNIST, else digits are used]
 """
@@ -89,7 +89,7 @@ def numbers(
 
 def picture(source: Path | None = None) -> str:
     """Both losses by epochs."""
-    _, on_training, on_test = train(source)
+    _, on_training, on_test = train(source, EPOCHS, None)  # as `numbers` does, so trained once
     epochs = range(1, EPOCHS + 1)
     drawn = [_draw.Line("training rows", epochs, on_training)]
     drawn.append(_draw.Line("test rows", epochs, on_test))

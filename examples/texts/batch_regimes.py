@@ -1,9 +1,10 @@
 """Full batch, mini-batch, one row at a time: what a step brings, and what a row brings.
 
-The text on best practice calls batch gradient descent both all data at once and many batches, and says
-that it is faster than one row at a time. Per step, it is: its gradient is exact. Per row that is
-looked at, it is the slowest by far. Softmax regression on 500 of the digits; each regime has the best
-of the learning rates 0.01, 0.02, 0.05, … 5, once for the loss after five steps, once after five epochs.
+The text on best practice calls batch gradient descent both all data at once and many batches, and
+says that it is faster than one row at a time. Per step, it is: its gradient is exact. Per row
+that is looked at, it is the slowest by far. Softmax regression on 500 of the digits; each regime
+has the best of the learning rates 0.01, 0.02, 0.05, … 5, once for the loss after five steps, once
+after five epochs.
 
 Run: python examples/texts/batch_regimes.py
 """

@@ -1,7 +1,7 @@
 """Five errors times five inputs are 25 products, in the code of the text on large networks.
 
-Errors of shape (5,) and inputs of shape (5, 1) broadcast to (5, 5): every error meets every input. The
-minus is missing as well, so each round climbs, by the sum over all pairs.
+Errors of shape (5,) and inputs of shape (5, 1) broadcast to (5, 5): every error meets every
+input. The minus is missing as well, so each round climbs, by the sum over all pairs.
 
 Run: python examples/texts/broadcasting.py
 """

@@ -1,8 +1,9 @@
 """Gradients by depth: a deeper network makes vanishing worse, and what does help.
 
-The text on large networks says that depth eases vanishing gradients. Each layer multiplies the gradient
-by its weights and by its activation's slope; the product of fifty factors below 1 is nothing, of fifty
-above 1 too much. Initialization that keeps the product near 1 helps, and so does batch normalization.
+The text on large networks says that depth eases vanishing gradients. Each layer multiplies the
+gradient by its weights and by its activation's slope; the product of fifty factors below 1 is
+nothing, of fifty above 1 too much. Initialization that keeps the product near 1 helps, and so
+does batch normalization.
 
 Run: python examples/texts/deeper_vanishes.py
 """
@@ -64,8 +65,7 @@ def first_gradient(network: Network, depth: int, seeds: Sequence[int] = range(SE
         for name, value in initial_parameters(model.parameters(), seeds).items()
     }
     buffers = {
-        name: value.double()
-        for name, value in initial_buffers(model.buffers(), len(seeds)).items()
+        name: value.double() for name, value in initial_buffers(model.buffers(), len(seeds)).items()
     }
     run = Pass(weights, buffers, {}, {}, training=True)
     logits = model(run, {"numeric": x.expand(len(seeds), -1, -1)})

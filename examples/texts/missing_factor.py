@@ -1,6 +1,7 @@
 """A gradient without its factor x, and a model without its bias, from the text on core techniques.
 
-Descent with mean(ŷ − y) stops where the means agree: at θ = mean(y)/mean(x), near 8, and not at 3.
+Descent with mean(ŷ − y) stops where the means agree: at θ = mean(y)/mean(x), near 8, and not at
+3.
 
 Run: python examples/texts/missing_factor.py
 """
@@ -10,7 +11,6 @@ from __future__ import annotations
 from functools import cache
 
 import _draw
-import torch
 from noisy_line import line, points
 from torch import Tensor
 

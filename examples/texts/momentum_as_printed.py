@@ -1,7 +1,7 @@
 """θ − α∇J(θt) + β∇J(θt−1), from the text on strategies, isn't momentum: it adds the last gradient.
 
-On J = x²/2 with α = 0.1 and β = 0.9 it is x(t+1) = 0.9·x(t) + 0.9·x(t−1), which grows 1.5-fold a step.
-The text's step by step version adds β times the *same* gradient, and grows 1.8-fold.
+On J = x²/2 with α = 0.1 and β = 0.9 it is x(t+1) = 0.9·x(t) + 0.9·x(t−1), which grows 1.5-fold a
+step. The text's step by step version adds β times the *same* gradient, and grows 1.8-fold.
 
 Run: python examples/texts/momentum_as_printed.py
 """

@@ -1,7 +1,8 @@
 """A network of 10-10-1 on targets that are pure noise, from the text on best practice.
 
-1000 rounds of Adam on 1000 rows: the training loss falls, since the network learns its own rows by
-heart; on other rows it gets worse than the constant ½, whose error is the variance of the noise, 1/12.
+1000 rounds of Adam on 1000 rows: the training loss falls, since the network learns its own rows
+by heart; on other rows it gets worse than the constant ½, whose error is the variance of the
+noise, 1/12.
 
 Run: python examples/texts/noise_targets.py
 """

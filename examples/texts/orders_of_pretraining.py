@@ -1,8 +1,9 @@
 """Self-supervision before supervised training, or after it; from the text on methods.
 
-The text trains with labels and then fine-tunes by self-supervision. That moves the encoder under a head
-that stays. The usual order first learns from all rows without labels, then fine-tunes with labels. Same
-networks, same epochs of each kind, fifty labelled digits; each seed draws rows and weights anew.
+The text trains with labels and then fine-tunes by self-supervision. That moves the encoder under
+a head that stays. The usual order first learns from all rows without labels, then fine-tunes with
+labels. Same networks, same epochs of each kind, fifty labelled digits; each seed draws rows and
+weights anew.
 
 Run: python examples/texts/orders_of_pretraining.py
 """

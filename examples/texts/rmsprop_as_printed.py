@@ -1,7 +1,7 @@
 """g / √(1 + β·g²), from the text on strategies, isn't RMSprop: no average, and a 1 under the root.
 
-For small gradients the root is 1 and the step is plain gradient descent, so flat directions stay slow;
-RMSprop divides by the gradient's own running size and moves in all directions alike.
+For small gradients the root is 1 and the step is plain gradient descent, so flat directions stay
+slow; RMSprop divides by the gradient's own running size and moves in all directions alike.
 
 Run: python examples/texts/rmsprop_as_printed.py
 """
@@ -33,7 +33,7 @@ def printed() -> Tensor:
 
 @cache
 def paths() -> dict[str, Tensor]:
-    """Method → both coordinates after each step, falling rate for RMSprop so that it comes to rest."""
+    """Method → both coordinates after each step; RMSprop needs a falling rate to come to rest."""
 
     def loss(w: Tensor, step: int) -> Tensor:  # noqa: ARG001
         return 0.5 * (CURVATURE * w.square()).sum()

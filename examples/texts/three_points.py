@@ -1,9 +1,9 @@
 """Linear regression on three rows by stochastic gradient descent, from the text on methods.
 
-Rows (1, 2), (2, 3), (3, 4) with targets 1, 2, 3. Both inputs and the bias depend on each other, so
-many planes fit exactly, y = x1 among them; from zeros, descent reaches the one with the smallest
-weights. With an exact fit every single row's gradient vanishes, so one row at a time gets there at a
-constant rate.
+Rows (1, 2), (2, 3), (3, 4) with targets 1, 2, 3. Both inputs and the bias depend on each other,
+so many planes fit exactly, y = x1 among them; from zeros, descent reaches the one with the
+smallest weights. With an exact fit every single row's gradient vanishes, so one row at a time
+gets there at a constant rate.
 
 Run: python examples/texts/three_points.py
 """

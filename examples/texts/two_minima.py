@@ -1,8 +1,8 @@
 """Not convex: where descent ends depends on where it starts.
 
-A curve with two minima, (w² − 1)² + 0.3·w: the deeper one lies on the left, and each start slides into
-its own valley. And a small network, 2-2-1 on exclusive or: some starts solve it, others end on plateaus
-and in poor minima, with the same method and as much time.
+A curve with two minima, (w² − 1)² + 0.3·w: the deeper one lies on the left, and each start slides
+into its own valley. And a small network, 2-2-1 on exclusive or: some starts solve it, others end
+on plateaus and in poor minima, with the same method and as much time.
 
 Run: python examples/texts/two_minima.py
 """

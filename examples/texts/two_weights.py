@@ -1,7 +1,7 @@
 """y = w1·x1 + w2·x2 + b on two rows, from the text on strategies, by the five optimizers it names.
 
-In both rows x1 is 1, so w1 and b do the same: only their sum is determined. All five go to
-w1 + b = 0, w2 = 2; from this start, w1 = 0.05 and b = −0.05.
+In both rows x1 is 1, so w1 and b do the same: only their sum is determined. All five go to w1 + b
+= 0, w2 = 2; from this start, w1 = 0.05 and b = −0.05.
 
 Run: python examples/texts/two_weights.py
 """

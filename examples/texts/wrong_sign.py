@@ -10,9 +10,7 @@ from functools import cache
 import _draw
 import torch
 from torch import Tensor
-from two_weights import RATE, ROUNDS, START, X, Y, paths
-
-import two_weights
+from two_weights import RATE, ROUNDS, START, X, Y, loss, paths
 
 
 def printed(w: Tensor) -> Tensor:
@@ -36,7 +34,7 @@ def numbers() -> dict[str, float]:
     return {
         "as printed: size of w1": wrong[0],
         "as printed: size of w2": wrong[1],
-        "as printed: loss": two_weights.loss(climb()[-1]).item(),
+        "as printed: loss": loss(climb()[-1]).item(),
         "with the minus: w1": right[0],
         "with the minus: w2": right[1],
         "with the minus: b": right[2],
@@ -46,7 +44,7 @@ def numbers() -> dict[str, float]:
 def picture() -> str:
     """The loss goes up instead of down."""
     curves = [
-        _draw.Line(name, range(ROUNDS + 1), [two_weights.loss(w).item() for w in visited])
+        _draw.Line(name, range(ROUNDS + 1), [loss(w).item() for w in visited])
         for name, visited in (
             ("as printed", climb()),
             ("with the minus", paths()["gradient descent"]),

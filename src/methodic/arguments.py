@@ -55,6 +55,8 @@ def _no_file(path: Path) -> InputError:
 def check_recipes(names: str | None, files: Sequence[str]) -> tuple[str, ...] | None:
     """The methods asked for: names of the library and recipe files; None when none was named.
 
+    The whole library by itself stays the word "all".
+
     Args:
         names: what stood behind --recipes, separated by commas; "all" is the whole library.
         files: what stood behind each --recipe.
@@ -68,6 +70,8 @@ def check_recipes(names: str | None, files: Sequence[str]) -> tuple[str, ...] | 
     wanted = [*listed, *files]
     if not wanted:
         raise InputError("--recipes: no name given", accepted=", ".join(catalogue.names()))
+    if wanted == ["all"]:
+        return ("all",)
     if "all" in listed:
         wanted = [*catalogue.names(), *(each for each in wanted if each != "all")]
     for name in wanted:

@@ -189,6 +189,7 @@ class Contender(Value):
     steps: tuple[int, ...]  # optimizer steps of the screening, by stage
     confirm_steps: tuple[int, ...]  # of the confirmation; empty where there is none
     milliseconds: float  # measured, one step of one screening cohort
+    eager: bool = False  # its steps can't be machine code, whatever the machine says
 
 
 class Member(Value):

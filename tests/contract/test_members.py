@@ -119,8 +119,10 @@ def rows(regression: bool, classes: int = CLASSES) -> Rows:
     inputs = {
         "numeric": torch.randn(N, NUMERIC, generator=generator),
         "categorical": torch.cat(
-            [torch.randint(0, 4, (N, 1), generator=generator)]
-            + [torch.randint(4, CODES, (N, 1), generator=generator)],
+            [
+                torch.randint(*ends, (N, 1), generator=generator)
+                for ends in ((0, SIZES[0]), (SIZES[0], CODES))
+            ],
             dim=1,
         ),
     }
@@ -166,10 +168,15 @@ def make(
     )
 
 
+def start(cohort: Cohort, regression: bool) -> State:
+    """The state before the first step, adapted to the training rows."""
+    return loop.adapted(cohort, loop.initial_state(cohort), rows(regression))
+
+
 def trained(recipes: list[Recipe], seeds: list[int], regression: bool) -> tuple[Cohort, State]:
     cohort = make(recipes, seeds, regression)
     stage = cohort.stages[0]
-    state = loop.begin(stage, loop.initial_state(cohort))
+    state = loop.begin(stage, start(cohort, regression))
     data = rows(regression, cohort.model.outputs)
     return cohort, loop.advance(cohort, stage, state, data, STEPS, lambda _: None)
 
@@ -219,7 +226,7 @@ def test_alone_and_in_company_that_came_earlier(name: str) -> None:
     regression = name in NUMBERS
     recipes, seeds = members(model, stage, 3), [11, 12, 13]
     cohort = make(recipes, seeds, regression, [0, 4, 2])
-    begun = loop.begin(cohort.stages[0], loop.initial_state(cohort))
+    begun = loop.begin(cohort.stages[0], start(cohort, regression))
     state = replace(begun, steps_taken=4)
     data = rows(regression, cohort.model.outputs)
     state = loop.advance(cohort, cohort.stages[0], state, data, STEPS, lambda _: None)
@@ -265,7 +272,7 @@ def test_a_member_that_breaks_freezes_and_leaves_its_neighbours_alone(name: str)
     if not state.alive[1]:
         # Frozen where it was last finite: one step fewer leaves the same bits.
         again = make(recipes, seeds, False)
-        begun = loop.begin(again.stages[0], loop.initial_state(again))
+        begun = loop.begin(again.stages[0], start(again, False))
         earlier = loop.advance(
             again, again.stages[0], begun, rows(False), STEPS - 1, lambda _: None
         )

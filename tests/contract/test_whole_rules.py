@@ -191,6 +191,8 @@ def test_what_does_not_decay_moves_as_without_decay(row):
 
 @every_shape
 def test_every_step_and_slot_equals_the_literal_version(row, shape):
+    if row.name.startswith("soap"):
+        shape = (3, 3) if len(shape) == 2 else (4, 2, 1, 2)  # else eigenvectors are undetermined
     start = random(1, *shape, seed=3, dtype=torch.float64)
     gradients = random(13, 1, *shape, seed=4, dtype=torch.float64)
     path = drive(row.rule, start, lambda _, t: gradients[t - 1], lambda _: row.numbers, 13)

@@ -77,7 +77,10 @@ def images(rows: int, *shape: int, dtype: torch.dtype = torch.float32) -> dict[s
 
 
 def gradients_are_right(
-    model: Any, inputs: Mapping[str, Tensor], buffers: Mapping[str, Tensor] | None = None, **p: float
+    model: Any,
+    inputs: Mapping[str, Tensor],
+    buffers: Mapping[str, Tensor] | None = None,
+    **p: float,
 ) -> bool:
     """Each parameter's gradient by central differences in float64, in a training pass."""
     parameters = scattered(model, torch.float64)

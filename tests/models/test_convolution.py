@@ -78,9 +78,7 @@ def test_cnn(norm: str) -> None:
 @pytest.mark.parametrize("blocks", [1, 2])
 def test_resnet(blocks: int, norm: str) -> None:
     groups = 2 if norm == "group" else 0
-    model = ResNet(
-        shaped(2, 8, 7), 3, channels=(4, 6), blocks=blocks, normalization=norm, groups=2
-    )
+    model = ResNet(shaped(2, 8, 7), 3, channels=(4, 6), blocks=blocks, normalization=norm, groups=2)
     parameters, buffers, x = scattered(model), started(model), images(4, 2, 8, 7)
     run = pass_of(model, parameters, 4, buffers=buffers)
     got = model(run, x)

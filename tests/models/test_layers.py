@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from methodic.models.initialization import initial_buffers, initial_parameters
 from methodic.errors import InputError
+from methodic.models.initialization import initial_buffers, initial_parameters
 from methodic.models.layers import (
     Dropout,
     Embedding,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from methodic.models.inputs import Inputs
 from methodic.models.initialization import initial_parameters
+from methodic.models.inputs import Inputs
 from methodic.models.mlp import MLP
 from tests.models.passes import MEMBERS, pass_of, same_rows, started, table
 
@@ -26,8 +26,7 @@ def test_lsuv_gives_every_hidden_layer_unit_variance() -> None:
         parameters, buffers = model.adapted(drawn, started(model), rows)
         run = pass_of(model, parameters, training=False, collect=True, buffers=buffers)
         seen = []
-        linears = [each for each in model.linears]
-        for linear in linears:
+        for linear in model.linears:
             weight = parameters[f"{linear.name}.weight"]
             assert not torch.equal(weight, drawn[f"{linear.name}.weight"])
         x = model.front(run, rows)

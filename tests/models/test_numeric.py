@@ -126,3 +126,8 @@ def test_few_training_rows_and_many_bins() -> None:
     assert all(bool(torch.isfinite(each).all()) for each in buffers.values())
     run = pass_of(layer, scattered(layer), buffers=buffers)
     assert bool(torch.isfinite(layer(run, rows.expand(MEMBERS, -1, -1) * 100)).all())
+
+
+def test_rules_for_matrices_leave_them_to_another() -> None:
+    for layer in (PiecewiseLinear("n", 3), Periodic("n", 3), PBLD("n", 3)):
+        assert {spec.role for spec in layer.parameters().values()} == {"embedding"}

@@ -69,6 +69,13 @@ def test_averages(averages: Literal["probabilities", "outputs"]) -> None:
     assert torch.isfinite(got).all()
 
 
+def test_rows_are_evaluated_some_at_a_time() -> None:
+    model, x = net(averages="outputs"), table(600, 5, SIZES)
+    parameters = scattered(model)
+    each = model(pass_of(model, parameters, 600), x)
+    torch.testing.assert_close(model(pass_of(model, parameters, training=False), x), each.mean(2))
+
+
 def test_sure_submodels_have_finite_logarithms() -> None:
     model, x = net(), table(9, 5, SIZES)
     parameters = {name: value * 1000 for name, value in scattered(model).items()}
@@ -128,9 +135,7 @@ def test_size() -> None:
     """The counts of its authors' own code for such columns."""
     model = TabM(INPUTS, 3, width=64, submodels=8)
     assert sum(math.prod(spec.shape) for spec in model.parameters().values()) == 16_152
-    small = TabM(
-        INPUTS, 3, width=64, depth=2, submodels=8, numeric=PiecewiseLinear("numeric", 5)
-    )
+    small = TabM(INPUTS, 3, width=64, depth=2, submodels=8, numeric=PiecewiseLinear("numeric", 5))
     assert sum(math.prod(spec.shape) for spec in small.parameters().values()) == 19_920
     assert [n for n, spec in model.parameters().items() if spec.first] == ["hidden.0.weight"]
     assert not [n for n, spec in small.parameters().items() if spec.first]

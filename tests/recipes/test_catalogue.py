@@ -12,15 +12,56 @@ from methodic.recipes.types import SGD, AdamW, Cosine
 LR = "stages.0.turns.0.optimizer.lr"
 
 
+# Networks of their own; all others take the one that the data choose.
+NETWORKS = {
+    "cocktail": "mlp",
+    "elastic_net": "linear",
+    "lbfgs": "mlp",
+    "realmlp": "realmlp",
+    "tabm": "tabm",
+}
+# Name → the kinds that it is named for: rule, schedule, regularizers.
+KINDS = {
+    "adagrad": ("adagrad", "constant", []),
+    "adam": ("adam", "constant", []),
+    "adamw_cosine": ("adamw", "cosine", []),
+    "adan": ("adan", "cosine", []),
+    "cocktail": ("adamw", "cosine", ["mixup", "swa"]),
+    "cyclic_sgd": ("sgd", "cyclic", []),
+    "elastic_net": ("sgd", "constant", ["proximal_elastic_net"]),
+    "ema": ("adamw", "constant", ["ema"]),
+    "gradient_descent": ("sgd", "constant", []),
+    "ivon": ("ivon", "cosine", []),
+    "lamb": ("lamb", "polynomial", []),
+    "lbfgs": ("lbfgs", "constant", ["l2"]),
+    "lion": ("lion", "cosine", []),
+    "mixup": ("adamw", "cosine", ["mixup"]),
+    "momentum": ("sgd", "constant", []),
+    "muon": ("muon", "cosine", []),
+    "nadam": ("nadam", "constant", []),
+    "nesterov": ("sgd", "constant", []),
+    "one_cycle": ("sgd", "one_cycle", []),
+    "plateau": ("sgd", "plateau", []),
+    "prodigy": ("prodigy", "cosine", []),
+    "radam": ("radam", "constant", []),
+    "realmlp": ("adamw", "log_cosine", []),
+    "rmsprop": ("rmsprop", "constant", []),
+    "rmsprop_centered": ("rmsprop", "constant", []),
+    "sam": ("sgd", "cosine", ["sam"]),
+    "schedule_free_adamw": ("schedule_free_adamw", "constant", []),
+    "schedule_free_sgd": ("schedule_free_sgd", "constant", []),
+    "sgd": ("sgd", "constant", []),
+    "sgdr": ("sgd", "cosine_restarts", []),
+    "single_sample_sgd": ("sgd", "inverse_time", []),
+    "soap": ("soap", "cosine", []),
+    "swa": ("sgd", "constant", ["swa"]),
+    "tabm": ("adamw", "constant", []),
+    "wsd": ("adamw", "wsd", []),
+}
+
+
 def test_the_library() -> None:
-    assert catalogue.names() == (
-        "adam",
-        "adamw_cosine",
-        "gradient_descent",
-        "momentum",
-        "rmsprop",
-        "sgd",
-    )
+    assert catalogue.names() == tuple(KINDS)
     assert [recipe.name for recipe in catalogue.all_recipes()] == list(catalogue.names())
 
 
@@ -29,9 +70,10 @@ def test_each_method_is_complete(name: str) -> None:
     recipe = catalogue.get(name)
     assert recipe.name == name
     assert all((recipe.about, recipe.source, recipe.use_when, recipe.not_when))
-    assert recipe.model.kind == "auto"
+    assert recipe.model.kind == NETWORKS.get(name, "auto")
     assert list(numbers.ranges(recipe)) == [LR]
     points = numbers.ranges(recipe)[LR].grid(5)
+    assert len(points) > 1
     for low, high in itertools.pairwise(points):
         assert high / low < 6, "five points leave gaps"
     assert catalogue.text(name).startswith(f"# methodic train DATA --recipe {name}\n")
@@ -40,17 +82,15 @@ def test_each_method_is_complete(name: str) -> None:
 
 def test_the_methods_are_what_their_names_say() -> None:
     optimizers = {name: catalogue.get(name).stages[0].turns[0] for name in catalogue.names()}
-    kinds = {name: turn.optimizer.kind for name, turn in optimizers.items()}
-    assert kinds == {
-        "adam": "adam",
-        "adamw_cosine": "adamw",
-        "gradient_descent": "sgd",
-        "momentum": "sgd",
-        "rmsprop": "rmsprop",
-        "sgd": "sgd",
-    }
-    assert catalogue.get("gradient_descent").stages[0].batch == "full"
-    assert catalogue.get("sgd").stages[0].batch != "full"
+    for name, turn in optimizers.items():
+        stage = catalogue.get(name).stages[0]
+        regularizers = [each.kind for each in stage.regularizers]
+        assert (turn.optimizer.kind, turn.schedule.kind, regularizers) == KINDS[name]
+    batches = {name: catalogue.get(name).stages[0].batch for name in catalogue.names()}
+    full = {"gradient_descent", "elastic_net", "lbfgs"}
+    assert {name for name, batch in batches.items() if batch == "full"} == full
+    assert batches["single_sample_sgd"] == 1
+    assert batches["lamb"] == 1024
     heavy = optimizers["momentum"].optimizer
     assert isinstance(heavy, SGD)
     assert (heavy.momentum, heavy.nesterov) == (0.9, False)

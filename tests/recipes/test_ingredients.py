@@ -11,7 +11,7 @@ from methodic.errors import InputError
 from methodic.recipes import catalogue, types
 from methodic.recipes.difference import difference
 from methodic.recipes.ingredients import SWITCHES, ingredients, without
-from methodic.recipes.kinds import objectives, optimizers, regularizers, schedules
+from methodic.recipes.kinds import objectives, optimizers, own, regularizers, schedules
 from methodic.recipes.types import Part, Recipe
 
 # What has no "off", by part: sizes, rates, and what says how something else is done.
@@ -84,6 +84,9 @@ NO_INGREDIENT: dict[type[Part], set[str]] = {
     },
     optimizers.Prodigy: {"kind", "lr", "beta2", "epsilon", "d0", "d_coef", "decays"},
     **{kind: {"kind"} for kind in get_args(get_args(types.Schedule)[0])},
+    own.OwnRule: {"kind", "name", "numbers", "lr", "decays"},
+    own.OwnObjective: {"kind", "name", "numbers", "weight"},
+    own.OwnPenalty: set(),
     schedules.JoinedPart: {"share", "schedule"},  # the joined schedule goes as a whole
     types.Drive: set(),
     **{kind: {"kind", "weight"} for kind in get_args(get_args(types.Objective)[0])},

@@ -262,13 +262,15 @@ def test_how_many_train_at_once() -> None:
 
     narrow = MACHINE.model_copy(update={"width": 2})
     wide = MACHINE.model_copy(update={"width": 4})
-    assert tasks.at_once(MACHINE, None, 5) == 5
-    assert tasks.at_once(narrow, None, 5) == 2
-    assert tasks.at_once(wide, None, 5) == 3, "three and two rather than four and one"
-    assert tasks.at_once(wide, None, 3) == 3
-    assert tasks.at_once(narrow, None, 1) == 1
-    assert tasks.at_once(narrow, network(together=True), 5) == 2
-    assert tasks.at_once(narrow, network(together=False), 5) == 1
+    assert tasks.at_once(PLAIN, MACHINE, None, 5) == 5
+    assert tasks.at_once(PLAIN, narrow, None, 5) == 2
+    assert tasks.at_once(PLAIN, wide, None, 5) == 3, "three and two rather than four and one"
+    assert tasks.at_once(PLAIN, wide, None, 3) == 3
+    assert tasks.at_once(PLAIN, narrow, None, 1) == 1
+    assert tasks.at_once(PLAIN, narrow, network(together=True), 5) == 2
+    assert tasks.at_once(PLAIN, narrow, network(together=False), 5) == 1
+    newton = recipe("newton", batch="full", optimizer={"kind": "lbfgs"})
+    assert tasks.at_once(newton, wide, None, 3) == 1, "it asks for gradients itself"
 
 
 def test_shared_batches_are_one_order_of_rows_for_all_seeds(

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methodic.build import networks, objectives
+from methodic.build import networks, objectives, regularizers
 from methodic.build.networks import fitting
 from methodic.build.own import Own
 from methodic.build.stages import Known, stage
@@ -39,8 +39,10 @@ def resolve(chosen: recipe.Recipe, task: Task, rows: int) -> recipe.Recipe:
         rows: training rows; they decide the size of an automatic network.
 
     Raises:
-        InputError: an objective that doesn't fit the task.
+        InputError: an objective that doesn't fit the task, or parts that exclude each other.
     """
+    for i, spec in enumerate(chosen.stages):
+        regularizers.check(spec, f"stages.{i}")
     stages = tuple(
         stage.model_copy(
             update={
@@ -157,8 +159,7 @@ def cohort(
         # Other splits of the same data have other counts of rows, which most methods don't know.
         counted = rows if any(order.full for order in orders.values()) else None
         weighed = class_counts if "balanced" in first.model_dump_json() else None
-        averages = [each.average for each in stages]  # which may begin at a step
-        built = (keys_and_numbers[0][0], inputs, outputs, counted, weighed, averages)
+        built = (keys_and_numbers[0][0], inputs, outputs, counted, weighed)
         program = fingerprint(*(str(each) for each in built), own.fingerprint if own else "")
     return Cohort(
         model=model,

@@ -67,7 +67,7 @@ def built(
     working = {
         f"{path}.regularizers.{i}": each for i, each in enumerate(spec.regularizers) if _works(each)
     }
-    _check(spec, path, working)
+    check(spec, path)
     parts = [
         _part(each, at, layout, names, inputs, steps, outputs, own) for at, each in working.items()
     ]
@@ -157,26 +157,30 @@ _ALONE = {
 }
 
 
-def _check(spec: recipe.Stage, path: str, working: dict[str, recipe.Regularizer]) -> None:
+def check(spec: recipe.Stage, path: str) -> None:
+    """Refuse regularizers of a stage that exclude each other, or one of its objectives.
+
+    Args:
+        spec, path: the stage, and where it stands in the recipe.
+
+    Raises:
+        InputError: two that do the same; or rows are mixed and a loss can't take it.
+    """
+    kinds_here = [each.kind for each in spec.regularizers if _works(each)]
     for words, family in _ALONE.items():
-        found = [each.kind for each in working.values() if each.kind in family]
+        found = [kind for kind in kinds_here if kind in family]
         if len(found) > 1:
             raise InputError(
                 f"{path}: a stage has one {words}",
                 found=" and ".join(found),
                 advice="Leave one of them out, or use another stage for it.",
             )
-    mixing = [each.kind for each in working.values() if each.kind in _MIXES]
-    if mixing:
-        check_mixed(spec, path, mixing[0])
+    for mixing in (kind for kind in kinds_here if kind in _MIXES):
+        _check_mixed(spec, path, mixing)
 
 
-def check_mixed(spec: recipe.Stage, path: str, mixing: str) -> None:
-    """A ranking loss compares the targets of two rows, and a mixed row has two targets.
-
-    Raises:
-        InputError: the stage has such a loss.
-    """
+def _check_mixed(spec: recipe.Stage, path: str, mixing: str) -> None:
+    """A ranking loss compares the targets of two rows, and a mixed row has two targets."""
     for t, turn in enumerate(spec.turns):
         for o, objective in enumerate(turn.objectives):
             if objective.kind == "pairwise_ranking" and objective.weight != 0:

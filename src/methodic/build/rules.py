@@ -76,9 +76,8 @@ def rule(spec: recipe.Optimizer, layout: Layout, own: Own) -> Rule:
             return _everywhere(Adafactor(decay=decay), layout)
         case recipe.Muon():
             muon = Muon(spec.nesterov, decay, spec.adjust, spec.iterations)
-            own = ("lr", "adamw_ratio")
             means = tuple((n, f"adamw_{n}") for n in ("beta1", "beta2", "epsilon"))
-            return _matrices(muon, layout, decay, (own, *means), hidden=True)
+            return _matrices(muon, layout, decay, (("lr", "adamw_ratio"), *means), hidden=True)
         case recipe.SOAP():
             soap = SOAP(decay, spec.frequency, spec.largest)
             return _matrices(soap, layout, decay, (("lr", "adamw_ratio"),), hidden=False)

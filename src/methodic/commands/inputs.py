@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from methodic import arguments
 
@@ -23,8 +23,12 @@ def inputs(
     device: str,
     recipes: str | None,
     files: Sequence[str] | None,
-) -> tuple[DataSet, tuple[Recipe, ...] | None]:
-    """Check everything that is cheap to check, then read the recipes, then the data."""
+) -> tuple[DataSet, Any]:
+    """Check everything that is cheap to check, then read the recipes, then the data.
+
+    Returns:
+        the data; and the recipes, "all" for the whole library, or None where none was named.
+    """
     arguments.check_data(data)
     arguments.check_file(split)
     arguments.check_task(task)
@@ -33,7 +37,9 @@ def inputs(
     names = arguments.check_recipes(recipes, files or ())
     from methodic.recipes import catalogue
 
-    chosen = None if names is None else tuple(catalogue.get(name) for name in names)
+    chosen: tuple[Recipe, ...] | Literal["all"] | None = None
+    if names is not None:
+        chosen = "all" if names == ("all",) else tuple(catalogue.get(name) for name in names)
     from methodic.data.dataset import load
 
     ignored = arguments.columns(drop or ())

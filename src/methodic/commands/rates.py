@@ -51,7 +51,7 @@ def lr_command(
     if out is not None:
         arguments.check_writable(out, "--out")
     dataset, chosen = inputs(data, target, task, drop, split, metric, device, None, [recipe])
-    (method,) = chosen or ()
+    (method,) = chosen
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs.rates import find_lr
 

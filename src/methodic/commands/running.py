@@ -160,7 +160,7 @@ def train_command(
     seconds = None if steps is not None else parse_budget(budget or "60s")
     arguments.check_out(out)
     dataset, chosen = inputs(data, target, task, drop, split, metric, device, None, [recipe])
-    (method,) = chosen or ()
+    (method,) = chosen
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs import train_method
 

@@ -16,7 +16,7 @@ from methodic.models.activations import activate, gain
 from methodic.models.inputs import Inputs
 from methodic.models.layers import Layer, Linear, TiedLinear
 from methodic.models.network import Network, through
-from methodic.types import Pass
+from methodic.types import Pass, Role
 
 
 class Autoencoder(Network):
@@ -91,7 +91,7 @@ class Autoencoder(Network):
             if tied:
                 other = self.encoder[-1 - i]
                 shape = (other.inputs, other.outputs)
-                role = "head" if last else "hidden"
+                role: Role = "head" if last else "hidden"
                 layer = TiedLinear(f"decoder.{i}", f"{other.name}.weight", shape, a, b, role)
                 self.decoder.append(layer)
             else:

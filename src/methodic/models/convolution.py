@@ -162,7 +162,8 @@ class CNN(Network):
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = convolution(run, x)
             x = activate(self.activation, x if norm is None else norm(run, x))
-            x = F.max_pool2d(x.flatten(0, 1), 2).unflatten(0, x.shape[:2])
+            halved = F.max_pool2d(x.flatten(0, 1), 2)
+            x = halved.reshape(*x.shape[:2], *halved.shape[1:])
         x = activate(self.activation, through(self.hidden, run, x.flatten(2)))
         return through(self.head, run, self.dropout(run, x))
 

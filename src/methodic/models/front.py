@@ -48,7 +48,7 @@ class OneHot(Layer):
     scaled: bool = False
 
     @property
-    def adapts(self) -> bool:  # type: ignore[override]
+    def adapts(self) -> bool:
         return self.scaled
 
     @property
@@ -96,7 +96,7 @@ class OneHot(Layer):
 
         def value(entry: float) -> Tensor:
             z = (entry - middle) * scale
-            clipped = z / torch.sqrt(1 + (z / _CLIPPED) ** 2)
+            clipped: Tensor = z / torch.sqrt(1 + (z / _CLIPPED) ** 2)
             return clipped.to(dtype).expand(x.shape[0], -1).contiguous()
 
         return {

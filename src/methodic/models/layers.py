@@ -7,7 +7,6 @@ from a `Pass`. Shapes: M members, B rows, I inputs, O outputs, D features.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -21,8 +20,10 @@ from methodic.types import BufferSpec, ParameterSpec, Pass, Role
 class Layer:
     """Base: a layer without parameters, buffers or randomness that returns its input."""
 
-    adapts: ClassVar[bool] | bool = False
-    """It sets some of its parameters or buffers by training rows; see `fitted`."""
+    @property
+    def adapts(self) -> bool:
+        """It sets some of its parameters or buffers by training rows; see `fitted`."""
+        return False
 
     def parameters(self) -> dict[str, ParameterSpec]:
         """Full name → specification."""
@@ -73,7 +74,7 @@ class Linear(Layer):
     dropconnect: str | None = None
 
     @property
-    def adapts(self) -> bool:  # type: ignore[override]
+    def adapts(self) -> bool:
         return self.initialization == "lsuv"
 
     def parameters(self) -> dict[str, ParameterSpec]:

@@ -43,7 +43,7 @@ class BatchNorm(Layer):
         # [M, B, D, H, W] → [M, B·H·W, D], so that one axis is summed up.
         rows = x.flatten(3).transpose(2, 3)
         flat = self._normalized(run, rows.flatten(1, 2))
-        return flat.unflatten(1, rows.shape[1:3]).transpose(2, 3).reshape(x.shape)
+        return flat.reshape(rows.shape).transpose(2, 3).reshape(x.shape)
 
     def _normalized(self, run: Pass, x: Tensor) -> Tensor:
         mean_name, variance_name = f"{self.name}.mean", f"{self.name}.variance"

@@ -50,17 +50,29 @@ class PiecewiseLinear(NumericEmbedding):
     columns: int
     each: int = 16
     bins: int = 48
-    adapts = True
+
+    @property
+    def adapts(self) -> bool:
+        """Bins come from training rows."""
+        return True
 
     def parameters(self) -> dict[str, ParameterSpec]:
         shape = (self.columns, self.each)
         bound = 1 / math.sqrt(self.each)
         return {
             # Linear embeddings don't decay there, either.
-            f"{self.name}.weight": ParameterSpec(shape, "spread", gain=bound, decays=False),
-            f"{self.name}.bias": ParameterSpec(shape, "spread", gain=bound, decays=False),
+            f"{self.name}.weight": ParameterSpec(
+                shape, "spread", gain=bound, decays=False, role="embedding"
+            ),
+            f"{self.name}.bias": ParameterSpec(
+                shape, "spread", gain=bound, decays=False, role="embedding"
+            ),
             f"{self.name}.bins.weight": ParameterSpec(
-                (self.columns, self.bins, self.each), "zeros", fan_in=self.bins, fan_out=self.each
+                (self.columns, self.bins, self.each),
+                "zeros",
+                fan_in=self.bins,
+                fan_out=self.each,
+                role="embedding",
             ),
         }
 
@@ -103,7 +115,7 @@ class PiecewiseLinear(NumericEmbedding):
 def _bins(column: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Left end, 1/width, least and greatest value of each bin of a column, float64 [T] each."""
     levels = torch.linspace(0, 1, count + 1, dtype=torch.float64, device=column.device)
-    edges = torch.quantile(column, levels).float().double().unique()
+    edges = torch.unique(torch.quantile(column, levels).float()).double()
     if len(edges) == 1:
         edges = torch.cat([edges, edges + 1])
     there = len(edges) - 1
@@ -135,7 +147,11 @@ class Periodic(NumericEmbedding):
         inside, bound = 2 * self.frequencies, 1 / math.sqrt(2 * self.frequencies)
         return {
             f"{self.name}.frequency": ParameterSpec(
-                (self.columns, self.frequencies), "truncated", gain=self.scale, decays=False
+                (self.columns, self.frequencies),
+                "truncated",
+                gain=self.scale,
+                decays=False,
+                role="embedding",
             ),
             f"{self.name}.weight": ParameterSpec(
                 (self.columns, inside, self.each),
@@ -143,9 +159,10 @@ class Periodic(NumericEmbedding):
                 fan_in=inside,
                 fan_out=self.each,
                 gain=bound,
+                role="embedding",
             ),
             f"{self.name}.bias": ParameterSpec(
-                (self.columns, self.each), "spread", gain=bound, decays=False
+                (self.columns, self.each), "spread", gain=bound, decays=False, role="embedding"
             ),
         }
 
@@ -191,6 +208,7 @@ class PBLD(NumericEmbedding):
                 fan_in=self.frequencies,
                 fan_out=out,
                 gain=size,
+                role="embedding",
                 lr_scale=self.lr_scale,
             )
 

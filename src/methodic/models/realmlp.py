@@ -49,7 +49,11 @@ class ScaledLinear(Layer):
     role: Role = "hidden"
     first: bool = False
     bias_rate: float = 0.1
-    adapts = True
+
+    @property
+    def adapts(self) -> bool:
+        """Weights and biases start by training rows."""
+        return True
 
     def parameters(self) -> dict[str, ParameterSpec]:
         return {

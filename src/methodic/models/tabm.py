@@ -24,6 +24,7 @@ from methodic.models.network import Network
 from methodic.models.numeric import NumericEmbedding
 from methodic.types import ParameterSpec, Pass
 
+_AT_ONCE = 256  # rows of an evaluation, which K submodels make as many times as large
 _LEAST = 1e-37  # a mean of probabilities that is 0 in float32 has no logarithm
 
 
@@ -195,13 +196,22 @@ class TabM(Network):
 
     def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """[M, B, …] by name → [M, B, K, C] in training, [M, B, C] in evaluation."""
-        x = self.front(run, inputs).unsqueeze(2)  # the same for all submodels
+        x = self.front(run, inputs)
+        if run.training:
+            return self._each(run, x)
+        return torch.cat([self._averaged(run, part) for part in torch.split(x, _AT_ONCE, 1)], 1)
+
+    def _each(self, run: Pass, x: Tensor) -> Tensor:
+        """[M, B, features] → [M, B, K, C]."""
+        x = x.unsqueeze(2)  # the same for all submodels
         for layer, dropout in zip(self.linears, self.dropouts, strict=True):
             x = activate(self.activation, layer(run, x))
             x = dropout(run, x.flatten(2)).reshape(x.shape)
-        out = self.head(run, x)
-        if run.training:
-            return out
+        return self.head(run, x)
+
+    def _averaged(self, run: Pass, x: Tensor) -> Tensor:
+        """[M, B, features] → [M, B, C]."""
+        out = self._each(run, x)
         if self.averages == "outputs":
             return out.mean(2)
         mean = torch.softmax(out, -1).mean(2)

@@ -44,7 +44,7 @@ class Block:
 
     def __post_init__(self) -> None:
         sizes = [parameter.numel() for parameter in self.parameters]
-        parts = {name: self.rows[name].split(sizes, 1) for name in self.program.slots}
+        parts = {name: self.rows[name].split_with_sizes(sizes, 1) for name in self.program.slots}
         for i, (parameter, state) in enumerate(zip(self.parameters, self.states, strict=True)):
             shown = {name: part[i].view(parameter.shape) for name, part in parts.items()}
             shown |= {name: self.rows[name] for name in self.program.numbers}
@@ -93,7 +93,7 @@ class Block:
             point = _joined([points[p] for p in parameters]) if probes else None
             yield gradient, whole, slots, self._memory(gradient, gradient.shape[1]), point
             if len(parameters) > 1:
-                parts = torch._C._nn.unflatten_dense_tensors(whole.view(-1), parameters)  # type: ignore[attr-defined]
+                parts = torch._C._nn.unflatten_dense_tensors(whole.view(-1), parameters)
                 torch._foreach_copy_(parameters, parts)
             elif not parameters[0].is_contiguous():
                 parameters[0].copy_(whole.view(parameters[0].shape))
@@ -125,12 +125,13 @@ class Apart:
     states: list[dict[str, Any]]
     rule: Rule
     program: InPlace | None  # a short one, without scratch memory
+    _slots: list[tuple[str, ...]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for parameter, state in zip(self.parameters, self.states, strict=True):
             fresh = self.rule.initial(parameter.detach().unsqueeze(0))
             state.update({name: x.squeeze(0) for name, x in fresh.items() if name not in state})
-            self._slots = tuple(fresh)
+            self._slots.append(tuple(fresh))
 
     def intact(self) -> bool:
         """All states are at the same step."""
@@ -147,9 +148,10 @@ class Apart:
                 run(parameter.grad, parameter, *[state[name] for name in slots], *tail)
                 state["step"] += 1
             return
-        for parameter, state in zip(self.parameters, self.states, strict=True):
+        every = zip(self.parameters, self.states, self._slots, strict=True)
+        for parameter, state, names in every:
             assert parameter.grad is not None, "only those that have one are here"
-            before = {name: state[name].unsqueeze(0) for name in self._slots}
+            before = {name: state[name].unsqueeze(0) for name in names}
             gradient, row = parameter.grad.unsqueeze(0), parameter.unsqueeze(0)
             change, following = self.rule.update(gradient, row, before, c)
             parameter.add_(change.squeeze(0))
@@ -163,7 +165,7 @@ def _piece() -> int:
 
 
 def _joined(tensors: list[Tensor]) -> Tensor:
-    flat: Tensor = torch._C._nn.flatten_dense_tensors(tensors)  # type: ignore[attr-defined]
+    flat: Tensor = torch._C._nn.flatten_dense_tensors(tensors)
     return flat.unsqueeze(0)
 
 
@@ -217,7 +219,7 @@ def _rows(
     sizes = [parameter.numel() for parameter in group]
     for name in program.slots:
         first[name] = first[name].clone()
-        for part, state in zip(first[name].split(sizes, 1), states, strict=True):
+        for part, state in zip(first[name].split_with_sizes(sizes, 1), states, strict=True):
             if name in state:
                 part.copy_(state[name].reshape(1, -1))
     for name in program.numbers:

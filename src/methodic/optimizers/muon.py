@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +17,7 @@ from methodic.optimizers.pieces import as_matrix
 from methodic.types import Rule, Scope
 
 Adjust = Literal["original", "match_rms_adamw"]
+ADJUSTMENTS: Final = get_args(Adjust)
 # Of the quintic a·x + b·x³ + c·x⁵ that drives singular values towards 1, chosen for a steep start.
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 _LEAST = 1e-7

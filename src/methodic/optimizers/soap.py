@@ -168,8 +168,8 @@ def _turned(state: dict[str, Tensor], first: Tensor, turns: Tensor) -> dict[str,
 def _eigenvectors(moments: Tensor) -> Tensor:
     """In falling order of their eigenvalues."""
     try:
-        vectors = torch.linalg.eigh(moments)[1]
-    except torch.linalg.LinAlgError:  # it didn't converge in this precision
+        vectors: Tensor = torch.linalg.eigh(moments)[1]
+    except RuntimeError:  # it didn't converge in this precision
         vectors = torch.linalg.eigh(moments.double())[1].to(moments.dtype)
     return vectors.flip(1)
 

@@ -18,11 +18,13 @@ from methodic.errors import InputError, unknown
 from methodic.optimizers.ahead import Ahead
 from methodic.optimizers.blocks import Apart, Block, blocks
 from methodic.optimizers.in_place import in_place
+from methodic.optimizers.muon import ADJUSTMENTS
 from methodic.types import Rule
 
 _BELOW_ONE = frozenset({"momentum", "dampening", "alpha", "rho", "beta1", "beta2", "beta3"})
 _BELOW_ONE |= {"shampoo_beta", "adamw_beta1", "adamw_beta2"}
 _ABOVE_ZERO = frozenset({"epsilon", "adamw_epsilon", "ess", "hess_init", "d0", "norm_limit"})
+_COUNTS = frozenset({"iterations", "frequency", "largest"})
 # What torch, its learning-rate schedulers and users write into a group besides the options.
 _LABELS = frozenset({"params", "param_names", "name", "initial_lr", "max_lr", "min_lr"})
 _LABELS |= {"max_momentum", "base_momentum", "swa_lr"}
@@ -115,7 +117,9 @@ class TorchOptimizer(Optimizer):
                 raise unknown("option", name, self._options, where="parameter group")
         group = self.defaults | param_group
         for name in self._options:
-            if name not in self._switches:
+            if name in self._switches:
+                _check_switch(name, group[name])
+            else:
                 _check_number(name, group[name])
         try:
             for rule, numbers, _ in self._parts(group, []):
@@ -323,7 +327,9 @@ def _check_number(name: str, value: float | Tensor) -> None:
         number = float(value)
     except (TypeError, ValueError):
         raise InputError(f"'{name}' must be a number", found=repr(value)) from None
-    if name in _BELOW_ONE:
+    if name == "threshold":
+        fits, accepted = number >= 1, "number ≥ 1"
+    elif name in _BELOW_ONE:
         fits, accepted = 0 <= number < 1, "0 ≤ number < 1"
     elif name in _ABOVE_ZERO:
         fits, accepted = number > 0, "number > 0"
@@ -331,6 +337,18 @@ def _check_number(name: str, value: float | Tensor) -> None:
         fits, accepted = number >= 0, "number ≥ 0"
     if not (fits and math.isfinite(number)):
         raise InputError(f"'{name}' is out of its range", found=value, accepted=accepted)
+
+
+def _check_switch(name: str, value: object) -> None:
+    if name in _COUNTS:
+        fits = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        accepted = "a whole number ≥ 1"
+    elif name == "adjust":
+        fits, accepted = value in ADJUSTMENTS, ", ".join(ADJUSTMENTS)
+    else:
+        fits, accepted = isinstance(value, bool), "True or False"
+    if not fits:
+        raise InputError(f"'{name}' is out of its range", found=repr(value), accepted=accepted)
 
 
 def _check_layouts(parameters: Sequence[Tensor]) -> None:

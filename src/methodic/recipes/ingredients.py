@@ -14,7 +14,7 @@ from typing import Any, Final
 from methodic.errors import unknown
 from methodic.recipes import drives
 from methodic.recipes import types as t
-from methodic.recipes.kinds import models, objectives, regularizers, schedules
+from methodic.recipes.kinds import models, objectives, own, regularizers, schedules
 from methodic.recipes.kinds import optimizers as rules
 from methodic.recipes.numbers import ranges
 
@@ -204,6 +204,9 @@ SWITCHES: Final = MappingProxyType(
         schedules.LogCosine: _schedule(schedules.LogCosine, "log-cosine schedule"),
         schedules.Plateau: _schedule(schedules.Plateau, "plateau schedule"),
         schedules.Joined: _schedule(schedules.Joined, "joined schedules"),
+        own.OwnRule: (_DECAY,),
+        own.OwnSchedule: _schedule(own.OwnSchedule, "schedule of your own"),
+        own.OwnPenalty: (_whole("own_penalty", "penalty of your own", own.OwnPenalty),),
         t.Drive: (
             Switch(
                 name="drive",

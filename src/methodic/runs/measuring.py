@@ -5,8 +5,9 @@ All are functions of the prepared data and plain values, like those in `runs.tas
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,12 @@ from methodic.engine.evaluation import outputs
 from methodic.engine.native.library import known
 from methodic.engine.parts import Cohort, State
 from methodic.engine.stretch import program_texts
+from methodic.errors import InputError
 from methodic.plan import Machine
 from methodic.recipes.types import Recipe
 from methodic.runs.networks import Network
 from methodic.runs.preparation import load
-from methodic.runs.tasks import at_once, cohort_of, room
+from methodic.runs.tasks import alone, at_once, cohort_of, room
 
 _MEASURING = 0.6  # seconds
 _AHEAD = 256  # steps whose row numbers are prepared at once
@@ -42,7 +44,7 @@ def measure(
     """
     prepared = load(work)
     parsed = [Recipe.model_validate_json(each) for each in recipes]
-    width = at_once(machine, network, len(parsed))
+    width = at_once(parsed[0], machine, network, len(parsed))
     # A cohort that wouldn't fit into memory will train in parts, too.
     width = room(prepared, parsed, range(len(parsed)), machine, network).width(width)
     times, parsed = len(parsed) / width, parsed[:width]
@@ -53,7 +55,8 @@ def measure(
     stage = cohort.stages[0]
     state = loop.begin(stage, loop.initial_state(cohort))
     if machine.compiled:  # the first step compiles
-        state = loop.advance(cohort, stage, state, rows, 1, lambda _: None)
+        with _traceable():
+            state = loop.advance(cohort, stage, state, rows, 1, lambda _: None)
     rates: list[float] = []
     spent, count = 0.0, 1
     while spent < _MEASURING:
@@ -95,7 +98,7 @@ def losses(
     """
     prepared = load(work)
     parsed = Recipe.model_validate_json(recipe)
-    width = at_once(machine, network, members)
+    width = at_once(parsed, machine, network, members)
     training: list[float] = []
     validation: list[float] = []
     for first in range(0, members, width):
@@ -128,10 +131,26 @@ def uncompiled(work: Path, recipes: Sequence[str], machine: Machine) -> set[str]
     """Machine code for the first stage of a cohort that nobody compiled here before."""
     prepared = load(work)
     parsed = [Recipe.model_validate_json(each) for each in recipes][:1]
+    if alone(parsed[0]):
+        return set()
     machine = machine.model_copy(update={"compiled": True})
     once = [1 for _ in parsed[0].stages]
     cohort = cohort_of(prepared, parsed, [0], once, machine)
     rows = prepared.rows["train"]
     state = loop.begin(cohort.stages[0], loop.initial_state(cohort))
-    texts = program_texts(cohort, cohort.stages[0], state, rows)
+    with _traceable():
+        texts = program_texts(cohort, cohort.stages[0], state, rows)
     return {text for text in texts if not known(text)}
+
+
+@contextlib.contextmanager
+def _traceable() -> Iterator[None]:
+    """What tracing refuses, in words: torch says so by a RuntimeError of many lines."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise InputError(
+            "a part of the training step can't be turned into machine code",
+            found=str(error).split(" - ")[0].split(". ")[0].splitlines()[0],
+            advice="Leave compilation out: --no-compile.",
+        ) from None

@@ -130,7 +130,7 @@ def step_seconds(
     """Seconds of a step of ``recipes`` (as JSON), with as many threads as ``machine`` says."""
     prepared = load(work)
     parsed = [Recipe.model_validate_json(each) for each in recipes]
-    width = at_once(machine, network, len(parsed))
+    width = at_once(parsed[0], machine, network, len(parsed))
     before = torch.get_num_threads()
     torch.set_num_threads(machine.threads)
     try:

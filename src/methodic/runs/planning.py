@@ -159,7 +159,9 @@ def make(
         MOST_SEEDS if wishes.detect is not None else wishes.seeds,
         1 if splits == "cv" else BLOCK,
         wishes.equal,
-        [flops(survey, recipe, prepared.inputs, prepared.outputs) for recipe in recipes],
+        [flops(survey, recipe, prepared.inputs, prepared.outputs) for recipe in recipes]
+        if wishes.equal == "flops"
+        else (),
         wishes.finalists,
     )
     fit, notes = fitted(survey, wanted), []
@@ -187,6 +189,7 @@ def make(
             steps=tuple(count),
             confirm_steps=tuple(confirm),
             milliseconds=round(method.speed.step * 1000, 4),
+            eager=survey.machine.compiled and method.recipe.name in survey.refused,
         )
         for method, count, confirm in zip(fit.methods, fit.steps, fit.confirm_steps, strict=True)
     )
@@ -239,11 +242,11 @@ def _compiling(
         return [choice.why], []
     eager = survey.machine
     survey.machine = eager.model_copy(update={"compiled": True})
-    try:
-        compiled = fitted(survey, wanted)
-    except InputError as error:
+    compiled = fitted(survey, wanted)
+    if len(survey.refused) == len(compiled.methods):
+        error = survey.refused[compiled.methods[0].recipe.name]
         if asked:
-            raise
+            raise error
         survey.machine = eager
         return [f"Not compiled: {error.problem} ({error.found})."], []
     before = sum(method.speed.step for method in survey.eager(compiled.methods)) * 1000
@@ -256,7 +259,9 @@ def _compiling(
     if not asked and (after > before or compiled.short):
         survey.machine = eager
         return [f"Not compiled after all. {times}"], tried
-    return [choice.why, times], tried
+    as_they_are = [f"{name} ({why.found})" for name, why in sorted(survey.refused.items())]
+    left = [f"Not compiled among them: {', '.join(as_they_are)}."] if as_they_are else []
+    return [choice.why, *left, times], tried
 
 
 def _too_small(wishes: Wishes, data: DataSet, fit: Fit, elapsed: float, workers: int) -> InputError:
@@ -299,7 +304,7 @@ def _equality(fit: Fit, wishes: Wishes) -> str:
     what = {
         "steps": "optimizer steps",
         "samples": "rows seen (steps × rows of a batch)",
-        "flops": "estimated floating-point operations (6 × parameters × rows seen)",
+        "flops": "floating-point operations (counted for a step of each, × rows seen)",
     }[wishes.equal]
     return (
         f"Equal budgets: every method gets equally many {what}, as asked, and so not the same "

@@ -241,7 +241,7 @@ class _Finder:
         """Members that fit beside each other."""
         middle = design.grid(self.recipe, 1)[0]
         recipes = [replace(self.recipe, middle | {LR: rate}) for rate in rates]
-        width = at_once(self.machine, None, len(recipes))
+        width = at_once(self.recipe, self.machine, None, len(recipes))
         width = room(self.prepared, recipes, seeds, self.machine).width(width)
         firsts = range(0, len(recipes), width)
         return [(recipes[i : i + width], list(seeds[i : i + width])) for i in firsts]

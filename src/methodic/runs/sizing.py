@@ -12,8 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from methodic import build
+from methodic.engine.counting import ROWS, operations, rows_like
+from methodic.evidence import design
 from methodic.models.mlp import Inputs
 from methodic.plan import Equal
+from methodic.recipes import numbers
 from methodic.recipes.types import Recipe
 from methodic.runs.speed import (
     WIDTH,
@@ -179,14 +182,19 @@ def _steps(
 
 
 def flops(survey: Survey, recipe: Recipe, inputs: Inputs, outputs: int) -> float:
-    """Floating-point operations of one row's gradient: six for each parameter.
+    """Floating-point operations of a step for each row of its batch.
 
-    Two for each weight in the forward pass, four in the backward one; the pointwise operations
-    and the update rule are left out, which for matrices of some size is what remains.
+    Counted, for a recipe's own network: products of matrices and convolutions in the gradients and
+    in the update rule. A user's module has six for each parameter: two for each weight in the
+    forward pass, four in the backward one.
 
-    Source: Kaplan et al., "Scaling laws for neural language models", 2020 (arXiv 2001.08361).
+    Source of the six: Kaplan et al., "Scaling laws for neural language models", 2020
+    (arXiv 2001.08361).
     """
     if survey.network is not None:
         return 6.0 * survey.network.facts.parameters
-    model = build.network(recipe, inputs, outputs)
-    return 6.0 * sum(math.prod(spec.shape) for spec in model.parameters().values())
+    concrete = numbers.replace(recipe, design.grid(recipe, 1)[0])
+    rows = rows_like(inputs, ROWS, outputs)
+    steps = [1 for _ in recipe.stages]
+    cohort = build.cohort([concrete], [0], steps=steps, inputs=inputs, outputs=outputs, rows=ROWS)
+    return operations(cohort, rows)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from methodic import build
 from methodic.engine.workers import Pool
+from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.plan import Machine
 from methodic.recipes.numbers import replace
@@ -70,6 +71,8 @@ class Survey:
         self.rows = rows
         self.metric = metric
         self.machine = machine
+        self.refused: dict[str, InputError] = {}
+        """Methods whose steps can't be machine code, and why; they run as they are."""
         self._known: dict[tuple[str, int, Machine], Speed] = {}
 
     def screening(self, recipes: Sequence[Recipe], points: int) -> list[Timed]:
@@ -82,7 +85,7 @@ class Survey:
         asked = [(r, w) for r, w in pairs if (r.name, w, self.machine) not in self._known]
         futures = [self._measured(recipe, width, self.machine) for recipe, width in asked]
         for (recipe, width), future in zip(asked, futures, strict=True):
-            self._known[recipe.name, width, self.machine] = Speed(*future.result())
+            self._known[recipe.name, width, self.machine] = self._found(recipe, width, future)
         return [
             Timed(
                 recipe,
@@ -92,6 +95,16 @@ class Survey:
             )
             for recipe, width in pairs
         ]
+
+    def _found(self, recipe: Recipe, width: int, future: Future[tuple[float, float]]) -> Speed:
+        """What was measured; where a step can't be compiled, how fast it is without."""
+        try:
+            return Speed(*future.result())
+        except InputError as error:
+            if not self.machine.compiled or recipe.name in self.refused:
+                raise
+            self.refused[recipe.name] = error
+            return Speed(*self._measured(recipe, width, self.machine).result())
 
     def eager(self, timed: Sequence[Timed]) -> list[Timed]:
         """The same cohorts as they were without compilation; measured now where they weren't."""
@@ -131,12 +144,20 @@ class Survey:
             self.pool.submit(uncompiled, self.work, members_of(r, WIDTH), self.machine)
             for r in recipes
         ]
-        return len(set[str]().union(*(future.result() for future in futures)))
+        texts: set[str] = set()
+        for recipe, future in zip(recipes, futures, strict=True):
+            try:
+                texts |= future.result()
+            except InputError as error:
+                self.refused[recipe.name] = error
+        return len(texts)
 
     def _measured(
         self, recipe: Recipe, width: int, machine: Machine
     ) -> Future[tuple[float, float]]:
         members = members_of(recipe, width)
+        if recipe.name in self.refused:
+            machine = machine.model_copy(update={"compiled": False})
         return self.pool.submit(measure, self.work, members, self.metric, machine, self.network)
 
 

@@ -37,6 +37,7 @@ from methodic.plan import (
     Unit,
     UnitRecord,
 )
+from methodic.recipes.kinds.optimizers import LBFGS
 from methodic.recipes.numbers import replace, walk
 from methodic.recipes.types import Recipe
 from methodic.rng import key
@@ -98,18 +99,23 @@ def cohort_of(
         class_counts=prepared.encoders.class_counts,
         device=torch.device(machine.device),
         module=None if network is None else network.model(seeds, prepared.outputs, last),
-        compiled=machine.compiled,
+        compiled=machine.compiled and not alone(recipes[0]),
         precision=machine.precision,
         shared_batches=batches == "shared",
     )
 
 
-def at_once(machine: Machine, network: Network | None, members: int) -> int:
+def alone(recipe: Recipe) -> bool:
+    """Whether a rule of the recipe asks for gradients itself: for one member, and in torch."""
+    return any(isinstance(t.optimizer, LBFGS) for stage in recipe.stages for t in stage.turns)
+
+
+def at_once(recipe: Recipe, machine: Machine, network: Network | None, members: int) -> int:
     """How many of a unit's members train in one cohort; the others follow in further cohorts.
 
     As few parts as the machine's width allows, and all about equally large.
     """
-    if network is not None and not network.facts.together:
+    if alone(recipe) or (network is not None and not network.facts.together):
         return 1
     parts = math.ceil(members / (machine.width or members))
     return math.ceil(members / parts)
@@ -141,7 +147,9 @@ def needed(
         prepared.rows["train"].to(torch.device(machine.device)),
         len(prepared.rows["validation"]),
         free,
-        probes=1 if network is None else min(2, at_once(machine, network, len(recipes))),
+        probes=1
+        if network is None
+        else min(2, at_once(recipes[0], machine, network, len(recipes))),
     )
 
 
@@ -221,6 +229,8 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, network: Networ
     recipes = [concrete(by_name[m.recipe], m.setting, m.off) for m in unit.members]
     seeds = [stream(m) for m in unit.members]
     machine = plan.machine
+    if by_name[unit.members[0].recipe].eager:
+        machine = machine.model_copy(update={"compiled": False})
 
     def make(places: Sequence[int]) -> Cohort:
         return cohort_of(
@@ -238,7 +248,7 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, network: Networ
     cohort = make(everyone)
     judge = prepared.judge(plan.metric, cohort.device)
     rows = prepared.rows["train"].to(cohort.device)
-    width = at_once(machine, network, len(seeds))
+    width = at_once(recipes[0], machine, network, len(seeds))
     if width == len(seeds):
         trained = fitting.train(make, everyone, rows, judge, unit.evaluate, keeper, found)
     else:

@@ -36,7 +36,7 @@ class Wishes:
     threads: int | None = None
     device: str = "cpu"
     command: str = ""
-    named: bool = False  # the user named the recipes, so none may be left out
+    named: bool = False  # the user named the recipes one by one, so none may be left out
     compile: bool | None = None  # None: where it pays
     asked: Asked = field(default_factory=Asked)
     shared_batches: bool = False
@@ -125,7 +125,7 @@ def wish(
         device=device,
         compile=compile,
         command=command,
-        named=recipes is not None,
+        named=recipes is not None and recipes != "all",
         asked=asked or Asked(),
         shared_batches=shared_batches,
         equal=same,

@@ -28,7 +28,10 @@ def test_defaults_are_valid_and_go_through_plain_data(kind: type[models.MLP]) ->
         ({"kind": "mlp", "stochastic_depth": 0.2}, "set residual: true"),
         ({"kind": "mlp", "dropconnect": 1.0}, "must be < 1"),
         ({"kind": "ft_transformer", "width": 100}, "heads must divide width"),
-        ({"kind": "cnn", "normalization": "group", "channels": [12]}, "groups must divide channels"),
+        (
+            {"kind": "cnn", "normalization": "group", "channels": [12]},
+            "groups must divide channels",
+        ),
         ({"kind": "resnet", "normalization": "group", "channels": [12]}, "groups must divide"),
         (
             {"kind": "autoencoder", "encoder": [64, 32], "decoder": [60], "tied": True},
