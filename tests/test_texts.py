@@ -247,7 +247,7 @@ def test_not_convex_different_starts_end_in_different_minima() -> None:
 
 
 def test_an_autoencoder_beats_the_mean_image() -> None:
-    found = load("autoencoder").numbers(None, epochs=12)
+    found = load("autoencoder").numbers(None, epochs=100)
     assert found["pixels"] == 64
     least, last = (
         found[n] for n in ("least that any image could have", "the same on training rows")

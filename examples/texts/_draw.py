@@ -197,8 +197,10 @@ def lines(
     for i, (curve, points) in enumerate(zip(curves, taken, strict=True)):
         places = [(across.at(a), up.at(b)) for a, b in points]
         if curve.dots:
+            size = 3 if len(places) > 10 else 6
             parts += [
-                f'<circle cx="{a:.1f}" cy="{b:.1f}" r="3" fill="{COLOURS[i]}" fill-opacity="0.6"/>'
+                f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{size}" fill="{COLOURS[i]}" '
+                'fill-opacity="0.7"/>'
                 for a, b in places
             ]
         else:

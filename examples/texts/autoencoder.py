@@ -87,12 +87,12 @@ def numbers(
     }
 
 
-def picture(source: Path | None = None) -> str:
+def picture(source: Path | None = None, epochs: int = EPOCHS) -> str:
     """Both losses by epochs."""
-    _, on_training, on_test = train(source, EPOCHS, None)  # as `numbers` does, so trained once
-    epochs = range(1, EPOCHS + 1)
-    drawn = [_draw.Line("training rows", epochs, on_training)]
-    drawn.append(_draw.Line("test rows", epochs, on_test))
+    _, on_training, on_test = train(source, epochs, None)  # as `numbers` does, so trained once
+    passed = range(1, epochs + 1)
+    drawn = [_draw.Line("training rows", passed, on_training)]
+    drawn.append(_draw.Line("test rows", passed, on_test))
     return _draw.lines("Loss by epochs", drawn, x="epochs", y="cross-entropy a pixel")
 
 
@@ -105,4 +105,4 @@ if __name__ == "__main__":
     print(images(arguments.folder)[0])
     _draw.report(numbers(arguments.folder, arguments.epochs))
     if arguments.picture:
-        arguments.picture.write_text(picture(arguments.folder), encoding="utf-8")
+        arguments.picture.write_text(picture(arguments.folder, arguments.epochs), encoding="utf-8")

@@ -34,10 +34,12 @@ CONSTANT: dict[str, dict[str, Any]] = {
     "adamw": {"lr": 0.03, "weight_decay": 0.0},
     "adagrad": {"lr": 0.2},
     "adamax": {"lr": 0.1},
+    "nadam": {"lr": 0.01},
     "radam": {"lr": 0.05},
     "adan": {"lr": 0.02, "beta1": 0.9},
     "schedule_free_sgd": {"lr": 5.0},
     "schedule_free_adamw": {"lr": 0.1},
+    "adafactor": {"lr": 0.05},
     "ivon": {"lr": 0.02, "ess": 1e8, "weight_decay": 0.0},
     "prodigy": {"lr": 1.0},
     "lbfgs": {"lr": 1.0},
@@ -45,10 +47,8 @@ CONSTANT: dict[str, dict[str, Any]] = {
 FALLING: dict[str, dict[str, Any]] = {
     "rmsprop": {"lr": 0.1},
     "adadelta": {"lr": 10.0},
-    "nadam": {"lr": 0.1},
     "lion": {"lr": 0.01},
     "lamb": {"lr": 0.1, "weight_decay": 0.0},
-    "adafactor": {"lr": 0.2},
     "muon": {"lr": 0.1, "weight_decay": 0.0},
     "soap": {"lr": 0.1, "weight_decay": 0.0},
 }
