@@ -7,6 +7,7 @@ import pytest
 
 from methodic import arguments
 from methodic.errors import InputError
+from methodic.recipes import catalogue
 
 
 def refused(check: object, *args: object) -> InputError:
@@ -39,7 +40,10 @@ def test_recipes(tmp_path: Path) -> None:
     mine.touch()
     assert arguments.check_recipes(None, []) is None
     assert arguments.check_recipes("adam, sgd,", [str(mine)]) == ("adam", "sgd", str(mine))
-    assert refused(arguments.check_recipes, "adma", []).advice == "Did you mean 'adam'?"
+    assert refused(arguments.check_recipes, "momentm", []).advice == "Did you mean 'momentum'?"
+    assert arguments.check_recipes("all", []) == ("all",)
+    assert arguments.check_recipes("all", [str(mine)]) == (*catalogue.names(), str(mine))
+    assert "named twice" in str(refused(arguments.check_recipes, "all,adam", []))
     assert "named twice" in refused(arguments.check_recipes, "adam", ["adam"]).problem
     assert "no name given" in refused(arguments.check_recipes, " ,", []).problem
     assert "no such file" in refused(arguments.check_recipes, None, ["no.yaml"]).problem

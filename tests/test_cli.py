@@ -89,7 +89,8 @@ def test_run_passes_everything_on(
         f"--target label --budget 2m --recipes adam,sgd --recipe {mine} --metric auc --seed 7 "
         f"--seeds 12 --out {tmp_path / 'new'} --device cuda:1 --threads 2 --workers 3 "
         "--task binary --drop id,z --no-compile --shared-batches --quiet "
-        "--precision bfloat16 --memory-format contiguous --width 4 --equal steps --splits one"
+        "--precision bfloat16 --memory-format contiguous --width 4 --equal steps --splits one "
+        "--finalists all"
     ).split()
     assert methodic("run", str(table), *options) == 0
     call = runs["run"]
@@ -106,6 +107,7 @@ def test_run_passes_everything_on(
         "metric": "auc",
         "seed": 7,
         "seeds": 12,
+        "finalists": "all",
         "device": "cuda:1",
         "threads": 2,
         "workers": 3,
@@ -131,6 +133,25 @@ def test_run_has_defaults(
     out = capsys.readouterr().out
     assert "iris" in out, "what the data are"
     assert "report.html" in out, "where everything lies"
+
+
+def test_the_whole_library(runs: dict[str, dict[str, Any]]) -> None:
+    assert methodic("run", "iris", "--recipes", "all") == 0
+    assert runs["run"]["recipes"] == "all"
+
+
+def test_lr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = tmp_path / "lr.html"
+    quick = ["--recipe", "sgd", "--rates", "3", "--seeds", "2", "--steps", "20", "--quiet"]
+    assert methodic("lr", "iris", *quick, "--out", str(picture)) == 0
+    shown = capsys.readouterr().out
+    assert "sgd on iris: learning rate" in shown
+    assert "within noise" in shown
+    assert f"picture: {picture}" in shown
+    assert picture.exists()
+    assert methodic("lr", "iris", *quick, "--out", str(picture), "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["low"] <= found["best"] <= found["high"]
 
 
 def test_train(runs: dict[str, dict[str, Any]]) -> None:
@@ -322,6 +343,10 @@ BAD_INPUT = {
     "split of the data",
     "run iris --detect 0": "methodic: --detect: nothing that could be detected",
     "run iris --recipes adma": "methodic: there is no recipe 'adma'",
+    "run iris --finalists few": "methodic: --finalists: not a number of methods",
+    "lr iris --recipe adma": "methodic: there is no recipe 'adma'",
+    "lr iris --low 0 --recipe sgd": "methodic: --low must be a learning rate above 0",
+    "lr iris --out pyproject.toml/x": "methodic: pyproject.toml/x: --out leads through a file",
     "run iris --recipes adam,adam": "methodic: recipe 'adam' is named twice",
     "run iris --recipe no.yaml": "methodic: no.yaml: no such file",
     "run iris --metric acuracy": "methodic: --metric: there is no metric 'acuracy'",
@@ -342,7 +367,7 @@ BAD_INPUT = {
 }
 USAGE = ["rnu iris", "run", "run iris --budgt 60s", "run iris --seed x", "run iris --seeds 0",
          "run iris --threads 0", "train iris", "train iris --recipe adam --steps 0", "resume",
-         "reproduce", "reproduce tests --workers -1"]  # fmt: skip
+         "reproduce", "reproduce tests --workers -1", "lr", "lr iris --rates 2"]  # fmt: skip
 
 
 @pytest.mark.parametrize("line", BAD_INPUT)
@@ -378,7 +403,7 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == bare
     for command in (
         "run", "plan", "train", "predict", "evaluate", "resume", "reproduce", "recipes",
-        "report",
+        "report", "lr",
     ):  # fmt: skip
         assert command in bare
         assert methodic(command, "--help") == 0

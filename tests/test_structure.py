@@ -97,6 +97,7 @@ UNMIRRORED = {
     "methodic.commands.inputs": "tests/test_cli.py",
     "methodic.commands.library": "tests/test_cli.py",
     "methodic.commands.models": "tests/test_cli.py",
+    "methodic.commands.rates": "tests/test_cli.py",
     "methodic.commands.running": "tests/test_cli.py",
     "methodic.runs.crew": "tests/runs/test_execution.py, whose executions are a crew's work",
     "methodic.types": "protocols and plain containers; tests/contract/ holds their implementations",

@@ -98,7 +98,7 @@ class MethodicClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         budget: wall time of fit, as seconds or "60s", "2m".
         steps: instead of a budget: train one method (the first of ``recipes``, or adamw_cosine)
             for so many steps.
-        recipes: methods to compare; default the whole library.
+        recipes: methods to compare; default those of the library that fit the data and the budget.
         metric: see `methodic.metrics`; default accuracy.
         random_state: seed of everything.
         n_jobs: worker processes; default one for each core.

@@ -85,11 +85,11 @@ NO_INGREDIENT: dict[type[Part], set[str]] = {
     optimizers.Prodigy: {"kind", "lr", "beta2", "epsilon", "d0", "d_coef", "decays"},
     **{kind: {"kind"} for kind in get_args(get_args(types.Schedule)[0])},
     own.OwnRule: {"kind", "name", "numbers", "lr", "decays"},
-    own.OwnObjective: {"kind", "name", "numbers", "weight"},
     own.OwnPenalty: set(),
     schedules.JoinedPart: {"share", "schedule"},  # the joined schedule goes as a whole
     types.Drive: set(),
     **{kind: {"kind", "weight"} for kind in get_args(get_args(types.Objective)[0])},
+    own.OwnObjective: {"kind", "name", "numbers", "weight"},
     objectives.Huber: {"kind", "weight", "delta"},
     objectives.Quantile: {"kind", "weight", "quantile"},
     **{kind: set() for kind in get_args(get_args(types.Regularizer)[0])},

@@ -13,6 +13,7 @@ from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.plan import Asked
 from methodic.runs import admission, preparation
+from methodic.runs.given import Given
 from methodic.runs.networks import Network
 from methodic.runs.preparation import Prepared
 from methodic.runs.sizing import BLOCK
@@ -38,9 +39,11 @@ def test_the_faster_way_is_taken(
 ) -> None:
     asked = []
 
-    def measure(work: Path, recipes: list[str], metric: str, machine: Any, own: Network) -> Any:
-        asked.append((len(recipes), own.facts.together))
-        return (at_once if own.facts.together else in_turn), 0.0
+    def measure(work: Path, recipes: list[str], metric: str, machine: Any, given: Given) -> Any:
+        assert given.network is not None
+        together = given.network.facts.together
+        asked.append((len(recipes), together))
+        return (at_once if together else in_turn), 0.0
 
     monkeypatch.setattr(admission, "measure", measure)
     facts = admit(lambda: nn.Linear(4, 3)).facts

@@ -25,6 +25,7 @@ from methodic.plan import BaselinePlan, Member, Plan, Unit, UnitRecord
 from methodic.report.terminal import Quiet
 from methodic.runs import choosing, networks, planning, preparation, tasks
 from methodic.runs.execution import Execution
+from methodic.runs.given import Given
 from methodic.runs.networks import Network
 from methodic.runs.preparation import Prepared
 from tests.runs.conftest import MOMENTUM, PLAIN, SetSpeeds
@@ -281,7 +282,7 @@ def unit(*seeds: int) -> Unit:
 
 
 def train(folder: Path, plan: Plan, one: Unit, own: Network) -> tuple[UnitRecord, Any, bytes]:
-    tasks.train_unit(folder, plan.model_dump_json(), one.model_dump_json(), 0.0, own)
+    tasks.train_unit(folder, plan.model_dump_json(), one.model_dump_json(), 0.0, Given(own))
     record = UnitRecord.model_validate_json(tasks.record_path(folder, one.id).read_text())
     return (
         record,
@@ -382,7 +383,7 @@ def test_the_network_reaches_the_workers(
         write_text(folder / "plan.json", plan.model_dump_json())
         own = networks.again(Local, plan.network, folder, workers)
         with Pool(workers, 1) as pool:
-            Execution(folder, plan, prepared, pool, Quiet(), time.monotonic(), own).run()
+            Execution(folder, plan, prepared, pool, Quiet(), time.monotonic(), Given(own)).run()
         done = runs.load_run(folder, model=Local)
         boards.append((json.dumps(done.leaderboard.model_dump()["winner"]), state_of(done.module)))  # type: ignore[union-attr, arg-type]
     torch.set_num_threads(threads)

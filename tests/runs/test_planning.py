@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import Future
 from itertools import chain, repeat
 from typing import Any
 
@@ -307,6 +308,30 @@ def test_the_choices_stand_in_the_plan(
     assert steps(plan)["plain"] == pytest.approx(3 * steps(usual)["plain"], rel=0.1)
     assert any(note.startswith("With bfloat16: ") for note in plan.notes)
     assert any(note.startswith("Without parts of 4: ") for note in plan.notes)
+
+
+def test_what_can_not_be_compiled_runs_as_it_is(
+    make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One method's steps can't be machine code; the others' are all the same."""
+    measured = planning.Survey._measured
+
+    def refusing(survey: Any, chosen: Recipe, width: int, machine: Any) -> Any:
+        future = measured(survey, chosen, width, machine)
+        if machine.compiled and chosen.name == "momentum" and chosen.name not in survey.refused:
+            future = Future()
+            future.set_exception(InputError("no machine code", found="a part of it"))
+        return future
+
+    monkeypatch.setattr(planning.Survey, "_measured", refusing)
+    plan = make_plan(PLAIN, MOMENTUM, step=0.02, budget=300.0, compile=True)
+    assert plan.machine.compiled
+    assert {c.recipe.name: c.eager for c in plan.contenders} == {"plain": False, "momentum": True}
+    assert "Not compiled among them: momentum (a part of it)." in plan.notes
+    assert {c.recipe.name: c.milliseconds for c in plan.contenders} == {
+        "plain": 10.0,
+        "momentum": 20.0,
+    }
 
 
 def test_choices_that_were_asked_for(make_plan: MakePlan) -> None:

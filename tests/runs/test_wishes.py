@@ -86,7 +86,7 @@ def test_the_methods(iris: DataSet) -> None:
 
 
 def test_a_network_of_one_s_own_is_trained_by_methods_only(iris: DataSet) -> None:
-    own = make(iris, recipes=None, budget="1h", own=True)
+    own = make(iris, recipes=None, budget="1h", module=True)
     assert {each.model.kind for each in own.recipes} == {"auto"}
 
 

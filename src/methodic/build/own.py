@@ -5,14 +5,16 @@ Shapes: M members, B rows, T steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import cloudpickle
 import numpy as np
 import torch
+from pydantic import BaseModel
 from torch import Tensor
 
 from methodic.errors import InputError, unknown
@@ -23,20 +25,41 @@ from methodic.schedules.phases import Curve, Numbers, Total, phases
 from methodic.types import Batch, FloatArray, Model, Pass, Rule
 
 
-@dataclass(frozen=True)
 class Own:
     """What recipes of kind "own" name, by name.
 
+    It travels to other processes through a pipe, code and all, and is never read from a file.
+
     Args:
         objects: name → rule, schedule, loss or penalty; see `recipes.kinds.own`.
-
-    It travels to other processes through a pipe, code and all, and is never read from a file.
+        packed: the same from another process.
     """
 
-    objects: Mapping[str, Any]
+    def __init__(self, objects: Mapping[str, Any] | None = None, packed: bytes = b"") -> None:
+        self._live, self._packed = objects, packed
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _unpacked, (self.packed,)
+        return Own, (None, self.packed)
+
+    @cached_property
+    def objects(self) -> Mapping[str, Any]:
+        """Name → object; in a worker they are rebuilt when they are first asked for.
+
+        Raises:
+            InputError: they can't be rebuilt there.
+        """
+        if self._live is not None:
+            return self._live
+        try:
+            found: Mapping[str, Any] = cloudpickle.loads(self._packed)
+        except Exception as error:
+            raise InputError(
+                "own: the objects can't be rebuilt in a worker process",
+                found=f"{type(error).__name__}: {error}",
+                advice="Define them in the script itself or in a module that can be imported, or "
+                "train in this process: workers=0.",
+            ) from error
+        return found
 
     @cached_property
     def packed(self) -> bytes:
@@ -45,8 +68,10 @@ class Own:
         Raises:
             InputError: one of them can't be sent.
         """
+        if self._live is None:
+            return self._packed
         try:
-            data: bytes = cloudpickle.dumps(dict(self.objects))
+            data: bytes = cloudpickle.dumps(dict(self._live))
         except Exception as error:
             raise InputError(
                 "own: an object can't be sent to worker processes",
@@ -82,8 +107,26 @@ class Own:
         return self.objects[name]
 
 
-def _unpacked(data: bytes) -> Own:
-    return Own(cloudpickle.loads(data))
+_WHAT = MappingProxyType(
+    {
+        recipe.OwnRule: "rule",
+        recipe.OwnSchedule: "schedule",
+        recipe.OwnObjective: "loss",
+        recipe.OwnPenalty: "penalty",
+    }
+)
+
+
+def named(part: Any) -> Iterator[tuple[str, str]]:
+    """The name of each of the user's own parts in a recipe, and what it is."""
+    if isinstance(part, BaseModel):
+        if type(part) in _WHAT:
+            yield part.name, _WHAT[type(part)]  # type: ignore[attr-defined]
+        for field in type(part).model_fields:
+            yield from named(getattr(part, field))
+    elif isinstance(part, tuple):
+        for each in part:
+            yield from named(each)
 
 
 def rule(spec: recipe.OwnRule, own: Own) -> Rule:

@@ -50,6 +50,9 @@ def lr_command(
     """Find the learning rate of a method: a range test, confirmed by short runs."""
     if out is not None:
         arguments.check_writable(out, "--out")
+    from methodic.evidence.rates import check
+
+    check(low, high, rates, seeds, steps)
     dataset, chosen = inputs(data, target, task, drop, split, metric, device, None, [recipe])
     (method,) = chosen
     console.show_data(dataset, silent=json or quiet)

@@ -144,7 +144,7 @@ def _averaged(stage: Stage, state: State) -> Tensor:
     for turn, rule_state in zip(stage.turns, state.rules, strict=True):
         if turn.rule.averages:
             own = turn.rule.evaluation_weights(state.flat, rule_state)
-            # An update that is scaled by a rate moves the average by as much less; by 0: not at all.
+            # An update that is scaled by a rate moves the average by as much less.
             away = own - state.flat
             flat = flat + (away if turn.rates is None else away * turn.rates)
     return flat

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from methodic.errors import InputError
 from methodic.evidence.statistics import paired
 from methodic.metrics import Metric, get_metric
 from methodic.plan import Task
@@ -91,6 +92,24 @@ class Rates(_Value):
     def text(self) -> tuple[str, ...]:
         """What was found, in sentences."""
         return told(self)
+
+
+def check(low: float | None, high: float | None, rates: int, seeds: int, steps: int) -> None:
+    """Refuse arguments of the finder that can't be meant.
+
+    Raises:
+        InputError: ends that are no rates, or too few rates, seeds or steps.
+    """
+    for option, value in (("--low", low), ("--high", high)):
+        if value is not None and not 0 < value < math.inf:
+            raise InputError(f"{option} must be a learning rate above 0", found=value)
+    for option, count, least in (
+        ("--rates", rates, 3),
+        ("--seeds", seeds, 1),
+        ("--steps", steps, 1),
+    ):
+        if count < least:
+            raise InputError(f"{option} must be at least {least}", found=count)
 
 
 def sweep(rates: Sequence[float], losses: Sequence[Sequence[float]]) -> Sweep:

@@ -37,9 +37,9 @@ def simplest(rows: Sequence[Row], plan: Plan) -> Row:
 def parts(recipe: Recipe) -> int:
     """The number of moving parts: what has to be chosen beyond plain gradient descent.
 
-    Every stage, turn and objective counts 1, so does every regularizer, clipping by norm or by
-    value, momentum, a schedule that isn't constant, a warm-up, and a full batch; an optimizer as in
-    `_RULES`.
+    Every stage, turn, objective and driven number counts 1, so does every regularizer, clipping by
+    norm or by value, momentum, a schedule that isn't constant, a warm-up, and a full batch; an
+    optimizer as in `_RULES`.
     """
     count = len(recipe.stages)
     for stage in recipe.stages:
@@ -59,5 +59,9 @@ def _of_turn(turn: Turn) -> int:
         turn.clip.value != 0,
     )
     return (
-        1 + len(turn.objectives) + _RULES.get(rule.kind, max(_RULES.values()) + 1) + sum(switches)
+        1
+        + len(turn.objectives)
+        + len(turn.drives)
+        + _RULES.get(rule.kind, max(_RULES.values()) + 1)
+        + sum(switches)
     )

@@ -1,7 +1,8 @@
 """Update rules, and the same as torch.optim optimizers.
 
 The rules are pure functions, one family per file, such as `descent.SGD`, `adam.AdamW` or
-`muon.Muon`. The classes exported here wrap them for a training loop in plain PyTorch.
+`muon.Muon`; `Rule` is their base. The classes exported here wrap them for a training loop in plain
+PyTorch.
 """
 
 from methodic.optimizers.torch_adapter import TorchOptimizer
@@ -27,6 +28,7 @@ from methodic.optimizers.torch_modern import (
     ScheduleFreeAdamW,
     ScheduleFreeSGD,
 )
+from methodic.types import Rule
 
 __all__ = [
     "IVON",
@@ -47,6 +49,7 @@ __all__ = [
     "Prodigy",
     "RAdam",
     "RMSprop",
+    "Rule",
     "ScheduleFreeAdamW",
     "ScheduleFreeSGD",
     "TorchOptimizer",

@@ -59,8 +59,8 @@ def clip_adaptively(
 ) -> dict[str, Tensor]:
     """Scale a unit's gradient down where it is long beside the unit's weights.
 
-    g · b / max(‖g‖, b) with b = limit · max(‖w‖, 0.001), for each unit by itself (`unit_norms`). The
-    paper leaves the last layer out; so may the caller, by leaving it out of the mappings.
+    g · b / max(‖g‖, b) with b = limit · max(‖w‖, 0.001), for each unit by itself (`unit_norms`).
+    The paper leaves the last layer out; so may the caller, by leaving it out of the mappings.
 
     Args:
         gradients: name → [M, …]; not written to.

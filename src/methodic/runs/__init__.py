@@ -29,6 +29,7 @@ from methodic.runs import (
 )
 from methodic.runs.execution import Execution
 from methodic.runs.folders import new_run
+from methodic.runs.given import Given, Objects, again, owned
 from methodic.runs.results import Run, finish, load_run
 from methodic.runs.wishes import DEFAULT_BUDGET, wish
 
@@ -50,6 +51,7 @@ def run(
     budget: str | float | None = None,
     recipes: Sequence[str | Path | Recipe] | Literal["all"] | None = None,
     model: networks.Source | None = None,
+    own: Objects | None = None,
     metric: str | None = None,
     seed: int = 0,
     seeds: int | None = None,
@@ -81,6 +83,9 @@ def run(
             torch.nn.Module (called for each member, under its seed), or a module (every member
             starts from its weights), as for `train`. A run keeps weights but no code, so `resume`
             and `load_run` need it again.
+        own: name → object, for parts of kind "own" in the recipes: an update rule
+            (`methodic.optimizers.Rule`), or a function for a schedule, a loss or a penalty; see
+            `methodic.recipes.kinds.own`. Like ``model``, `resume` needs them again.
         metric: see `methodic.metrics`; default accuracy (balanced accuracy where classes are very
             unequal), or RMSE for numbers.
         seed: of the split and of all members' seeds.
@@ -138,7 +143,7 @@ def run(
         splits=splits,
         detect=detect,
         finalists=finalists,
-        own=model is not None,
+        module=model is not None,
     )
     progress = progress or Quiet()
     networks.check_repeatable(model, seed)
@@ -148,13 +153,15 @@ def run(
         work = folder / tasks.WORK
         preparation.save(prepared, work, (data.source, data.test_source))
         progress.phase("planning")
-        network = admission.admit(model, prepared, data.schema.task, work, pool, wishes)
+        parts = owned(own, wishes.recipes, pool.workers)
+        network = admission.admit(model, prepared, data.schema.task, work, pool, wishes, parts)
+        given = Given(network, parts)
         gone = time.monotonic() - started
-        plan = planning.make(data, prepared, work, pool, wishes, gone, network)
+        plan = planning.make(data, prepared, work, pool, wishes, gone, given)
         preparation.save_folds(data, plan, work)
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
         origin.write(folder, data)
-        Execution(folder, plan, prepared, pool, progress, started, network).run()
+        Execution(folder, plan, prepared, pool, progress, started, given).run()
     return finish(folder, model)
 
 
@@ -164,6 +171,7 @@ def make_plan(
     budget: str | float | None = None,
     recipes: Sequence[str | Path | Recipe] | Literal["all"] | None = None,
     model: networks.Source | None = None,
+    own: Objects | None = None,
     metric: str | None = None,
     seed: int = 0,
     seeds: int | None = None,
@@ -201,22 +209,25 @@ def make_plan(
         splits=splits,
         detect=detect,
         finalists=finalists,
-        own=model is not None,
+        module=model is not None,
     )
     chosen = planning.machine(wishes)
     with tempfile.TemporaryDirectory() as temporary, Pool(chosen.workers, chosen.threads) as pool:
         prepared = preparation.prepare(data, wishes.seed)
         work = Path(temporary)
         preparation.save(prepared, work)
-        network = admission.admit(model, prepared, data.schema.task, work, pool, wishes)
+        parts = owned(own, wishes.recipes, pool.workers)
+        network = admission.admit(model, prepared, data.schema.task, work, pool, wishes, parts)
+        given = Given(network, parts)
         gone = time.monotonic() - started
-        return planning.make(data, prepared, work, pool, wishes, gone, network)
+        return planning.make(data, prepared, work, pool, wishes, gone, given)
 
 
 def train_method(
     data: DataSet,
     recipe: str | Path | Recipe,
     *,
+    own: Objects | None = None,
     steps: int | None = None,
     budget: str | float | None = None,
     seed: int = 0,
@@ -232,6 +243,7 @@ def train_method(
     Args:
         data: from `methodic.load`.
         recipe: a name, a YAML file or a value; of a range the middle is taken.
+        own: as for `run`.
         steps: optimizer steps; default as many as the budget pays.
         budget: as for `run`.
         seed, metric, device, threads, out, progress, command: as for `run`.
@@ -250,15 +262,16 @@ def train_method(
     )
     if steps is not None and steps < 1:
         raise InputError("--steps must be at least 1", found=steps)
+    given = Given(own=owned(own, wishes.recipes, 0))
     progress = progress or Quiet()
     with Pool(0, 1) as pool, new_run(data.name, out) as folder:
         prepared = preparation.prepare(data, wishes.seed)
         work = folder / tasks.WORK
         preparation.save(prepared, work, (data.source, data.test_source))
-        plan = single.make(data, prepared, work, wishes, steps)
+        plan = single.make(data, prepared, work, wishes, steps, given)
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
         origin.write(folder, data)
-        Execution(folder, plan, prepared, pool, progress, started).run()
+        Execution(folder, plan, prepared, pool, progress, started, given).run()
     return finish(folder)
 
 
@@ -268,6 +281,7 @@ def resume(
     data: DataSet | None = None,
     *,
     model: networks.Source | None = None,
+    own: Objects | None = None,
     any_machine: bool = False,
 ) -> Run:
     """Go on with a run that was stopped; its frozen plan is not measured again.
@@ -278,6 +292,7 @@ def resume(
         data: the same data again, to make sure that they are; not needed, since a run keeps its
             prepared rows until it is finished.
         model: in a run that trains a network of your own: the same one again.
+        own: in a run with parts of your own: the same ones again.
         any_machine: go on although the processor's capability or torch's version is another one
             than the plan's, so that bits may differ; the run says so.
 
@@ -288,7 +303,7 @@ def resume(
     """
     path, progress = Path(folder), progress or Quiet()
     stopped, notes = resuming.check(path, data, any_machine)
-    network = networks.again(model, stopped.plan.network, path, stopped.plan.machine.workers)
+    given = again(model, own, stopped.plan, path)
     prepared = preparation.load(path / tasks.WORK)
     progress.say(resuming.how_far(stopped))
     for note in notes:
@@ -297,7 +312,7 @@ def resume(
     machine = origin.here(stopped.plan.machine)
     plan = stopped.plan.model_copy(update={"machine": machine})
     with Pool(machine.workers, machine.threads) as pool:
-        execution = Execution(path, plan, prepared, pool, progress, started, network)
+        execution = Execution(path, plan, prepared, pool, progress, started, given)
         execution.note(notes)
         execution.run()
     return finish(path, model)
@@ -310,6 +325,7 @@ def reproduce(
     *,
     test: Path | str | None = None,
     model: networks.Source | None = None,
+    own: Objects | None = None,
     workers: int | None = None,
     progress: Quiet | None = None,
 ) -> Reproduction:
@@ -326,6 +342,7 @@ def reproduce(
             reproduction of the same run it goes on; if that is finished, it is compared again.
         test: where to read the user's own test rows, if they lie elsewhere by now.
         model: of a run that trains a network of your own: the same one again.
+        own: of a run with parts of your own: the same ones again.
         workers: processes; default as many as the plan says; 0 trains in this process.
         progress: told what happens.
 
@@ -347,14 +364,14 @@ def reproduce(
                 advice="Choose a new folder for --out, or leave --data, --split and --workers out.",
             )
         if reproduction.begun(path, first, target).state.status != "finished":
-            resume(target, progress, model=model)
+            resume(target, progress, model=model, own=own)
     else:
         if not isinstance(data, DataSet):
             data = origin.read_data(first.plan.data, data, test)
         origin.check_data(path, first.plan.data, data)
         plan, state = reproduction.plan_again(path, first, data, workers)
         name = f"{path.resolve().name}-again"
-        network = networks.again(model, plan.network, path, plan.machine.workers)
-        target = reproduction.execute(plan, state, data, out, name, progress, network)
+        given = again(model, own, plan, path)
+        target = reproduction.execute(plan, state, data, out, name, progress, given)
         finish(target)
     return reproduction.compare(path, first, target)

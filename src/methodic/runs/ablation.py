@@ -30,9 +30,10 @@ from methodic.report import page
 from methodic.report.folder import Folder
 from methodic.report.folder import load as read_folder
 from methodic.report.terminal import Quiet
-from methodic.runs import networks, origin, preparation, tasks
+from methodic.runs import origin, preparation, tasks
 from methodic.runs.ablating import name_of, units
-from methodic.runs.networks import Network, Source
+from methodic.runs.given import Given, Objects, again
+from methodic.runs.networks import Source
 from methodic.runs.reproduction import threads_of, using
 from methodic.runs.results import Run
 from methodic.runs.resuming import check_device
@@ -49,6 +50,7 @@ def ablate(
     data: DataSet | Path | str | None = None,
     test: Path | str | None = None,
     model: Source | None = None,
+    own: Objects | None = None,
     seeds: int | None = None,
     budget: str | float | None = None,
     workers: int | None = None,
@@ -66,6 +68,7 @@ def ablate(
             Their fingerprint has to be the run's.
         test: where to read the user's own test rows, if they lie elsewhere by now.
         model: of a run that trains a network of your own: the same one again.
+        own: of a run with parts of your own: the same ones again.
         seeds: models with and without each ingredient, ≥ 2; default those of the confirmation, or
             10.
         budget: seconds or "60s", "2m": blocks of seeds for which no time is left are left out. The
@@ -105,12 +108,12 @@ def ablate(
             "threads": threads_of(done),
         }
     )
-    network = networks.again(model, plan.network, path, machine.workers)
+    given = again(model, own, plan.model_copy(update={"machine": machine}), path)
     # Models of another machine differ in more than the ingredient.
     same = not origin.other_stack(path, plan.machine)
     known = done.confirmed if same else ()
     work = _Work(
-        path, plan.model_copy(update={"machine": origin.here(machine)}), data, network, progress
+        path, plan.model_copy(update={"machine": origin.here(machine)}), data, given, progress
     )
     records = work.done(_lacking(complete, known) + todo, started, seconds)
     result = assess(plan, known, records)
@@ -207,7 +210,7 @@ class _Work:
     path: Path
     plan: Plan
     data: DataSet
-    network: Network | None
+    given: Given
     progress: Quiet
 
     def done(self, todo: Sequence[Unit], started: float, budget: float | None) -> list[UnitRecord]:
@@ -269,7 +272,7 @@ class _Work:
                 plan_json,
                 unit.model_dump_json(),
                 INTERVAL,
-                *([] if self.network is None else [self.network]),
+                self.given,
                 name=unit.id,
             )
             for unit in todo

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from methodic import build
+from methodic.build.own import Own
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.evidence import design
@@ -14,6 +15,7 @@ from methodic.plan import Task
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Auto
 from methodic.runs import networks
+from methodic.runs.given import Given
 from methodic.runs.measuring import measure
 from methodic.runs.networks import Network, Source
 from methodic.runs.own import checked_module
@@ -28,7 +30,13 @@ the bit, and arrays may have their channels last."""
 
 
 def admit(
-    source: Source | None, prepared: Prepared, task: Task, work: Path, pool: Pool, wishes: Wishes
+    source: Source | None,
+    prepared: Prepared,
+    task: Task,
+    work: Path,
+    pool: Pool,
+    wishes: Wishes,
+    own: Own | None = None,
 ) -> Network | None:
     """The network of a new run, with the way in which its members train; None for None.
 
@@ -42,6 +50,7 @@ def admit(
         work: folder of the prepared data.
         pool: started workers.
         wishes: what the user asked for.
+        own: parts of the recipes that the user brought.
 
     Raises:
         InputError: it can't be trained, or not so that the run could be repeated; see `preflight`.
@@ -81,7 +90,7 @@ def admit(
     members = [replace(recipe, design.grid(recipe, 1)[0]).model_dump_json()] * BLOCK
     chosen = machine(wishes)
     timed = [
-        pool.submit(measure, work, members, wishes.metric, chosen, each)
+        pool.submit(measure, work, members, wishes.metric, chosen, Given(each, own))
         for each in (network, alone)
     ]
     at_once, in_turn = (future.result()[0] * 1000 for future in timed)

@@ -83,7 +83,7 @@ def choose(
     """
     heaviest = _heaviest(survey.cohorts(recipes, [WIDTH] * len(recipes)), survey.rows)
     made = Choices(survey, heaviest, budget)
-    step, network = heaviest.speed.step, survey.network
+    step, network = heaviest.speed.step, survey.given.network
     if asked.memory_format is None and images and network and not network.facts.together:
         made.better(LAST_FASTER, "channels last", memory_format="channels_last")
     eager = survey.machine.device != "cpu" or compiled is False or missing_compiler() is not None

@@ -61,7 +61,7 @@ def choose(
 
 def _impossible(survey: Survey) -> str | None:
     """Why nothing can be compiled in this run, in words."""
-    if survey.network is not None:
+    if survey.given.network is not None:
         return "a network of your own runs as it is"
     if survey.machine.device != "cpu":
         return f"compiled steps run on the processor, not on {survey.machine.device}"

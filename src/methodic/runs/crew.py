@@ -19,7 +19,7 @@ from methodic.metrics import get_metric
 from methodic.plan import Amendment, Phase, Plan, RunState, Unit, UnitRecord
 from methodic.report.progress import Quiet
 from methodic.runs import tasks
-from methodic.runs.networks import Network
+from methodic.runs.given import NOTHING, Given
 from methodic.runs.pace import Pace
 from methodic.runs.planning import TAIL, TAIL_SECONDS
 from methodic.runs.units import block_of
@@ -36,7 +36,7 @@ class Crew:
         pool: started workers.
         progress: told what happens.
         started: `time.monotonic()` at which the budget began to run.
-        network: the user's own, which every method trains; None: each recipe's.
+        given: what the user brought.
 
     Attributes:
         state: how far the run has come; RUN/run.json.
@@ -50,14 +50,14 @@ class Crew:
         pool: Pool,
         progress: Quiet,
         started: float,
-        network: Network | None = None,
+        given: Given = NOTHING,
     ) -> None:
         self.folder = folder
         self.plan = plan
         self.pool = pool
         self.progress = progress
         self.started = started
-        self.network = network
+        self.given = given
         self.metric = get_metric(plan.metric, plan.data.task)
         self.state = _read_state(folder)
         self.plan_json = plan.model_dump_json()
@@ -103,7 +103,7 @@ class Crew:
                             self.plan_json,
                             unit.model_dump_json(),
                             CHECKPOINTS,
-                            *([] if self.network is None else [self.network]),
+                            self.given,
                             name=unit.id,
                         )
                     )

@@ -25,7 +25,7 @@ from methodic.runs import ablating, tasks
 from methodic.runs.analysing import analyse
 from methodic.runs.bundling import ship
 from methodic.runs.crew import Crew
-from methodic.runs.networks import Network
+from methodic.runs.given import NOTHING, Given
 from methodic.runs.preparation import Prepared
 from methodic.runs.scoring import Scores, Scoring, write_scores
 from methodic.runs.sizing import CONFIRM_SEEDS
@@ -44,7 +44,7 @@ class Execution:
         pool: started workers.
         progress: told what happens.
         started: `time.monotonic()` at which the budget began to run.
-        network: the user's own, which every method trains; None: each recipe's.
+        given: what the user brought.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class Execution:
         pool: Pool,
         progress: Quiet,
         started: float,
-        network: Network | None = None,
+        given: Given = NOTHING,
     ) -> None:
         self.folder = folder
         self.plan = plan
         self.prepared = prepared
         self.pool = pool
         self.progress = progress
-        self.crew = Crew(folder, plan, pool, progress, started, network)
+        self.crew = Crew(folder, plan, pool, progress, started, given)
         self.scoring = Scoring(folder, plan, prepared)
 
     @property

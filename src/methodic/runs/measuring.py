@@ -22,7 +22,7 @@ from methodic.engine.stretch import program_texts
 from methodic.errors import InputError
 from methodic.plan import Machine
 from methodic.recipes.types import Recipe
-from methodic.runs.networks import Network
+from methodic.runs.given import NOTHING, Given
 from methodic.runs.preparation import load
 from methodic.runs.tasks import alone, at_once, cohort_of, room
 
@@ -35,7 +35,7 @@ def measure(
     recipes: Sequence[str],
     metric: str,
     machine: Machine,
-    network: Network | None = None,
+    given: Given = NOTHING,
 ) -> tuple[float, float]:
     """Seconds of one step and of one evaluation of a unit of ``recipes`` (as JSON), seeds 0, 1 …
 
@@ -44,12 +44,12 @@ def measure(
     """
     prepared = load(work)
     parsed = [Recipe.model_validate_json(each) for each in recipes]
-    width = at_once(parsed[0], machine, network, len(parsed))
+    width = at_once(parsed[0], machine, given.network, len(parsed))
     # A cohort that wouldn't fit into memory will train in parts, too.
-    width = room(prepared, parsed, range(len(parsed)), machine, network).width(width)
+    width = room(prepared, parsed, range(len(parsed)), machine, given).width(width)
     times, parsed = len(parsed) / width, parsed[:width]
     endless = [10**6 for _ in parsed[0].stages]
-    cohort = cohort_of(prepared, parsed, range(width), endless, machine, network)
+    cohort = cohort_of(prepared, parsed, range(width), endless, machine, given)
     rows = prepared.rows["train"].to(cohort.device)
     judge = prepared.judge(metric, cohort.device)
     stage = cohort.stages[0]
@@ -88,7 +88,7 @@ def losses(
     metric: str,
     machine: Machine,
     steps: int,
-    network: Network | None = None,
+    given: Given = NOTHING,
 ) -> tuple[list[float], list[float]]:
     """Losses of members with seeds 0, 1 … after ``steps`` steps of a recipe's first stage.
 
@@ -98,13 +98,13 @@ def losses(
     """
     prepared = load(work)
     parsed = Recipe.model_validate_json(recipe)
-    width = at_once(parsed, machine, network, members)
+    width = at_once(parsed, machine, given.network, members)
     training: list[float] = []
     validation: list[float] = []
     for first in range(0, members, width):
         seeds = range(first, min(first + width, members))
         count = [steps for _ in parsed.stages]
-        cohort = cohort_of(prepared, [parsed] * len(seeds), seeds, count, machine, network)
+        cohort = cohort_of(prepared, [parsed] * len(seeds), seeds, count, machine, given)
         trained, state = _trained(cohort, prepared.rows["train"].to(cohort.device), steps)
         training += trained
         judge = prepared.judge(metric, cohort.device)
@@ -127,7 +127,9 @@ def _trained(cohort: Cohort, rows: Rows, steps: int) -> tuple[list[float], State
     return [float(x) for x in last], state
 
 
-def uncompiled(work: Path, recipes: Sequence[str], machine: Machine) -> set[str]:
+def uncompiled(
+    work: Path, recipes: Sequence[str], machine: Machine, given: Given = NOTHING
+) -> set[str]:
     """Machine code for the first stage of a cohort that nobody compiled here before."""
     prepared = load(work)
     parsed = [Recipe.model_validate_json(each) for each in recipes][:1]
@@ -135,7 +137,7 @@ def uncompiled(work: Path, recipes: Sequence[str], machine: Machine) -> set[str]
         return set()
     machine = machine.model_copy(update={"compiled": True})
     once = [1 for _ in parsed[0].stages]
-    cohort = cohort_of(prepared, parsed, [0], once, machine)
+    cohort = cohort_of(prepared, parsed, [0], once, machine, given)
     rows = prepared.rows["train"]
     state = loop.begin(cohort.stages[0], loop.initial_state(cohort))
     with _traceable():

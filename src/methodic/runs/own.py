@@ -31,6 +31,7 @@ from methodic.plan import CurvePoint, Status
 from methodic.recipes import catalogue
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Recipe
+from methodic.runs.given import Objects, owned
 from methodic.runs.preparation import Prepared, prepare
 from methodic.runs.units import evaluations
 
@@ -88,6 +89,7 @@ def train_module(
     data: DataSet,
     recipe: str | Path | Recipe,
     *,
+    own: Objects | None = None,
     steps: int | None = None,
     budget: str | float | None = None,
     seed: int = 0,
@@ -103,6 +105,7 @@ def train_module(
         data: from `methodic.load`.
         recipe: a name, a YAML file or a value; its model is left out, of a range the middle is
             taken.
+        own: objects that the recipe names as your own, as for `run`.
         steps: optimizer steps ≥ 1; default as many as the budget pays.
         budget: seconds or "60s", "2m"; default 60 s.
         seed: of the split, the order of rows and the module's own randomness.
@@ -135,6 +138,7 @@ def train_module(
     prepared = prepare(data, seed)
     resolved = build.resolve(chosen, task, prepared.counts[0])
     concrete = replace(resolved, design.grid(resolved, 1)[0])
+    parts = owned(own, [concrete], 0)
     target = torch.device(device)
     rows = prepared.rows["train"].to(target)
     found = checked_module(
@@ -152,6 +156,7 @@ def train_module(
             class_counts=prepared.encoders.class_counts,
             device=target,
             module=module,
+            own=parts,
         )
 
     if steps is None:

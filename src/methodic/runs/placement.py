@@ -18,7 +18,7 @@ import torch
 from methodic.engine import loop, memory
 from methodic.plan import Machine, Tried
 from methodic.recipes.types import Recipe
-from methodic.runs.networks import Network
+from methodic.runs.given import NOTHING, Given
 from methodic.runs.preparation import load
 from methodic.runs.speed import WIDTH, Survey, Timed, members_of
 from methodic.runs.tasks import at_once, cohort_of, needed
@@ -53,9 +53,7 @@ def choose(survey: Survey, recipes: Sequence[Recipe], seconds: float) -> Placeme
     if machine.workers < 2 or torch.device(machine.device).type != "cpu":
         return Placement(machine)
     needs = [
-        survey.pool.submit(
-            one_needs, survey.work, members_of(recipe, WIDTH), machine, survey.network
-        )
+        survey.pool.submit(one_needs, survey.work, members_of(recipe, WIDTH), machine, survey.given)
         for recipe in recipes
     ]
     largest = max(future.result() for future in needs)
@@ -112,30 +110,28 @@ def _faster(survey: Survey, recipes: Sequence[Recipe], seconds: float) -> Placem
 
 def _raced(survey: Survey, heaviest: Timed, width: int, machine: Machine) -> Future[float]:
     members = members_of(heaviest.recipe, width)
-    return survey.pool.submit(step_seconds, survey.work, members, machine, survey.network)
+    return survey.pool.submit(step_seconds, survey.work, members, machine, survey.given)
 
 
-def one_needs(
-    work: Path, recipes: Sequence[str], machine: Machine, network: Network | None = None
-) -> int:
+def one_needs(work: Path, recipes: Sequence[str], machine: Machine, given: Given = NOTHING) -> int:
     """Bytes that training a single one of ``recipes`` (as JSON) takes, about."""
     parsed = [Recipe.model_validate_json(each) for each in recipes]
     free = memory.share(machine.device, 1)
-    return needed(load(work), parsed, range(len(parsed)), machine, network, free).of(1)
+    return needed(load(work), parsed, range(len(parsed)), machine, given, free).of(1)
 
 
 def step_seconds(
-    work: Path, recipes: Sequence[str], machine: Machine, network: Network | None = None
+    work: Path, recipes: Sequence[str], machine: Machine, given: Given = NOTHING
 ) -> float:
     """Seconds of a step of ``recipes`` (as JSON), with as many threads as ``machine`` says."""
     prepared = load(work)
     parsed = [Recipe.model_validate_json(each) for each in recipes]
-    width = at_once(parsed[0], machine, network, len(parsed))
+    width = at_once(parsed[0], machine, given.network, len(parsed))
     before = torch.get_num_threads()
     torch.set_num_threads(machine.threads)
     try:
         endless = [10**6 for _ in parsed[0].stages]
-        cohort = cohort_of(prepared, parsed[:width], range(width), endless, machine, network)
+        cohort = cohort_of(prepared, parsed[:width], range(width), endless, machine, given)
         rows = prepared.rows["train"].to(cohort.device)
         stage = cohort.stages[0]
         state = loop.begin(stage, loop.initial_state(cohort))

@@ -29,7 +29,8 @@ from methodic.runs import placement
 from methodic.runs.choosing import asked_for
 from methodic.runs.choosing import choose as choose_speed
 from methodic.runs.compiling import choose
-from methodic.runs.networks import Network, described
+from methodic.runs.given import NOTHING, Given
+from methodic.runs.networks import described
 from methodic.runs.placement import Placement
 from methodic.runs.preparation import Prepared
 from methodic.runs.sizing import (
@@ -106,7 +107,7 @@ def make(
     pool: Pool,
     wishes: Wishes,
     elapsed: float,
-    network: Network | None = None,
+    given: Given = NOTHING,
 ) -> Plan:
     """Measure, then fix what will run.
 
@@ -116,20 +117,21 @@ def make(
         pool: started workers.
         wishes: what the user asked for.
         elapsed: seconds of the budget that are gone by now.
-        network: the user's own, which every method trains; None: each recipe's.
+        given: what the user brought.
 
     Raises:
         InputError: the budget is too small for these data.
     """
     task, rows = data.schema.task, prepared.counts[0]
     recipes = [build.resolve(recipe, task, rows) for recipe in wishes.recipes]
+    network = given.network
     if network is not None:
         recipes = [recipe.model_copy(update={"model": Auto()}) for recipe in recipes]
     began = time.monotonic()
     chosen = machine(wishes)
     images = any(x.ndim == 4 for x in prepared.rows["train"].inputs.values())
     started = asked_for(wishes.asked, chosen, network is not None, images)
-    survey = Survey(pool, work, rows, wishes.metric, started, network)
+    survey = Survey(pool, work, rows, wishes.metric, started, given)
     splits = splitting(data, wishes, prepared)
     most = wishes.seeds or (CONFIRM_SEEDS if splits == "cv" else 0)
     rivals = plan_baselines(

@@ -18,6 +18,7 @@ _SIZES: Final = ((0.0, 6), (120.0, 8), (300.0, 10), (600.0, 12))
 """Seconds → methods, for tables of up to `_MANY` rows."""
 _MANY = 20_000  # rows; a table of ten times as many gets one size less for its budget
 _FEW = 5_000
+_HOUR = 3600.0
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ class Facts:
         rows: of the table, before it is split.
         columns: all of them, and ``categorical`` among them.
         own: a network of the user's own takes the place of the recipes'.
+        seconds: of the run.
     """
 
     rows: int
     columns: int
     categorical: int
     own: bool = False
+    seconds: float = 60.0
 
     @property
     def wide(self) -> bool:
@@ -68,7 +71,7 @@ RULES: Final = (
     Rule("elastic_net", "few rows for so many columns", lambda f: f.wide and not f.own),
     Rule("realmlp", "made for tables", lambda f: not f.own),
     Rule("one_cycle", "high rates, and quick"),
-    Rule("tabm", "many networks in one, made for tables", lambda f: not f.own and f.rows > 500),
+    Rule("tabm", "many networks in one", lambda f: not f.own and f.seconds >= _HOUR),
     Rule("muon", "orthogonal steps for matrices"),
     Rule("cocktail", "many regularizers at once", lambda f: not f.own),
     Rule("adagrad", "rare categories keep large steps", lambda f: f.categorical > 0),
@@ -92,12 +95,13 @@ def choose(data: DataSet, budget: float, own: bool = False) -> Portfolio:
     """
     columns = data.schema.columns
     categorical = sum(column.kind == "categorical" for column in columns)
-    return chosen(Facts(len(data.frame), len(columns), categorical, own), budget)
+    return chosen(Facts(len(data.frame), len(columns), categorical, own, budget))
 
 
-def chosen(facts: Facts, budget: float) -> Portfolio:
+def chosen(facts: Facts) -> Portfolio:
     """The methods by the rules alone; see `choose`."""
-    taken = [rule for rule in RULES if rule.fits(facts)][: size(facts.rows, budget)]
+    most = size(facts.rows, facts.seconds)
+    taken = [rule for rule in RULES if rule.fits(facts)][:most]
     taken.sort(key=lambda rule: rule.recipe)
     left = len(catalogue.names()) - len(taken)
     reasons = ", ".join(f"{rule.recipe} ({rule.why})" for rule in taken)

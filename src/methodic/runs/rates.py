@@ -18,7 +18,7 @@ from methodic.engine.parts import Cohort
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.evidence import design
-from methodic.evidence.rates import Rates, Sweep, Tried, spread, standing, sweep
+from methodic.evidence.rates import Rates, Sweep, Tried, check, spread, standing, sweep
 from methodic.metrics import get_metric
 from methodic.plan import Machine
 from methodic.recipes.numbers import ranges, replace, walk
@@ -85,7 +85,7 @@ def find_lr(
         (0.0215, 0.1, 0.215)
     """
     started = time.monotonic()
-    _check(low, high, rates, seeds, steps)
+    check(low, high, rates, seeds, steps)
     wishes = wish(
         data,
         [recipe],
@@ -255,16 +255,3 @@ class _Finder:
 def _stream(seed: int) -> int:
     """The seed of a member's random numbers: the same for every rate."""
     return key(seed, "rates") & (2**63 - 1)
-
-
-def _check(low: float | None, high: float | None, rates: int, seeds: int, steps: int) -> None:
-    for option, value in (("--low", low), ("--high", high)):
-        if value is not None and not 0 < value < math.inf:
-            raise InputError(f"{option} must be a learning rate above 0", found=value)
-    for option, count, least in (
-        ("--rates", rates, 3),
-        ("--seeds", seeds, 1),
-        ("--steps", steps, 1),
-    ):
-        if count < least:
-            raise InputError(f"{option} must be at least {least}", found=count)

@@ -28,7 +28,7 @@ from methodic.report.terminal import Quiet
 from methodic.runs import origin, planning, preparation, tasks
 from methodic.runs.execution import Execution
 from methodic.runs.folders import new_run
-from methodic.runs.networks import Network
+from methodic.runs.given import NOTHING, Given
 from methodic.runs.resuming import check_device
 from methodic.runs.units import block_of
 
@@ -103,7 +103,7 @@ def execute(
     out: Path | str | None,
     name: str,
     progress: Quiet,
-    network: Network | None = None,
+    given: Given = NOTHING,
 ) -> Path:
     """Execute ``plan`` on ``data`` in a new folder, which is returned."""
     machine = plan.machine
@@ -118,7 +118,7 @@ def execute(
         write_text(folder / "run.json", state.model_dump_json(indent=1))
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
         origin.write(folder, data)
-        Execution(folder, plan, prepared, pool, progress, time.monotonic(), network).run()
+        Execution(folder, plan, prepared, pool, progress, time.monotonic(), given).run()
     return folder
 
 

@@ -10,6 +10,7 @@ from methodic.data.dataset import DataSet
 from methodic.evidence import design
 from methodic.plan import BaselinePlan, Contender, Member, Plan, Unit
 from methodic.recipes.numbers import replace
+from methodic.runs.given import Given
 from methodic.runs.measuring import measure
 from methodic.runs.planning import SLACK, facts, machine
 from methodic.runs.preparation import Prepared
@@ -18,7 +19,9 @@ from methodic.runs.units import EVALUATIONS, evaluations
 from methodic.runs.wishes import Wishes
 
 
-def make(data: DataSet, prepared: Prepared, work: Path, wishes: Wishes, steps: int | None) -> Plan:
+def make(
+    data: DataSet, prepared: Prepared, work: Path, wishes: Wishes, steps: int | None, given: Given
+) -> Plan:
     """One method, one member, the middle of each range; as many steps as asked for, or as fit."""
     rows = prepared.counts[0]
     recipe = build.resolve(wishes.recipes[0], data.schema.task, rows)
@@ -26,7 +29,7 @@ def make(data: DataSet, prepared: Prepared, work: Path, wishes: Wishes, steps: i
     settings = design.grid(recipe, 1)
     middle = replace(recipe, settings[0]).model_dump_json()
     chosen = machine(wishes).model_copy(update={"workers": 0})
-    speed = Speed(*measure(work, [middle], wishes.metric, chosen))
+    speed = Speed(*measure(work, [middle], wishes.metric, chosen, given))
     method = Timed(recipe, tuple(batch), speed)
     if steps is None:
         count = steps_within(method, wishes.budget * SLACK, EVALUATIONS, rows)

@@ -191,10 +191,18 @@ def flops(survey: Survey, recipe: Recipe, inputs: Inputs, outputs: int) -> float
     Source of the six: Kaplan et al., "Scaling laws for neural language models", 2020
     (arXiv 2001.08361).
     """
-    if survey.network is not None:
-        return 6.0 * survey.network.facts.parameters
+    if survey.given.network is not None:
+        return 6.0 * survey.given.network.facts.parameters
     concrete = numbers.replace(recipe, design.grid(recipe, 1)[0])
     rows = rows_like(inputs, ROWS, outputs)
     steps = [1 for _ in recipe.stages]
-    cohort = build.cohort([concrete], [0], steps=steps, inputs=inputs, outputs=outputs, rows=ROWS)
+    cohort = build.cohort(
+        [concrete],
+        [0],
+        steps=steps,
+        inputs=inputs,
+        outputs=outputs,
+        rows=ROWS,
+        own=survey.given.own,
+    )
     return operations(cohort, rows)

@@ -15,8 +15,8 @@ from methodic.evidence import design
 from methodic.plan import Machine
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Recipe
+from methodic.runs.given import NOTHING, Given
 from methodic.runs.measuring import losses, measure, uncompiled
-from methodic.runs.networks import Network
 from methodic.runs.units import EVALUATIONS
 
 EPOCHS = 200  # more don't help a table; a budget isn't used up for its own sake
@@ -53,7 +53,7 @@ class Survey:
         rows: training rows.
         metric: the run's.
         machine: the choices with which cohorts that are asked for from now on are built.
-        network: the user's own, in place of the recipes'.
+        given: what the user brought.
     """
 
     def __init__(
@@ -63,9 +63,9 @@ class Survey:
         rows: int,
         metric: str,
         machine: Machine,
-        network: Network | None = None,
+        given: Given = NOTHING,
     ) -> None:
-        self.network = network
+        self.given = given
         self.pool = pool
         self.work = work
         self.rows = rows
@@ -132,7 +132,7 @@ class Survey:
         middle = replace(recipe, design.grid(recipe, 1)[0]).model_dump_json()
         futures = [
             self.pool.submit(
-                losses, self.work, middle, seeds, self.metric, machine, steps, self.network
+                losses, self.work, middle, seeds, self.metric, machine, steps, self.given
             )
             for machine in machines
         ]
@@ -141,7 +141,7 @@ class Survey:
     def uncompiled(self, recipes: Sequence[Recipe]) -> int:
         """How many functions of confirmation's cohorts aren't in the cache of compiled code."""
         futures = [
-            self.pool.submit(uncompiled, self.work, members_of(r, WIDTH), self.machine)
+            self.pool.submit(uncompiled, self.work, members_of(r, WIDTH), self.machine, self.given)
             for r in recipes
         ]
         texts: set[str] = set()
@@ -158,7 +158,7 @@ class Survey:
         members = members_of(recipe, width)
         if recipe.name in self.refused:
             machine = machine.model_copy(update={"compiled": False})
-        return self.pool.submit(measure, self.work, members, self.metric, machine, self.network)
+        return self.pool.submit(measure, self.work, members, self.metric, machine, self.given)
 
 
 def members_of(recipe: Recipe, width: int) -> list[str]:

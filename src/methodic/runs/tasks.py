@@ -42,6 +42,7 @@ from methodic.recipes.numbers import replace, walk
 from methodic.recipes.types import Recipe
 from methodic.rng import key
 from methodic.runs import fitting, timing
+from methodic.runs.given import NOTHING, Given
 from methodic.runs.networks import Network
 from methodic.runs.preparation import Prepared, load, place
 
@@ -84,10 +85,11 @@ def cohort_of(
     seeds: Sequence[int],
     steps: Sequence[int],
     machine: Machine,
-    network: Network | None = None,
+    given: Given = NOTHING,
     batches: Batches = "own",
 ) -> Cohort:
-    """A cohort on prepared data; ``network`` is the user's own, in place of the recipes'."""
+    """A cohort on prepared data, with what the user brought."""
+    network = given.network
     last = machine.memory_format == "channels_last"
     return build.cohort(
         recipes,
@@ -102,6 +104,7 @@ def cohort_of(
         compiled=machine.compiled and not alone(recipes[0]),
         precision=machine.precision,
         shared_batches=batches == "shared",
+        own=given.own,
     )
 
 
@@ -126,15 +129,16 @@ def needed(
     recipes: Sequence[Recipe],
     seeds: Sequence[int],
     machine: Machine,
-    network: Network | None,
+    given: Given,
     free: int,
 ) -> Need:
     """What training these members needs; an estimate that is only a bound if more than ``free``."""
+    network = given.network
     once = [1 for _ in recipes[0].stages]
 
     def make(places: Sequence[int]) -> Cohort:
         some = [recipes[i] for i in places], [seeds[i] for i in places]
-        return cohort_of(prepared, *some, once, machine, network)
+        return cohort_of(prepared, *some, once, machine, given)
 
     if network is None:
         model = build.network(recipes[0], prepared.inputs, prepared.outputs)
@@ -158,7 +162,7 @@ def room(
     recipes: Sequence[Recipe],
     seeds: Sequence[int],
     machine: Machine,
-    network: Network | None = None,
+    given: Given = NOTHING,
 ) -> fitting.Room:
     """What training these members at once needs, and the memory that this worker may take.
 
@@ -166,7 +170,7 @@ def room(
         InputError: not even one of them fits.
     """
     free = memory.share(machine.device, company())
-    need = needed(prepared, recipes, seeds, machine, network, free)
+    need = needed(prepared, recipes, seeds, machine, given, free)
     return fitting.room(need, free, recipes[0].name)
 
 
@@ -191,7 +195,7 @@ def train_unit(
     plan_json: str,
     unit_json: str,
     interval: float = INTERVAL,
-    network: Network | None = None,
+    given: Given = NOTHING,
 ) -> str:
     """Train one cohort and write its record, and where asked its predictions and its weights.
 
@@ -201,7 +205,7 @@ def train_unit(
         folder: the run's.
         plan_json, unit_json: what to train.
         interval: seconds between checkpoints.
-        network: the user's own, in place of the recipes'.
+        given: what the user brought.
 
     Returns:
         The unit's id.
@@ -216,13 +220,13 @@ def train_unit(
         stoppable() as asked,
         Keeper(place, training, asked, interval, count) as keeper,
     ):
-        _train(folder, Plan.model_validate_json(plan_json), unit, keeper, network)
+        _train(folder, Plan.model_validate_json(plan_json), unit, keeper, given)
         keeper.remove()
     count.end()
     return unit.id
 
 
-def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, network: Network | None) -> None:
+def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -> None:
     start = time.perf_counter()
     prepared = load(place(folder / WORK, unit.split))
     by_name = {contender.recipe.name: contender for contender in plan.contenders}
@@ -239,16 +243,16 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, network: Networ
             [seeds[i] for i in places],
             unit.steps,
             machine,
-            network,
+            given,
             plan.batches,
         )
 
     everyone = range(len(seeds))
-    found = room(prepared, recipes, seeds, machine, network)
+    found = room(prepared, recipes, seeds, machine, given)
     cohort = make(everyone)
     judge = prepared.judge(plan.metric, cohort.device)
     rows = prepared.rows["train"].to(cohort.device)
-    width = at_once(recipes[0], machine, network, len(seeds))
+    width = at_once(recipes[0], machine, given.network, len(seeds))
     if width == len(seeds):
         trained = fitting.train(make, everyone, rows, judge, unit.evaluate, keeper, found)
     else:

@@ -93,11 +93,11 @@ def wish(
     splits: str = "auto",
     detect: str | float | None = None,
     finalists: int | str | None = None,
-    own: bool = False,
+    module: bool = False,
 ) -> Wishes:
     """The arguments of `runs.run` as one checked value.
 
-    ``own``: a network of the user's own takes the place of the recipes'.
+    ``module``: a network of the user's own takes the place of the recipes'.
 
     Raises:
         InputError: something about them, or they don't fit each other or the data.
@@ -113,7 +113,7 @@ def wish(
             advice="Leave --split out, or ask for --splits one.",
         )
     seconds = DEFAULT_BUDGET if budget is None else parse_budget(budget)
-    fitting = portfolio.choose(data, seconds, own) if recipes is None else None
+    fitting = portfolio.choose(data, seconds, module) if recipes is None else None
     return Wishes(
         recipes=methods(fitting.names if fitting is not None else recipes or ()),
         metric=chosen.name,
