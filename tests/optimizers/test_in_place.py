@@ -24,7 +24,8 @@ def apart(rule, numbers, steps=5, size=37):
     mine, own = start.clone(), {name: x.clone() for name, x in rule.initial(start).items()}
     names = list(coefficients(rule, 1, numbers, torch.float32))
     program = in_place(rule, [*names, "point"] if rule.probes else names)
-    scratch = [torch.full_like(start, torch.nan) for _ in range(program.scratch)]
+    rows = {f"t{i}": torch.full_like(start, torch.nan) for i in range(program.scratch)}
+    rows |= {f"k{i}": torch.full_like(start, torch.nan) for i in range(program.kept)}
     for t in range(1, steps + 1):
         g = torch.randn(1, size, generator=generator)
         kept = g.clone()
@@ -33,10 +34,16 @@ def apart(rule, numbers, steps=5, size=37):
             c["point"] = w + 0.1 * torch.randn(1, size, generator=generator)
         change, state = rule.update(g, w, state, c)
         w = w + change
-        slots = [own[name] for name in (*program.slots, *program.numbers)]
-        after = program.run(g, mine, *slots, *[c[n] for n in program.coefficients], *scratch)
-        for name, number in zip(program.numbers, after, strict=True):
-            own[name] = number.clone()
+        known = rows | {"g": g, "w": mine, "sizes": None}
+        for i, slot in enumerate((*program.slots, *program.numbers)):
+            known[f"s{i}"] = own[slot]
+        for i, coefficient in enumerate(program.coefficients):
+            known[f"c{i}"] = c[coefficient]
+        for phase in program.phases:
+            after = phase.run(*[known[n] for n in (*phase.full, *phase.numbers)])
+            known |= dict(zip(phase.results, after, strict=True))
+        for slot, number in zip(program.numbers, program.following, strict=True):
+            own[slot] = known[number].clone()
         assert torch.equal(g, kept), "gradients aren't ours to write"
     pairs = [(w, mine), *((state[name], own[name]) for name in state)]
     return max(float((a - b).abs().max() / (1 + a.abs().max())) for a, b in pairs)
@@ -79,5 +86,6 @@ def test_short_rules_need_no_memory_and_whole_ones_are_known():
     assert by_name["momentum"].scratch == 0
     assert by_name["momentum"].operations == 2
     assert by_name["adamw"].scratch == 1
-    assert by_name["prodigy"].whole
-    assert not by_name["adamw"].whole
+    assert by_name["prodigy"].gathers
+    assert not by_name["prodigy"].whole
+    assert not by_name["adamw"].gathers

@@ -15,7 +15,7 @@ from methodic.errors import InputError
 
 def test_every_exported_optimizer_is_here():
     made = {type(make(network().parameters())).__name__ for make in MAKERS.values()}
-    assert made | {"Adam", "LBFGS", "TorchOptimizer"} >= set(optimizers.__all__)
+    assert made | {"Adam", "LBFGS", "Rule", "TorchOptimizer"} >= set(optimizers.__all__)
 
 
 @every_rule

@@ -16,10 +16,59 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from methodic.optimizers.in_place import InPlace
+from methodic.optimizers.in_place import InPlace, Phase
 from methodic.types import Rule
 
 _PIECE = 32_768  # elements of one operand at a time: eight of them lie in a core's cache
+
+
+@dataclass(eq=False)
+class _Lane:
+    """One row of a block: a large parameter, or small ones joined.
+
+    Args:
+        parameters: one contiguous parameter, unless joined.
+        rows: name in the program → [1, n]: moments, and memory between phases.
+        joined: gradients and parameters are copied together for a step.
+    """
+
+    parameters: list[Tensor]
+    rows: dict[str, Tensor]
+    joined: bool
+
+    def __post_init__(self) -> None:
+        if self.joined:
+            sizes = [parameter.numel() for parameter in self.parameters]
+            first = self.parameters[0]
+            self.whole, self.gradient = (first.new_empty(1, sum(sizes)) for _ in range(2))
+            self._views, self._gradients = (
+                [
+                    part.view(parameter.shape)
+                    for part, parameter in zip(
+                        row.split_with_sizes(sizes, 1), self.parameters, strict=True
+                    )
+                ]
+                for row in (self.whole, self.gradient)
+            )
+
+    def opened(self, points: Mapping[Tensor, Tensor], point: str | None) -> dict[str, Tensor]:
+        """Name in the program → [1, n], for one step."""
+        parameters: Any = self.parameters  # the annotations of torch know of no gradients here
+        if self.joined:
+            torch._foreach_copy_(self._gradients, [p.grad for p in parameters])
+            torch._foreach_copy_(self._views, parameters)
+            rows = {"g": self.gradient, "w": self.whole, **self.rows}
+        else:
+            (one,) = parameters
+            rows = {"g": one.grad.reshape(1, -1), "w": one.view(1, -1), **self.rows}
+        if point is not None:
+            rows[point] = torch.cat([points[p].reshape(1, -1) for p in parameters], 1)
+        return rows
+
+    def close(self) -> None:
+        """Give the parameters what was joined."""
+        if self.joined:
+            torch._foreach_copy_(self.parameters, self._views)
 
 
 @dataclass(eq=False)
@@ -29,27 +78,44 @@ class Block:
     Args:
         parameters: with a gradient, of one type, device and step.
         states: of each, as the optimizer keeps it.
-        rows: slot → all moments, [1, n]; what isn't shaped like a parameter, [1, 1].
+        lanes: of the parameters, in order.
+        numbers: what the state has that isn't shaped like a parameter, [1, 1].
         program: the rule.
-        joined: gradients are joined; else there is one contiguous parameter.
+        sizes: of the parameters that the rule sees apart, though they lie in one lane.
     """
 
     parameters: list[Tensor]
     states: list[dict[str, Any]]
-    rows: dict[str, Tensor]
+    lanes: list[_Lane]
+    numbers: dict[str, Tensor]
     program: InPlace
-    joined: bool
+    sizes: list[int] | None
     _shown: list[dict[str, Tensor]] = field(default_factory=list)
-    _scratch: list[Tensor] = field(default_factory=list)
+    _scratch: dict[int, dict[str, Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        sizes = [parameter.numel() for parameter in self.parameters]
-        parts = {name: self.rows[name].split_with_sizes(sizes, 1) for name in self.program.slots}
-        for i, (parameter, state) in enumerate(zip(self.parameters, self.states, strict=True)):
-            shown = {name: part[i].view(parameter.shape) for name, part in parts.items()}
-            shown |= {name: self.rows[name] for name in self.program.numbers}
+        program = self.program
+        for lane in self.lanes:
+            sizes = [parameter.numel() for parameter in lane.parameters]
+            parts = {
+                name: lane.rows[f"s{i}"].split_with_sizes(sizes, 1)
+                for i, name in enumerate(program.slots)
+            }
+            for i, parameter in enumerate(lane.parameters):
+                shown = {name: part[i].view(parameter.shape) for name, part in parts.items()}
+                self._shown.append(shown | self.numbers)
+        for state, shown in zip(self.states, self._shown, strict=True):
             state.update(shown)
-            self._shown.append(shown)
+        self._coefficients = [
+            (f"c{i}", name) for i, name in enumerate(program.coefficients) if name != "point"
+        ]
+        probes = "point" in program.coefficients
+        self._point = f"c{program.coefficients.index('point')}" if probes else None
+        first = len(program.slots)
+        self._numbers = [(f"s{first + i}", name) for i, name in enumerate(program.numbers)]
+        self._counts = None
+        if self.sizes is not None:
+            self._counts = torch.tensor(self.sizes, device=self.parameters[0].device)
 
     def intact(self) -> bool:
         """Every state still shows the block's memory, and all are at the same step."""
@@ -69,53 +135,75 @@ class Block:
             c: the rule's coefficients, numbers without an axis.
             points: where gradients were taken, for rules that probe.
         """
-        program, rows = self.program, self.rows
-        numbers = [rows[name] for name in program.numbers]
-        after: Sequence[Tensor] = numbers
-        for gradient, parameter, slots, scratch, point in self._pieces(points):
-            given = c if point is None else {**c, "point": point}
-            tail = [given[name] for name in program.coefficients]
-            after = program.run(gradient, parameter, *slots, *numbers, *tail, *scratch)
-        for name, number in zip(program.numbers, after, strict=True):
-            rows[name].copy_(number)
+        known: dict[str, Any] = {label: c[name] for label, name in self._coefficients}
+        for label, name in self._numbers:
+            known[label] = self.numbers[name]
+        spread: dict[str, Any] = {**known, "sizes": self.sizes}
+        rows = [lane.opened(points, self._point) for lane in self.lanes]
+        for phase in self.program.phases:
+            if phase.full:
+                found = self._over_elements(phase, rows, [spread[n] for n in phase.numbers])
+            else:
+                found = phase.run(*[known[name] for name in phase.numbers])
+            for name, value in zip(phase.results, found, strict=True):
+                known[name] = value
+                spread[name] = value if self._counts is None else self._spread(value)
+        for lane in self.lanes:
+            lane.close()
+        for name, result in zip(self.program.numbers, self.program.following, strict=True):
+            self.numbers[name].copy_(known[result])
         at = self.states[0]["step"] + 1
         for state in self.states:
             state["step"] = at
 
-    def _pieces(self, points: Mapping[Tensor, Tensor]) -> Iterator[tuple[Any, ...]]:
-        """(gradient, parameter, slots, scratch, point), one row each."""
-        slots = [self.rows[name] for name in self.program.slots]
-        probes = "point" in self.program.coefficients
-        parameters: Any = self.parameters  # the annotations of torch know of no gradients here
-        if self.joined:
-            gradient = _joined([parameter.grad for parameter in parameters])
-            whole = _joined(parameters)
-            point = _joined([points[p] for p in parameters]) if probes else None
-            yield gradient, whole, slots, self._memory(gradient, gradient.shape[1]), point
-            if len(parameters) > 1:
-                parts = torch._C._nn.unflatten_dense_tensors(whole.view(-1), parameters)
-                torch._foreach_copy_(parameters, parts)
-            elif not parameters[0].is_contiguous():
-                parameters[0].copy_(whole.view(parameters[0].shape))
+    def _spread(self, value: Tensor) -> Tensor:
+        """Each parameter's number for all of its elements: [K, 1] → [1, n]."""
+        if value.numel() == 1:
+            return value
+        n = self.lanes[0].whole.shape[1]
+        return value.reshape(-1).repeat_interleave(self._counts, output_size=n).unsqueeze(0)
+
+    def _over_elements(
+        self, phase: Phase, rows: Sequence[Mapping[str, Tensor]], numbers: list[Any]
+    ) -> Sequence[Tensor]:
+        """One phase in all lanes, piece by piece."""
+        divisible = not self.program.whole and self.sizes is None
+        parts = [
+            phase.run(*own, *numbers)
+            for row in rows
+            for own in self._pieces(phase.full, row, divisible=divisible)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        columns = zip(phase.combine, zip(*parts, strict=True), strict=True)
+        return [combine(list(column)) for combine, column in columns]
+
+    def _pieces(
+        self, names: Sequence[str], row: Mapping[str, Tensor], *, divisible: bool
+    ) -> Iterator[Sequence[Tensor]]:
+        """What a phase wants, some elements at a time."""
+        n = row["w"].shape[1]
+        size = min(_piece(), n) if divisible else n
+        scratch = self._memory(row["w"], size)
+        if size == n:
+            yield [row[name] if name in row else scratch[name] for name in names]
             return
-        (one,) = parameters
-        size = one.numel() if self.program.whole else _piece()
-        rows = [one.grad.reshape(1, -1), one.view(1, -1), *slots]
-        if probes:
-            rows.append(points[one].reshape(1, -1))
-        memory = self._memory(one, min(size, one.numel()))
-        for pieces in zip(*(row.split(size, 1) for row in rows), strict=True):
-            gradient, parameter, *own = pieces
-            point = own.pop() if probes else None
-            length = gradient.shape[1]
-            scratch = [m if m.shape[1] == length else m[:, :length] for m in memory]
-            yield gradient, parameter, own, scratch, point
+        count = -(-n // size)
+        rest = {name: memory[:, : n - (count - 1) * size] for name, memory in scratch.items()}
+        columns = [
+            row[name].split(size, 1)
+            if name in row
+            else [scratch[name]] * (count - 1) + [rest[name]]
+            for name in names
+        ]
+        yield from zip(*columns, strict=True)
 
-    def _memory(self, like: Tensor, size: int) -> list[Tensor]:
-        if not self._scratch or self._scratch[0].shape[1] != size:
-            self._scratch = [like.new_empty(1, size) for _ in range(self.program.scratch)]
-        return self._scratch
-
+    def _memory(self, like: Tensor, size: int) -> dict[str, Tensor]:
+        found = self._scratch.get(size)
+        if found is None:
+            names = [f"t{i}" for i in range(self.program.scratch)]
+            found = self._scratch[size] = {name: like.new_empty(1, size) for name in names}
+        return found
 
 @dataclass(eq=False)
 class Apart:
@@ -142,11 +230,10 @@ class Apart:
         """One step of all parameters, as for `Block`."""
         del points
         if self.program is not None:
-            run, slots = self.program.run, self.program.slots
-            tail = [c[name] for name in self.program.coefficients]
-            for parameter, state in zip(self.parameters, self.states, strict=True):
-                run(parameter.grad, parameter, *[state[name] for name in slots], *tail)
-                state["step"] += 1
+            self._in_place(self.program, c)
+            at = self.states[0]["step"] + 1
+            for state in self.states:
+                state["step"] = at
             return
         every = zip(self.parameters, self.states, self._slots, strict=True)
         for parameter, state, names in every:
@@ -159,14 +246,25 @@ class Apart:
             state["step"] += 1
 
 
+    def _in_place(self, program: InPlace, c: Mapping[str, Tensor]) -> None:
+        (phase,) = program.phases
+        labels = {f"c{i}": c[name] for i, name in enumerate(program.coefficients)}
+        tail = [labels[name] for name in phase.numbers]
+        gradients: list[Any] = [parameter.grad for parameter in self.parameters]
+        if program.plain:
+            torch._foreach_addcmul_(self.parameters, gradients, tail * len(gradients))
+            return
+        slots = [(f"s{i}", name) for i, name in enumerate(program.slots)]
+        for gradient, parameter, state in zip(gradients, self.parameters, self.states, strict=True):
+            rows = {"g": gradient, "w": parameter}
+            for label, name in slots:
+                rows[label] = state[name]
+            phase.run(*[rows[name] for name in phase.full], *tail)
+
+
 def _piece() -> int:
     threads = torch.get_num_threads()
-    return _PIECE if threads == 1 else 8 * _PIECE
-
-
-def _joined(tensors: list[Tensor]) -> Tensor:
-    flat: Tensor = torch._C._nn.flatten_dense_tensors(tensors)
-    return flat.unsqueeze(0)
+    return _PIECE if threads == 1 else 2 * threads * _PIECE
 
 
 def blocks(
@@ -183,46 +281,71 @@ def blocks(
         rule: their rule.
         program: the same in place; None for one that needs parameters in their shapes.
     """
-    short = program is not None and program.operations <= 2 and not program.scratch
-    short = short and not program.numbers and not program.whole  # type: ignore[union-attr]
     groups: dict[Any, list[Tensor]] = {}
     for parameter in parameters:
-        state = states[parameter]
-        state.setdefault("step", 0)
-        alone = (
-            program is not None
-            and not (short or program.whole)
-            and parameter.numel() > _PIECE
-            and parameter.is_contiguous()
-        )
-        key = parameter.dtype, parameter.device, state["step"], parameter if alone else None
+        states[parameter].setdefault("step", 0)
+        key = parameter.dtype, parameter.device, states[parameter]["step"]
         groups.setdefault(key, []).append(parameter)
     found: list[Block | Apart] = []
-    for key, group in groups.items():
-        own = [states[parameter] for parameter in group]
-        if program is None or short:
-            found.append(Apart(group, own, rule, program))
+    for group in groups.values():
+        if program is None or _short(program):
+            found.append(Apart(group, [states[p] for p in group], rule, program))
         else:
-            rows = _rows(group, own, rule, program)
-            found.append(Block(group, own, rows, program, key[-1] is None))
+            found += _laid(group, states, rule, program)
     return found
 
 
-def _rows(
+def _short(program: InPlace) -> bool:
+    """Joining would cost more than the formula."""
+    few = program.operations <= 2 and not program.scratch
+    return few and len(program.phases) == 1 and not program.numbers and not program.gathers
+
+
+def _laid(
     group: Sequence[Tensor],
-    states: Sequence[dict[str, Any]],
+    states: Mapping[Tensor, dict[str, Any]],
     rule: Rule,
     program: InPlace,
-) -> dict[str, Tensor]:
-    """Slot → the moments of a block, in new memory."""
-    first = rule.initial(torch.cat([p.detach().reshape(1, -1) for p in group], 1))
-    sizes = [parameter.numel() for parameter in group]
-    for name in program.slots:
-        first[name] = first[name].clone()
-        for part, state in zip(first[name].split_with_sizes(sizes, 1), states, strict=True):
-            if name in state:
-                part.copy_(state[name].reshape(1, -1))
-    for name in program.numbers:
-        known = [state[name] for state in states if name in state]
-        first[name] = (known[0] if known else first[name]).clone()
-    return first
+) -> list[Block | Apart]:
+    apart = rule.scope == "parameter" and program.gathers
+    if program.whole:
+        lanes = [[p] for p in group] if apart else [list(group)]
+    else:
+        large = [p for p in group if p.numel() > _PIECE and p.is_contiguous()]
+        small = [p for p in group if p.numel() <= _PIECE or not p.is_contiguous()]
+        lanes = [*([small] if small else []), *([p] for p in large)]
+    together = rule.scope == "whole" and bool(program.gathers or program.numbers)
+    found: list[Block | Apart] = []
+    for some in [lanes] if together else [[lane] for lane in lanes]:
+        every = [parameter for lane in some for parameter in lane]
+        own = [states[parameter] for parameter in every]
+        first = rule.initial(every[0].detach().reshape(1, -1))
+        numbers = {}
+        for name in program.numbers:
+            known = [state[name] for state in own if name in state]
+            numbers[name] = (known[0] if known else first[name]).clone()
+        made = [_lane(lane, states, rule, program) for lane in some]
+        sizes = [p.numel() for p in every] if apart and len(every) > 1 else None
+        found.append(Block(every, own, made, numbers, program, sizes))
+    return found
+
+
+def _lane(
+    parameters: list[Tensor],
+    states: Mapping[Tensor, dict[str, Any]],
+    rule: Rule,
+    program: InPlace,
+) -> _Lane:
+    """Parameters in a row, their moments in new memory."""
+    first = rule.initial(torch.cat([p.detach().reshape(1, -1) for p in parameters], 1))
+    sizes = [parameter.numel() for parameter in parameters]
+    rows = {}
+    for i, name in enumerate(program.slots):
+        rows[f"s{i}"] = row = first[name].clone()
+        for part, parameter in zip(row.split_with_sizes(sizes, 1), parameters, strict=True):
+            if name in states[parameter]:
+                part.copy_(states[parameter][name].reshape(1, -1))
+    for i in range(program.kept):
+        rows[f"k{i}"] = parameters[0].new_empty(1, sum(sizes))
+    joined = len(parameters) > 1 or not parameters[0].is_contiguous()
+    return _Lane(parameters, rows, joined)

@@ -4,56 +4,86 @@ A rule is a pure function: every operation makes a new tensor. Over millions of 
 the time goes to fetching that memory. Here the rule is written down once, by handing it proxies,
 and then run with the same operations writing over what nobody will read again: old moments, and a
 few pieces of scratch memory.
+
+It runs in phases. Those over elements can be given some elements at a time, so that these stay in
+the processor's cache; those over numbers run once between them. Where a formula needs a norm or sum
+over all elements, one phase ends with it and another goes on from there.
+
+Shapes: one row of numbers, [1, n]; or K parameters joined in a row, and then numbers [K, 1].
 """
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch.fx.proxy import GraphAppendingTracer, Proxy
 
+from methodic.optimizers.written import Term, Written, name
 from methodic.types import Rule
 
-_OPERATORS = {
-    operator.add: torch.add,
-    operator.sub: torch.sub,
-    operator.mul: torch.mul,
-    operator.truediv: torch.div,
-    operator.neg: torch.neg,
-}
 # Elementwise, with an ``out`` that may be one of their own operands.
 _OUT = frozenset(
     {"add", "sub", "mul", "div", "neg", "addcmul", "addcdiv", "sqrt", "square", "abs", "sign"}
     | {"maximum", "minimum", "reciprocal", "clamp", "clamp_min", "clamp_max"}
 )
+_SIZES = "sizes"
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Part of a program.
+
+    Args:
+        run: (inputs, in order) → results.
+        full: inputs that are shaped like the parameter: "g", "w", "s0", …, scratch "t0", …, memory
+            that later phases read "k0", …
+        numbers: further inputs; "sizes" are those of joined parameters, or None for one.
+        results: names of the numbers that it yields.
+        combine: how results over parts of the elements become those over all.
+    """
+
+    run: Callable[..., tuple[Tensor, ...]]
+    full: tuple[str, ...]
+    numbers: tuple[str, ...]
+    results: tuple[str, ...]
+    combine: tuple[Callable[..., Tensor], ...]
 
 
 @dataclass(frozen=True)
 class InPlace:
     """A rule's update that writes into its arguments.
 
+    It adds to the parameter and writes the slots that are shaped like it.
+
     Args:
-        run: (gradient, parameter, *slots, *coefficients, *scratch) → the numbers that follow. It
-            adds to the parameter and writes the slots that are shaped like it.
+        phases: in order.
         slots, numbers: names in the state that are shaped like the parameter, and [1, 1].
         coefficients: names, in order.
-        scratch: how many pieces of memory, shaped like the parameter, it wants.
+        following: the results that are the next numbers of the state.
+        scratch, kept: how many pieces of memory it wants, for a moment and across phases.
         operations: how many there are.
-        whole: some operation sees all elements, so they can't be handed over in parts.
+        whole: elements can't be handed over in parts.
+        gathers: some operation sees all elements.
     """
 
-    run: Callable[..., tuple[Tensor, ...]]
+    phases: tuple[Phase, ...]
     slots: tuple[str, ...]
     numbers: tuple[str, ...]
     coefficients: tuple[str, ...]
+    following: tuple[str, ...]
     scratch: int
+    kept: int
     operations: int
     whole: bool
+    gathers: bool
+
+    @property
+    def plain(self) -> bool:
+        """All that it does is to add gradient times coefficient."""
+        return self.operations == 1 and self.phases[0].full == ("w", "g")
 
 
 def in_place(rule: Rule, coefficients: Sequence[str]) -> InPlace:
@@ -63,183 +93,252 @@ def in_place(rule: Rule, coefficients: Sequence[str]) -> InPlace:
         rule: of any scope but "parameter", or one that takes a parameter as a row of numbers.
         coefficients: names that its update reads; "point" is shaped like the parameter.
     """
-    written = _Written(rule, coefficients)
-    memory = _Memory(written)
-    graph, scratch = _rewritten(written, memory)
-    module = fx.GraphModule(torch.nn.Module(), graph)
-    return InPlace(
-        module.forward,
-        written.slots,
-        written.numbers,
-        tuple(coefficients),
-        scratch,
-        sum(node.op.startswith("call") for node in graph.nodes),
-        written.whole,
-    )
+    return _Program(Written(rule, coefficients), tuple(coefficients)).made()
 
 
-class _Written:
-    """A rule's operations in order, and what each yields for an example."""
-
-    def __init__(self, rule: Rule, coefficients: Sequence[str]) -> None:
-        row, one = torch.ones(1, 3), torch.ones(())
-        initial = rule.initial(row)
-        self.slots = tuple(name for name, x in initial.items() if x.shape == row.shape)
-        self.numbers = tuple(name for name in initial if name not in self.slots)
-        self.graph = fx.Graph()
-        tracer = GraphAppendingTracer(self.graph)
-        self.values: dict[fx.Node, Any] = {}
-
-        def given(label: str, example: Tensor) -> Proxy:
-            node = self.graph.placeholder(label)
-            self.values[node] = example.clone()
-            return Proxy(node, tracer)
-
-        gradient, parameter = given("g", row), given("w", row)
-        state = {
-            name: given(f"s{i}", initial[name])
-            for i, name in enumerate((*self.slots, *self.numbers))
-        }
-        c = {
-            name: given(f"c{i}", row if name == "point" else one)
-            for i, name in enumerate(coefficients)
-        }
-        self.inputs = list(self.graph.nodes)
-        change, following = rule.update(gradient, parameter, state, c)  # type: ignore[arg-type]
-        self.change: fx.Node = change.node  # type: ignore[attr-defined]
-        self.following: dict[str, fx.Node] = {n: x.node for n, x in following.items()}  # type: ignore[attr-defined]
-        self.gradient, self.parameter = self.inputs[:2]
-        self.state = dict(zip((*self.slots, *self.numbers), self.inputs[2:], strict=False))
-        self.operations = [n for n in self.graph.nodes if n.op != "placeholder"]
-        for node in self.operations:
-            self.values[node] = _result(node, self.values)
-        self.whole = any(self._gathers(node) for node in self.operations)
-
-    def full(self, node: fx.Node) -> bool:
-        """Shaped like the parameter."""
-        value = self.values[node]
-        return isinstance(value, Tensor) and value.shape == (1, 3)
-
-    def storage(self, node: fx.Node) -> int:
-        """The same for nodes that show the same memory."""
-        value = self.values[node]
-        return value.untyped_storage().data_ptr() if isinstance(value, Tensor) else id(value)
-
-    def _gathers(self, node: fx.Node) -> bool:
-        return not self.full(node) and any(self.full(n) for n in node.all_input_nodes)
+def _norms(row: Tensor, sizes: Sequence[int] | None) -> Tensor:
+    """[1, n] → [K], one norm for each parameter in the row."""
+    if sizes is None:
+        norm: Tensor = torch.linalg.vector_norm(row, dim=-1)
+        return norm
+    return torch.stack(torch._foreach_norm(row.view(-1).split_with_sizes(sizes)))
 
 
-def _result(node: fx.Node, values: Mapping[fx.Node, Any]) -> Any:
-    args = fx.node.map_arg(node.args, lambda n: values[n])
-    options = fx.node.map_arg(node.kwargs, lambda n: values[n])
-    if node.op == "call_method":
-        return getattr(args[0], str(node.target))(*args[1:], **options)
-    assert callable(node.target), "rules call functions and methods only"
-    return node.target(*args, **options)
+def _sums(row: Tensor, sizes: Sequence[int] | None) -> Tensor:
+    """[1, n] → [K, 1]."""
+    if sizes is None:
+        return row.sum(1, keepdim=True)
+    return torch.stack([x.sum() for x in row.view(-1).split_with_sizes(sizes)]).unsqueeze(1)
 
 
-class _Memory:
-    """Who reads which memory last, and where each new tensor may lie."""
+def _norm_of_norms(parts: list[Tensor]) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(parts), dim=0)
+    return norm
 
-    def __init__(self, written: _Written) -> None:
-        self.written = written
-        self._last: dict[int, int] = {}
-        for at, node in enumerate(written.operations):
+
+def _sum_of_sums(parts: list[Tensor]) -> Tensor:
+    return torch.stack(parts).sum(0)
+
+
+def _by_parts(node: fx.Node) -> tuple[Callable[..., Tensor], Callable[..., Tensor]] | None:
+    """How to gather a row, and then the parts of a row; None: only at once."""
+    if node.target is torch.linalg.vector_norm and node.kwargs == {"dim": -1}:
+        return _norms, _norm_of_norms
+    if name(node) == "sum" and node.args[1:] == (1,) and node.kwargs == {"keepdim": True}:
+        return _sums, _sum_of_sums
+    return None
+
+
+class _Program:
+    """Who reads which memory last, where each new tensor lies, and the phases made of that."""
+
+    def __init__(self, written: Written, coefficients: tuple[str, ...]) -> None:
+        self.written, self.coefficients = written, coefficients
+        self.last_stage = written.last_stage()
+        order = enumerate(written.operations)
+        self.phase = {n: (written.stages[n], self._over_elements(n)) for n in written.operations}
+        self.order = sorted(order, key=lambda pair: (*self.phase[pair[1]], pair[0]))
+        self.operations = [node for _, node in self.order]
+        self.end = (self.last_stage, True)
+        self.phases = sorted({*self.phase.values(), self.end})
+        self.last: dict[int, int] = {}
+        self.place: dict[int, str] = {written.storage(n): n.name for n in written.inputs}
+        self.slot_of: dict[int, str] = {}
+        self._find_last_readers()
+        self._shaped = {n.name for n in written.inputs if written.full(n)}
+        self.free: list[str] = []
+        self.counts = [0, 0]  # of scratch and kept memory
+        self.taken: dict[int, str] = {}
+        self.placed: set[str] = set()
+
+    def _over_elements(self, node: fx.Node) -> bool:
+        return self.written.full(node) or node in self.written.gathering
+
+    def _find_last_readers(self) -> None:
+        written = self.written
+        for at, node in enumerate(self.operations):
             for read in (*node.all_input_nodes, node):
-                self._last[written.storage(read)] = at
-        end = len(written.operations)
-        self._last[written.storage(written.change)] = end
-        self._slot_of: dict[int, str] = {}
-        for name in written.slots:
-            storage = written.storage(written.following[name])
-            self._last[storage] = end
-            self._slot_of.setdefault(storage, name)
+                self.last[written.storage(read)] = at
+        end = len(self.operations)
+        for term in written.terms:
+            for node in _nodes(term):
+                self.last[written.storage(node)] = end
+        for slot in written.slots:
+            storage = written.storage(written.following[slot])
+            self.last[storage] = end
+            self.slot_of.setdefault(storage, slot)
 
-    def last(self, node: fx.Node) -> int:
-        """The last operation that reads a node's memory."""
-        return self._last.get(self.written.storage(node), -1)
+    def made(self) -> InPlace:
+        """The program."""
+        written = self.written
+        phases = [self._phase(key) for key in self.phases]
+        tails = {node.name for node in written.gathering if _by_parts(node) is None}
+        return InPlace(
+            tuple(phases),
+            written.slots,
+            written.numbers,
+            self.coefficients,
+            tuple(written.following[slot].name for slot in written.numbers),
+            self.counts[0],
+            self.counts[1],
+            len(written.operations) + len(written.terms),
+            bool(tails),
+            bool(written.gathering),
+        )
 
-    def slot(self, node: fx.Node, at: int) -> str | None:
-        """The slot whose old memory a new tensor can take, as its new value."""
-        name = self._slot_of.get(self.written.storage(node))
-        if name is None or self.last(self.written.state[name]) > at:
-            return None
-        return name
+    def _phase(self, key: tuple[int, bool]) -> Phase:
+        written = self.written
+        sheet = _Sheet(self)
+        results: list[fx.Node] = []
+        for at, node in enumerate(self.operations):
+            if self.phase[node] != key:
+                continue
+            if key[1] and node not in written.gathering:
+                self._write(sheet, node, at)
+                continue
+            ways = _by_parts(node) if key[1] else None
+            if ways is None:
+                sheet.copy(node)
+            else:
+                sizes = sheet.given(_SIZES)
+                row = node.all_input_nodes[0]
+                sheet.new[node] = sheet.graph.call_function(ways[0], (sheet.of(row), sizes))
+            results.append(node)
+        if key == self.end:
+            self._finish(sheet)
+        sheet.graph.output(tuple(sheet.new[node] for node in results))
+        module = fx.GraphModule(torch.nn.Module(), sheet.graph)
+        combine = tuple(ways[1] for n in results if key[1] and (ways := _by_parts(n)))
+        inputs = tuple(sheet.inputs)
+        count = sum(map(self.shaped, inputs))
+        return Phase(
+            module.forward,
+            inputs[:count],
+            inputs[count:],
+            tuple(node.name for node in results),
+            combine,
+        )
 
+    def shaped(self, label: str) -> bool:
+        """An input that is shaped like the parameter."""
+        return label in self._shaped or (label[0] in "tk" and label[1:].isdigit())
 
-def _rewritten(written: _Written, memory: _Memory) -> tuple[fx.Graph, int]:
-    """The same operations over given memory, and how many pieces of scratch they take."""
-    graph = fx.Graph()
-    new: dict[fx.Node, fx.Node] = {n: graph.placeholder(n.name) for n in written.inputs}
-    scratch: list[fx.Node] = []
-    free: list[fx.Node] = []
-    taken: dict[int, fx.Node] = {}  # storage → its scratch memory
-    placed: set[str] = set()
-    after_inputs = list(graph.nodes)[-1]
-    final = _final(written)
-    for at, node in enumerate(written.operations):
-        if node is final:
-            continue
-        args = fx.node.map_arg(node.args, lambda n: new[n])
-        options = dict(fx.node.map_arg(node.kwargs, lambda n: new[n]))
+    def _write(self, sheet: _Sheet, node: fx.Node, at: int) -> None:
+        """One operation over elements, into its place."""
+        written, storage = self.written, self.written.storage(node)
         target = _with_out(written, node)
-        if target is None:
-            new[node] = graph.create_node(node.op, node.target, args, options)
+        fresh = all(storage != written.storage(n) for n in node.all_input_nodes)
+        if target is None and not (fresh and self._crosses(storage, node)):
+            sheet.copy(node)
+            return
+        for old in [s for s in self.taken if self.last[s] <= at]:
+            self.free.append(self.taken.pop(old))
+        slot = self.slot_of.get(storage)
+        if slot is not None and (slot in self.placed or not self._is_free(slot, at)):
+            slot = None
+        if slot is not None:
+            self.placed.add(slot)
+            place = written.state[slot].name
+        elif self._crosses(storage, node):
+            place = f"k{self.counts[1]}"
+            self.counts[1] += 1
         else:
-            for storage in [s for s in taken if memory._last[s] <= at]:
-                free.append(taken.pop(storage))
-            slot = memory.slot(node, at)
-            if slot is not None and slot not in placed:
-                placed.add(slot)
-                place = new[written.state[slot]]
-            else:
-                if not free:
-                    with graph.inserting_after(scratch[-1] if scratch else after_inputs):
-                        scratch.append(graph.placeholder(f"t{len(scratch)}"))
-                    free.append(scratch[-1])
-                place = free.pop()
-                taken[written.storage(node)] = place
-            if target is torch.clone:
-                new[node] = graph.call_method("copy_", (place, *args))
-            else:
-                new[node] = graph.call_function(target, args, {**options, "out": place})
-    for name in written.slots:
-        if name not in placed:
-            graph.call_method("copy_", (new[written.state[name]], new[written.following[name]]))
-    parameter = new[written.parameter]
-    if final is not None:
-        x, factor = (new[n] for n in final.args)  # type: ignore[index]
-        graph.call_method("addcmul_", (parameter, x, factor))
-    else:
-        graph.call_method("add_", (parameter, new[written.change]))
-    graph.output(tuple(new[written.following[name]] for name in written.numbers))
-    return graph, len(scratch)
+            if not self.free:
+                self.free.append(f"t{self.counts[0]}")
+                self.counts[0] += 1
+            place = self.free.pop()
+            self.taken[storage] = place
+        self.place[storage] = place
+        if target is None or target is torch.clone:
+            source = sheet.of(node.all_input_nodes[0]) if target else sheet.copy(node)
+            sheet.new[node] = sheet.graph.call_method("copy_", (sheet.given(place), source))
+        else:
+            args = fx.node.map_arg(node.args, sheet.of)
+            options = {**fx.node.map_arg(node.kwargs, sheet.of), "out": sheet.given(place)}
+            sheet.new[node] = sheet.graph.call_function(target, args, options)
+
+    def _is_free(self, slot: str, at: int) -> bool:
+        """Nobody reads the slot's old moments later."""
+        return self.last.get(self.written.storage(self.written.state[slot]), -1) <= at
+
+    def _crosses(self, storage: int, node: fx.Node) -> bool:
+        """A later phase reads what an operation yields."""
+        last = self.last[storage]
+        phase = self.end if last == len(self.operations) else self.phase[self.operations[last]]
+        return phase != self.phase[node]
+
+    def _finish(self, sheet: _Sheet) -> None:
+        """Add to the parameter, then write the moments that aren't in their place."""
+        written = self.written
+        parameter = sheet.of(written.parameter)
+        for term in written.terms:
+            args = fx.node.map_arg(term.args, sheet.of)
+            options = fx.node.map_arg(term.options, sheet.of)
+            sheet.graph.call_method(term.method, (parameter, *args), options)
+        for slot in written.slots:
+            source, target = written.following[slot], written.state[slot]
+            if slot not in self.placed and source is not target:
+                sheet.graph.call_method("copy_", (sheet.of(target), sheet.of(source)))
 
 
-def _with_out(written: _Written, node: fx.Node) -> Any:
+class _Sheet:
+    """The operations of one phase, with the inputs that they turn out to need."""
+
+    def __init__(self, program: _Program) -> None:
+        self.program = program
+        self.graph = fx.Graph()
+        self.new: dict[fx.Node, fx.Node] = {}
+        self.inputs: dict[str, fx.Node] = {}
+        self._full = 0
+
+    def given(self, label: str) -> fx.Node:
+        """An input; those shaped like the parameter come first."""
+        if label in self.inputs:
+            return self.inputs[label]
+        first = self.program.shaped(label)
+        before = list(self.inputs.values())[: self._full] if first else list(self.inputs.values())
+        if before:
+            with self.graph.inserting_after(before[-1]):
+                made = self.graph.placeholder(label)
+        else:
+            with self.graph.inserting_before():
+                made = self.graph.placeholder(label)
+        items = list(self.inputs.items())
+        items.insert(self._full if first else len(items), (label, made))
+        self.inputs = dict(items)
+        self._full += first
+        return made
+
+    def of(self, node: fx.Node) -> fx.Node:
+        """What a node of the rule is here."""
+        if node in self.new:
+            return self.new[node]
+        written = self.program.written
+        label = self.program.place[written.storage(node)] if written.full(node) else node.name
+        return self.given(label)
+
+    def copy(self, node: fx.Node) -> fx.Node:
+        """The operation as it is."""
+        args = fx.node.map_arg(node.args, self.of)
+        options = fx.node.map_arg(node.kwargs, self.of)
+        self.new[node] = self.graph.create_node(node.op, node.target, args, dict(options))
+        return self.new[node]
+
+
+def _nodes(term: Term) -> list[fx.Node]:
+    found: list[fx.Node] = []
+    fx.node.map_arg((term.args, term.options), found.append)
+    return found
+
+
+def _with_out(written: Written, node: fx.Node) -> Any:
     """The function that does a node's work into a given memory; None: it runs as it is."""
     value = written.values[node]
     inputs = node.all_input_nodes
     fresh = all(written.storage(node) != written.storage(n) for n in inputs)
     if not written.full(node) or not fresh or value.dtype != torch.float32:
         return None
-    target = _OPERATORS.get(node.target, node.target)  # type: ignore[arg-type]
-    name = target if isinstance(target, str) else getattr(target, "__name__", "")
-    if name == "clone":
+    called = name(node)
+    if called == "clone":
         return torch.clone
-    return getattr(torch, name) if name in _OUT else None
-
-
-def _final(written: _Written) -> fx.Node | None:
-    """The last scaling of a change, which can be done while it is added to the parameter."""
-    node = written.change
-    if node.target not in (operator.mul, "mul_", "mul", torch.mul) or node.users or node.kwargs:
-        return None
-    first, second = node.args
-    if not isinstance(first, fx.Node) or not isinstance(second, fx.Node):
-        return None
-    if not written.full(first) or written.full(second):
-        return None
-    mine = written.storage(node)
-    others = (n for n in written.following.values() if written.storage(n) == mine)
-    return None if any(others) else node
+    return getattr(torch, called) if called in _OUT else None

@@ -76,7 +76,8 @@ class ScheduleFreeSGD(Rule):
         """What to add to the parameter y, and the next state."""
         if self.decay:
             gradient = torch.addcmul(gradient, parameter, c["weight_decay"])
-        return _moved(gradient * c["scale"], state, c)
+        reached = torch.addcmul(state["ahead"], gradient, c["scale"])
+        return _moved(gradient * c["scale"], reached, state, c)
 
     def evaluation_weights(self, parameter: Tensor, state: Mapping[str, Tensor]) -> Tensor:
         """The average x."""
@@ -130,10 +131,13 @@ class ScheduleFreeAdamW(Rule):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """What to add to the parameter y, and the next state."""
         square = (state["mean_square"] * c["beta2"]).addcmul_(gradient * gradient, c["fresh2"])
-        taken = (gradient / square.sqrt().add_(c["epsilon"])).mul_(c["scale"])
+        direction = gradient / square.sqrt().add_(c["epsilon"])
+        reached = torch.addcmul(state["ahead"], direction, c["scale"])
+        taken = direction * c["scale"]
         if self.decay:
+            reached.addcmul_(parameter, c["weight_decay"], value=-1)
             taken.addcmul_(parameter, c["weight_decay"], value=-1)
-        change, following = _moved(taken, state, c)
+        change, following = _moved(taken, reached, state, c)
         return change, {**following, "mean_square": square}
 
     def evaluation_weights(self, parameter: Tensor, state: Mapping[str, Tensor]) -> Tensor:
@@ -152,7 +156,7 @@ def _weights(lr: FloatArray, momentum: FloatArray) -> dict[str, FloatArray]:
 
 
 def _moved(
-    taken: Tensor, state: Mapping[str, Tensor], c: Mapping[str, Tensor]
+    taken: Tensor, reached: Tensor, state: Mapping[str, Tensor], c: Mapping[str, Tensor]
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Average what z reaches: the change of y, and the next state.
 
@@ -161,11 +165,11 @@ def _moved(
 
     Args:
         taken: s, [M, P].
+        reached: a + s, [M, P].
     """
     rate = torch.maximum(state["rate"], c["reached"])
     kept = state["rate"] / rate.clamp_min(_LEAST)
-    count = state["count"] * (kept * kept) + 1.0
-    reached = state["ahead"] + taken
-    averaged = reached / count
-    change = torch.addcmul(taken, averaged, c["pull"])
-    return change, {"ahead": reached.sub_(averaged), "count": count, "rate": rate}
+    before = state["count"] * (kept * kept)
+    count = before + 1.0
+    change = torch.addcmul(taken, reached, c["pull"] / count)
+    return change, {"ahead": reached * (before / count), "count": count, "rate": rate}

@@ -84,6 +84,8 @@ class TorchOptimizer(Optimizer):
 
     _switches: ClassVar[frozenset[str]] = frozenset()
     """Options that are no numbers; subclasses build the rule from them."""
+    _shapeless: ClassVar[bool] = False
+    """The rule sees each parameter apart, but as a row of numbers."""
 
     def __init__(self, params: ParamsT, rule: Rule, numbers: Mapping[str, Any]) -> None:
         if rule.alone:
@@ -251,7 +253,7 @@ class TorchOptimizer(Optimizer):
 
     def _work(self, part: Part) -> _Work:
         program = None
-        if part.rule.scope != "parameter":
+        if part.rule.scope != "parameter" or self._shapeless:
             names = list(_table(part.rule, part.numbers, 1))
             program = in_place(part.rule, [*names, "point"] if part.rule.probes else names)
         made = blocks(part.parameters, self.state, part.rule, program)

@@ -227,6 +227,7 @@ class LAMB(TorchOptimizer):
     """
 
     _switches = frozenset({"corrected"})
+    _shapeless = True
 
     def __init__(
         self,

@@ -249,7 +249,8 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
 
     everyone = range(len(seeds))
     found = room(prepared, recipes, seeds, machine, given)
-    cohort = make(everyone)
+    # One member stands for all where only one may train: they share a network and a setting.
+    cohort = make(everyone[:1] if alone(recipes[0]) else everyone)
     judge = prepared.judge(plan.metric, cohort.device)
     rows = prepared.rows["train"].to(cohort.device)
     width = at_once(recipes[0], machine, given.network, len(seeds))
@@ -274,7 +275,7 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
                 plan.metric: _finite(fate.kept_score),
                 "loss": _finite(fate.kept_loss),
             },
-            seconds=seconds / cohort.width,
+            seconds=seconds / len(seeds),
         )
         for member, recipe, fate in zip(unit.members, recipes, trained.fates, strict=True)
     )
