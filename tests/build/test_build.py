@@ -149,7 +149,7 @@ def test_every_model_has_a_network(kind: type[Part]) -> None:
     assert resolved.model.kind != "auto"
     inputs = Inputs(numeric=4)
     if kind.__name__ in ("CNN", "ResNet"):
-        with pytest.raises(InputError, match="images|arrays"):
+        with pytest.raises(InputError, match=r"images|arrays"):
             build.network(resolved, inputs, 3)
         inputs = Inputs(array=3 * 8 * 8, shape=(3, 8, 8))
     made = build.network(resolved, inputs, 3)

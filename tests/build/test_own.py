@@ -17,7 +17,6 @@ from methodic.engine import loop
 from methodic.engine.parts import Cohort, State
 from methodic.errors import InputError
 from methodic.models.mlp import Inputs
-from methodic.optimizers.descent import SGD
 from methodic.recipes import io
 from methodic.recipes.numbers import split
 from methodic.recipes.types import Recipe

@@ -80,7 +80,7 @@ def test_other_splits_are_refused_with_the_reason(two, tmp_path, capsys):
         (["{0}", "nowhere/at-all"], "no such file"),
         (["adam", "sgd"], "--data digits"),
         (["adam", "--data", "digits"], "at least two methods"),
-        (["adam", "adma", "--data", "digits"], "Did you mean 'adam'?"),
+        (["adam", "adamm", "--data", "digits"], "Did you mean 'adam'?"),
         (["adam", "mine.yaml", "--data", "digits"], "mine.yaml: no such file"),
         (["adam", "sgd", "--data", "digitz"], "Did you mean 'digits'?"),
         (["adam", "sgd", "--data", "digits", "--metric", "acuracy"], "Did you mean 'accuracy'?"),

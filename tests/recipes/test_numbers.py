@@ -34,15 +34,20 @@ def test_numbers_are_found_by_their_type_at_every_depth() -> None:
     ]
     assert paths == [
         "model.dropout",
+        "model.dropconnect",
+        "model.stochastic_depth",
         "stages.0.turns.0.objectives.0.weight",
+        "stages.0.turns.0.objectives.0.label_smoothing",
         "stages.0.turns.0.objectives.1.weight",
         "stages.0.turns.0.objectives.1.label_smoothing",
         LR,
         "stages.0.turns.0.optimizer.momentum",
+        "stages.0.turns.0.optimizer.dampening",
         "stages.0.turns.0.optimizer.weight_decay",
         "stages.0.turns.0.schedule.warmup",
         "stages.0.turns.0.clip.norm",
         "stages.0.turns.0.clip.value",
+        "stages.0.turns.0.clip.adaptive",
         "stages.0.regularizers.0.weight",
         "stages.0.regularizers.1.decay",
     ]  # neither share, nor steps, nor width: they are structure

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from methodic.errors import InputError
 from methodic.recipes import io
+from methodic.recipes.types import Objective, Optimizer
 
 
 def stage(**fields: Any) -> dict[str, Any]:
@@ -21,11 +22,15 @@ def recipe(**fields: Any) -> dict[str, Any]:
     return {"name": "a", "stages": [{}], **fields}
 
 
-SGD = "lr, momentum, nesterov, weight_decay, decays"
-ADAM = "lr, beta1, beta2, epsilon, weight_decay, decays"
-STAGE = "name, share, batch, turns, regularizers, objectives, parameters, optimizer, schedule, clip"
+SGD = "lr, momentum, nesterov, dampening, weight_decay, decays"
+ADAM = "lr, beta1, beta2, epsilon, amsgrad, weight_decay, decays"
+STAGE = (
+    "name, share, batch, turns, regularizers, objectives, parameters, optimizer, schedule, clip, "
+    "drives"
+)
 ROOT = "name, about, source, use_when, not_when, model, stages, stop"
-KINDS = "sgd, rmsprop, adam, adamw"
+KINDS = [each.model_fields["kind"].default for each in get_args(get_args(Optimizer)[0])]
+LOSSES = [each.model_fields["kind"].default for each in get_args(get_args(Objective)[0])]
 
 # what was written → the whole message, line by line
 TABLE: dict[str, tuple[Any, list[str]]] = {
@@ -35,14 +40,15 @@ TABLE: dict[str, tuple[Any, list[str]]] = {
     "field of another kind": (stage(optimizer={"kind": "adam", "momentum": 0.9}), [
         "a.yaml: stages.0.optimizer: unknown field 'momentum' in optimizer adam",
         "found: 0.9", f"accepted: {ADAM}",
-        "do: 'momentum' is a field of sgd, rmsprop, not of adam."]),
+        "do: 'momentum' is a field of sgd, rmsprop, schedule_free_sgd, muon, not of adam."]),
     "field of another part": (stage(dropout=0.1), [
         "a.yaml: stages.0: unknown field 'dropout' in stage",
-        "found: 0.1", f"accepted: {STAGE}", "do: 'dropout' is a field of model (mlp)."]),
+        "found: 0.1", f"accepted: {STAGE}",
+        "do: 'dropout' is a field of model (mlp, realmlp, tabm, ft_transformer, cnn)."]),
     "field one level too high": (stage(lr=0.1), [
         "a.yaml: stages.0: unknown field 'lr' in stage",
         "found: 0.1", f"accepted: {STAGE}",
-        "do: 'lr' is a field of optimizer (sgd, rmsprop, adam, adamw)."]),
+        "do: 'lr' is a field of optimizer (sgd, rmsprop, adam, adamw, adagrad, …)."]),
     "field one level too low": (stage(stop={"patience": 3}), [
         "a.yaml: stages.0: unknown field 'stop' in stage",
         "found: {'patience': 3}", f"accepted: {STAGE}",
@@ -59,20 +65,20 @@ TABLE: dict[str, tuple[Any, list[str]]] = {
         "found: 0.9", f"accepted: {SGD}", "do: Did you mean 'momentum'?"]),
     "field of a part without kinds": (stage(clip={"nrom": 1}), [
         "a.yaml: stages.0.clip: unknown field 'nrom' in clip",
-        "found: 1", "accepted: norm, value", "do: Did you mean 'norm'?"]),
+        "found: 1", "accepted: norm, value, adaptive", "do: Did you mean 'norm'?"]),
     "unknown kind": (stage(optimizer={"kind": "adamm"}), [
         "a.yaml: stages.0.optimizer: there is no optimizer 'adamm'",
-        f"accepted: {KINDS}", "do: Did you mean 'adam'?"]),
+        f"accepted: {', '.join(KINDS[:20])}, … ({len(KINDS)} in all)", "do: Did you mean 'adam'?"]),
     "unknown kind in a list": (stage(objectives=[{"kind": "cross_entropi"}]), [
         "a.yaml: stages.0.objectives.0: there is no objective 'cross_entropi'",
-        "accepted: supervised, cross_entropy, mean_squared_error",
+        f"accepted: {', '.join(LOSSES)}",
         "do: Did you mean 'cross_entropy'?"]),
     "no kind": (stage(optimizer={"lr": 0.1}), [
         "a.yaml: stages.0.optimizer: the optimizer's 'kind' is missing",
-        "found: {'lr': 0.1}", f"accepted: {KINDS}"]),
+        "found: {'lr': 0.1}", f"accepted: {', '.join(KINDS)}"]),
     "a kind alone": (stage(optimizer="adam"), [
         "a.yaml: stages.0.optimizer: the optimizer's 'kind' is missing",
-        "found: 'adam'", f"accepted: {KINDS}", "do: Write {kind: adam}."]),
+        "found: 'adam'", f"accepted: {', '.join(KINDS)}", "do: Write {kind: adam}."]),
     "text for a number": (sgd(lr="fast"), [
         "a.yaml: stages.0.optimizer.lr: this can't be used",
         "found: 'fast'", "accepted: a number"]),
@@ -119,7 +125,7 @@ TABLE: dict[str, tuple[Any, list[str]]] = {
         "a.yaml: stop.patience: this can't be used",
         "found: 2.5", "accepted: a whole number"]),
     "impossible together": (sgd(nesterov=True), [
-        "a.yaml: stages.0.optimizer: nesterov needs a momentum above 0"]),
+        "a.yaml: stages.0.optimizer: nesterov needs a momentum above 0", "found: 0"]),
     "turns and a turn's fields": (stage(turns=[{}], optimizer={"kind": "sgd"}), [
         "a.yaml: stages.0: write optimizer inside a turn, or leave 'turns' out; not both"]),
     "shares": (stage(share=0.5), [

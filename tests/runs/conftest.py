@@ -91,7 +91,7 @@ def pretend(
     """
 
     def measure(
-        work: Path, recipes: list[str], metric: str, machine: Machine, *network: Any
+        work: Path, recipes: list[str], metric: str, machine: Machine, *given: Any
     ) -> tuple[float, float]:
         found = speeds[json.loads(recipes[0])["name"]]
         step, looking = found(len(recipes)) if callable(found) else found
@@ -99,7 +99,7 @@ def pretend(
             step /= precisions[machine.precision]
         return (step / COMPILED if machine.compiled else step), looking
 
-    def uncompiled(work: Path, recipes: list[str], machine: Machine) -> set[str]:
+    def uncompiled(work: Path, recipes: list[str], machine: Machine, *given: Any) -> set[str]:
         return {json.loads(recipes[0])["name"]} if cold else set()
 
     patch.setattr(speed, "measure", measure)

@@ -12,6 +12,7 @@ from methodic.errors import InputError
 from methodic.plan import Asked, Machine
 from methodic.runs import choosing
 from methodic.runs.choosing import Choices, as_good, asked_for
+from methodic.runs.given import Given
 from methodic.runs.speed import WIDTH, Speed, Survey, Timed
 from tests.runs.conftest import MACHINE, PLAIN
 
@@ -27,7 +28,7 @@ class Imaginary(Survey):
         if together is not None:
             network = SimpleNamespace(facts=SimpleNamespace(together=together))
         pool: Any = SimpleNamespace(workers=2)
-        super().__init__(pool, Path(), 90, "accuracy", MACHINE, network)
+        super().__init__(pool, Path(), 90, "accuracy", MACHINE, Given(network))
         self.step, self.factors, self.fails = step, factors, fails
         self.checked: list[int] = []
         self.harm = 1.0

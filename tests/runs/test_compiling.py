@@ -8,6 +8,7 @@ from methodic.errors import InputError
 from methodic.plan import Machine
 from methodic.runs import compiling, planning
 from methodic.runs.compiling import COLD, FASTER, MARGIN, START, TRACE
+from methodic.runs.given import Given
 from tests.runs import conftest
 from tests.runs.conftest import COMPILED, FULL, MOMENTUM, PLAIN, MakePlan, recipe
 
@@ -63,7 +64,7 @@ class Imaginary:
 
     def __init__(self, cold: int = 0, network: object = None, **machine: str) -> None:
         self.cold = cold
-        self.network = network
+        self.given = Given(network)  # type: ignore[arg-type]
         chosen = {"device": "cpu", "capability": "AVX2", "torch": "2"} | machine
         self.machine = Machine(workers=2, threads=1, **chosen)  # type: ignore[arg-type]
 

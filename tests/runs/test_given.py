@@ -38,7 +38,13 @@ def method(name: str, lr: float = 0.1) -> Recipe:
         {
             "name": name,
             "model": PLAIN,
-            "stages": [{"batch": 16, "objectives": [loss], "optimizer": {"kind": "sgd", "lr": lr, "momentum": 0.5}}],
+            "stages": [
+                {
+                    "batch": 16,
+                    "objectives": [loss],
+                    "optimizer": {"kind": "sgd", "lr": lr, "momentum": 0.5},
+                }
+            ],
         }
     )
 

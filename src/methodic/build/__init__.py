@@ -7,7 +7,6 @@ first one stands for the structure of all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -175,22 +174,6 @@ def cohort(
         born=tuple(born),
         precision=precision,
     )
-
-
-_EAGER = MappingProxyType(
-    {
-        "soap": "eigenvectors of a member's own, when its time has come",
-        "lbfgs": "a line search, whose length isn't known beforehand",
-        "cnn": "convolutions",
-        "resnet": "convolutions",
-    }
-)
-
-
-def eager(chosen: recipe.Recipe) -> str | None:
-    """Why the steps of a resolved recipe can't be machine code, in words; None if they can."""
-    kinds = [turn.optimizer.kind for stage in chosen.stages for turn in stage.turns]
-    return next((_EAGER[kind] for kind in (chosen.model.kind, *kinds) if kind in _EAGER), None)
 
 
 def network(chosen: recipe.Recipe, inputs: Inputs, outputs: int) -> Model:

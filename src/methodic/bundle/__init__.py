@@ -288,9 +288,7 @@ def _check(folder: Path, manifest: Any) -> None:
 
 def _check_shapes(folder: Path, bundle: Bundle) -> None:
     for part, trained in zip(bundle.card.parts, bundle.networks, strict=True):
-        model = build.network(
-            part.recipe, inputs_of(bundle.encoders), outputs_of(bundle.encoders)
-        )
+        model = build.network(part.recipe, inputs_of(bundle.encoders), outputs_of(bundle.encoders))
         wanted = {k: (1, *spec.shape) for k, spec in model.parameters().items()}
         wanted |= {k: (1, *spec.shape) for k, spec in model.buffers().items()}
         found = {k: tuple(v.shape) for k, v in {**trained.parameters, **trained.buffers}.items()}

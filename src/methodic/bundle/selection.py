@@ -34,9 +34,7 @@ def unused(
         used = selected(parameters, specs, len(names), len(categories))[0].tolist()
     except InputError:  # its first layer reads features that it made itself
         return ()
-    return tuple(
-        name for name, alive in zip((*names, *categories), used, strict=True) if not alive
-    )
+    return tuple(name for name, alive in zip((*names, *categories), used, strict=True) if not alive)
 
 
 def numbers(encoders: Encoders) -> tuple[str, ...]:

@@ -113,9 +113,10 @@ class Block:
         self._point = f"c{program.coefficients.index('point')}" if probes else None
         first = len(program.slots)
         self._numbers = [(f"s{first + i}", name) for i, name in enumerate(program.numbers)]
-        self._counts = None
+        self._owners: Tensor | None = None  # of each element in the lane
         if self.sizes is not None:
-            self._counts = torch.tensor(self.sizes, device=self.parameters[0].device)
+            counts = torch.tensor(self.sizes, device=self.parameters[0].device)
+            self._owners = torch.arange(len(counts), device=counts.device).repeat_interleave(counts)
 
     def intact(self) -> bool:
         """Every state still shows the block's memory, and all are at the same step."""
@@ -138,16 +139,17 @@ class Block:
         known: dict[str, Any] = {label: c[name] for label, name in self._coefficients}
         for label, name in self._numbers:
             known[label] = self.numbers[name]
-        spread: dict[str, Any] = {**known, "sizes": self.sizes}
+        known["sizes"] = self.sizes
         rows = [lane.opened(points, self._point) for lane in self.lanes]
         for phase in self.program.phases:
             if phase.full:
-                found = self._over_elements(phase, rows, [spread[n] for n in phase.numbers])
+                numbers = [known[name] for name in phase.numbers]
+                if self._owners is not None:
+                    numbers = [self._spread(x) for x in numbers]
+                found = self._over_elements(phase, rows, numbers)
             else:
                 found = phase.run(*[known[name] for name in phase.numbers])
-            for name, value in zip(phase.results, found, strict=True):
-                known[name] = value
-                spread[name] = value if self._counts is None else self._spread(value)
+            known.update(zip(phase.results, found, strict=True))
         for lane in self.lanes:
             lane.close()
         for name, result in zip(self.program.numbers, self.program.following, strict=True):
@@ -156,12 +158,11 @@ class Block:
         for state in self.states:
             state["step"] = at
 
-    def _spread(self, value: Tensor) -> Tensor:
+    def _spread(self, value: Any) -> Any:
         """Each parameter's number for all of its elements: [K, 1] → [1, n]."""
-        if value.numel() == 1:
+        if not isinstance(value, Tensor) or value.ndim == 0:
             return value
-        n = self.lanes[0].whole.shape[1]
-        return value.reshape(-1).repeat_interleave(self._counts, output_size=n).unsqueeze(0)
+        return value.reshape(-1).index_select(0, self._owners).unsqueeze(0)  # type: ignore[arg-type]
 
     def _over_elements(
         self, phase: Phase, rows: Sequence[Mapping[str, Tensor]], numbers: list[Any]
@@ -191,7 +192,7 @@ class Block:
         count = -(-n // size)
         rest = {name: memory[:, : n - (count - 1) * size] for name, memory in scratch.items()}
         columns = [
-            row[name].split(size, 1)
+            torch.split(row[name], size, 1)
             if name in row
             else [scratch[name]] * (count - 1) + [rest[name]]
             for name in names
@@ -204,6 +205,7 @@ class Block:
             names = [f"t{i}" for i in range(self.program.scratch)]
             found = self._scratch[size] = {name: like.new_empty(1, size) for name in names}
         return found
+
 
 @dataclass(eq=False)
 class Apart:
@@ -244,7 +246,6 @@ class Apart:
             parameter.add_(change.squeeze(0))
             state.update({name: value.squeeze(0) for name, value in following.items()})
             state["step"] += 1
-
 
     def _in_place(self, program: InPlace, c: Mapping[str, Tensor]) -> None:
         (phase,) = program.phases

@@ -206,6 +206,7 @@ class _Program:
             results.append(node)
         if key == self.end:
             self._finish(sheet)
+        results = [node for node in results if self._wanted(node, key)]
         sheet.graph.output(tuple(sheet.new[node] for node in results))
         module = fx.GraphModule(torch.nn.Module(), sheet.graph)
         combine = tuple(ways[1] for n in results if key[1] and (ways := _by_parts(n)))
@@ -218,6 +219,12 @@ class _Program:
             tuple(node.name for node in results),
             combine,
         )
+
+    def _wanted(self, node: fx.Node, key: tuple[int, bool]) -> bool:
+        """Some other phase reads a number, or it is kept."""
+        read = any(node in n.all_input_nodes for n in self.operations if self.phase[n] != key)
+        ending = any(node in _nodes(term) for term in self.written.terms)
+        return read or ending or any(self.written.following[n] is node for n in self.written.numbers)
 
     def shaped(self, label: str) -> bool:
         """An input that is shaped like the parameter."""
@@ -249,7 +256,10 @@ class _Program:
             place = self.free.pop()
             self.taken[storage] = place
         self.place[storage] = place
-        if target is None or target is torch.clone:
+        source = node.all_input_nodes[0] if target is torch.clone else None
+        if source is not None and self.place.get(written.storage(source)) == place:
+            sheet.new[node] = sheet.of(source)  # it stays where it is
+        elif target is None or target is torch.clone:
             source = sheet.of(node.all_input_nodes[0]) if target else sheet.copy(node)
             sheet.new[node] = sheet.graph.call_method("copy_", (sheet.given(place), source))
         else:

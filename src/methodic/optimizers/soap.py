@@ -134,6 +134,8 @@ class _Basis:
 def multiply(x: Tensor, y: Tensor) -> Tensor:
     """[M, a, b] · [M, b, c]; sizes of 1 are padded, for they take other kernels at width 1."""
     rows, inner, columns = x.shape[1], x.shape[2], y.shape[2]
+    if 1 not in (rows, inner, columns):
+        return torch.bmm(x, y)  # padding by nothing would still copy
     x = F.pad(x, (0, int(inner == 1), 0, int(rows == 1)))
     y = F.pad(y, (0, int(columns == 1), 0, int(inner == 1)))
     return torch.bmm(x, y)[:, :rows, :columns]

@@ -72,6 +72,7 @@ class Written:
         self.parameter = self.inputs[1]
         self.state = dict(zip((*self.slots, *self.numbers), self.inputs[2:], strict=False))
         self._constants = {c[name].node for name in coefficients if name != "point"}
+        self._alone = rule.scope == "whole"  # a number that it computes is one number
         self.operations = [n for n in graph.nodes if n.op != "placeholder"]
         self._name_what_is_overwritten()
         self._fold_products()
@@ -100,7 +101,8 @@ class Written:
                 continue
             old, here = node.args[0], at[node]
             assert isinstance(old, fx.Node)
-            old.replace_all_uses_with(node, delete_user_cb=lambda u, here=here: at[u] > here)
+            later = {user for user in old.users if at[user] > here}
+            old.replace_all_uses_with(node, delete_user_cb=later.__contains__)
             self.change = node if self.change is old else self.change
             self.following = {n: node if x is old else x for n, x in self.following.items()}
 
@@ -112,7 +114,7 @@ class Written:
                 continue
             x, product, factor = node.args
             if (
-                factor in self._constants
+                self._is_number(factor)
                 and isinstance(product, fx.Node)
                 and name(product) == "mul"
                 and all(isinstance(n, fx.Node) for n in product.args)
@@ -121,9 +123,26 @@ class Written:
                 and not self._overwritten(product.all_input_nodes, product, (node,))
             ):
                 node.args = (x, *product.args)
-                node.kwargs = {"value": factor}
+                node.kwargs = {"value": self._scalar(factor)}
                 self.operations.remove(product)
                 product.graph.erase_node(product)
+
+    def _is_number(self, factor: object) -> bool:
+        """It can be the ``value`` of addcmul and addcdiv, which takes no memory to be read."""
+        if not isinstance(factor, fx.Node) or self.full(factor):
+            return False
+        return factor in self._constants or self._alone
+
+    def _scalar(self, factor: fx.Node) -> fx.Node:
+        """A number without axes."""
+        if factor in self._constants:
+            return factor
+        with factor.graph.inserting_after(factor):
+            flat = factor.graph.call_method("reshape", (factor, ()))
+        self.values[flat] = self.values[factor].reshape(())
+        at = self.operations.index(factor) + 1 if factor in self.operations else 0
+        self.operations.insert(at, flat)
+        return flat
 
     def _overwritten(
         self, nodes: Iterable[fx.Node], since: fx.Node, ignored: Iterable[fx.Node]
@@ -161,11 +180,11 @@ class Written:
         if not self.full(first) or self.full(factor):
             return whole
         dissolved.append(node)
-        ratio = name(first) == "div" and factor in self._constants and not first.kwargs
+        ratio = name(first) == "div" and self._is_number(factor) and not first.kwargs
         ratio = ratio and all(isinstance(n, fx.Node) and self.full(n) for n in first.args)
         if ratio and self._dissolves(first, 1, dissolved):
             dissolved.append(first)
-            return [Term("addcdiv_", first.args, {"value": factor})]
+            return [Term("addcdiv_", first.args, {"value": self._scalar(factor)})]
         return [Term("addcmul_", (first, factor), {})]
 
     def _dissolves(self, node: fx.Node, users: int, dissolved: list[fx.Node]) -> bool:
@@ -190,13 +209,37 @@ class Written:
             for read in (*inputs, node):
                 storage = self.storage(read)
                 readers[storage] = max(readers.get(storage, 0), stage)
+        self._delay(stages)
         return stages
+
+    def _delay(self, stages: dict[fx.Node, int]) -> None:
+        """What only later stages read can be computed there, if its operands stay."""
+        last = max([0, *stages.values(), *(stages[node] + 1 for node in self.gathering)])
+        staying = {self.storage(node) for node in self.following.values()}
+        staying |= {self.storage(node) for node in self.inputs}
+        for node in reversed(self.operations):
+            operands = [n for n in node.all_input_nodes if self.full(n)]
+            fresh = all(self.storage(n) != self.storage(node) for n in operands)
+            if (
+                self.full(node)
+                and fresh
+                and self.storage(node) not in staying
+                and all(self.storage(n) in staying for n in operands)
+                and not self._overwritten(operands, node, ())
+            ):
+                memory = self.storage(node)
+                readers = [n for n in self.operations if n is not node]
+                found = [
+                    stages[n]
+                    for n in readers
+                    if any(self.storage(x) == memory for x in n.all_input_nodes)
+                ]
+                stages[node] = max(stages[node], min(found, default=last))
 
     def last_stage(self) -> int:
         """When the terms are added."""
-        found = [0, *self.stages.values()]
-        found += [self.stages[node] + 1 for node in self.gathering]
-        return max(found)
+        gathered = (self.stages[node] + 1 for node in self.gathering)
+        return max([0, *self.stages.values(), *gathered])
 
 
 def name(node: fx.Node) -> str:

@@ -229,9 +229,7 @@ SWITCHES: Final = MappingProxyType(
             _whole("elastic_net", "elastic net penalty", regularizers.ElasticNet),
         ),
         regularizers.ProximalElasticNet: (
-            _whole(
-                "proximal_elastic_net", "proximal elastic net", regularizers.ProximalElasticNet
-            ),
+            _whole("proximal_elastic_net", "proximal elastic net", regularizers.ProximalElasticNet),
         ),
         regularizers.GroupLasso: (
             _whole("group_lasso", "group lasso on inputs", regularizers.GroupLasso),

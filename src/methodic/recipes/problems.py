@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from methodic.errors import InputError, nearest, unknown
 from methodic.recipes.types import Recipe, Stage, Turn
 
+_FEW = 5
 _RANGES = "a number, {log_uniform: [low, high]}, {uniform: [low, high]} or {choice: [a, b, …]}"
 _WANTED = {
     "int_type": "a whole number",
@@ -118,7 +119,7 @@ def _unknown_field(place: _Place, where: str, value: object) -> InputError:
     guess = nearest(name, own)
     advice: str | None
     if owners:
-        advice = f"'{name}' is a field of {', '.join(owners)}, not of {_kind(place.parent)}."
+        advice = f"'{name}' is a field of {_some(owners)}, not of {_kind(place.parent)}."
     elif guess:
         advice = f"Did you mean '{guess}'?"
     else:
@@ -259,12 +260,17 @@ def _homes(name: str) -> list[str]:
             word = word.removesuffix("s")
             kinds = [_kind(kind) for kind in _members(annotation) if name in kind.model_fields]
             if kinds:
-                homes.append(f"{word} ({', '.join(kinds)})")
+                homes.append(f"{word} ({_some(kinds)})")
             if isinstance(annotation, type) and issubclass(annotation, BaseModel):
                 visit(annotation, word)
 
     visit(Recipe, "the recipe")
     return homes
+
+
+def _some(kinds: Sequence[str]) -> str:
+    """The first few; who needs another one finds it by `methodic recipes` or in the docs."""
+    return ", ".join(kinds[:_FEW]) + (", …" if len(kinds) > _FEW else "")
 
 
 def _word(path: Sequence[str | int]) -> str:

@@ -5,9 +5,8 @@ All are functions of the prepared data and plain values, like those in `runs.tas
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ from methodic.engine.evaluation import outputs
 from methodic.engine.native.library import known
 from methodic.engine.parts import Cohort, State
 from methodic.engine.stretch import program_texts
-from methodic.errors import InputError
 from methodic.plan import Machine
 from methodic.recipes.types import Recipe
 from methodic.runs.given import NOTHING, Given
@@ -55,8 +53,7 @@ def measure(
     stage = cohort.stages[0]
     state = loop.begin(stage, loop.initial_state(cohort))
     if machine.compiled:  # the first step compiles
-        with _traceable():
-            state = loop.advance(cohort, stage, state, rows, 1, lambda _: None)
+        state = loop.advance(cohort, stage, state, rows, 1, lambda _: None)
     rates: list[float] = []
     spent, count = 0.0, 1
     while spent < _MEASURING:
@@ -140,19 +137,5 @@ def uncompiled(
     cohort = cohort_of(prepared, parsed, [0], once, machine, given)
     rows = prepared.rows["train"]
     state = loop.begin(cohort.stages[0], loop.initial_state(cohort))
-    with _traceable():
-        texts = program_texts(cohort, cohort.stages[0], state, rows)
+    texts = program_texts(cohort, cohort.stages[0], state, rows)
     return {text for text in texts if not known(text)}
-
-
-@contextlib.contextmanager
-def _traceable() -> Iterator[None]:
-    """What tracing refuses, in words: torch says so by a RuntimeError of many lines."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise InputError(
-            "a part of the training step can't be turned into machine code",
-            found=str(error).split(" - ")[0].split(". ")[0].splitlines()[0],
-            advice="Leave compilation out: --no-compile.",
-        ) from None

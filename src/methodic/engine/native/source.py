@@ -73,7 +73,11 @@ def _traced(one: Any, arguments: Any) -> tuple[fx.GraphModule, pytree.TreeSpec]:
         seen.append(pytree.tree_structure(rest))
         return new, finite, rest
 
-    graph = make_fx(noted, decomposition_table=decompositions())(*arguments)
+    try:
+        graph = make_fx(noted, decomposition_table=decompositions())(*arguments)
+    except RuntimeError as error:  # torch says what tracing refuses in many lines
+        found = str(error).split(" - ")[0].split(". ")[0].splitlines()[0]
+        raise unsupported(found) from None
     return graph, seen[-1]
 
 

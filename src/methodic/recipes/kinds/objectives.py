@@ -132,7 +132,6 @@ class Poisson(Part):
 
 Objective = Annotated[
     Supervised
-    | OwnObjective
     | CrossEntropy
     | Focal
     | Binary
@@ -145,6 +144,7 @@ Objective = Annotated[
     | Huber
     | Quantile
     | GaussianNLL
-    | Poisson,
+    | Poisson
+    | OwnObjective,
     Field(discriminator="kind"),
 ]

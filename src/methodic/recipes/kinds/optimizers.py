@@ -308,7 +308,6 @@ class LBFGS(Part):
 
 Optimizer = Annotated[
     SGD
-    | OwnRule
     | RMSprop
     | Adam
     | AdamW
@@ -327,6 +326,7 @@ Optimizer = Annotated[
     | Muon
     | SOAP
     | Prodigy
-    | LBFGS,
+    | LBFGS
+    | OwnRule,
     Field(discriminator="kind"),
 ]

@@ -140,7 +140,6 @@ class SWA(Part):
 
 Regularizer = Annotated[
     L1
-    | OwnPenalty
     | L2
     | ElasticNet
     | ProximalL1
@@ -155,6 +154,7 @@ Regularizer = Annotated[
     | GradientNoise
     | SAM
     | EMA
-    | SWA,
+    | SWA
+    | OwnPenalty,
     Field(discriminator="kind"),
 ]
