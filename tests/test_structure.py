@@ -87,6 +87,7 @@ UNMIRRORED = {
         for name in ("models", "objectives", "optimizers", "own", "regularizers", "schedules")
     },
     "methodic.recipes.part": "tests/recipes/test_types.py",
+    "methodic.recipes.switches": "tests/recipes/test_ingredients.py, which uses each of them",
     **{
         f"methodic.schedules.{name}": "tests/test_schedules.py"
         for name in ("falling", "joined", "phases", "stairs", "waves")

@@ -10,8 +10,9 @@ import pytest
 from methodic.errors import InputError
 from methodic.recipes import catalogue, types
 from methodic.recipes.difference import difference
-from methodic.recipes.ingredients import SWITCHES, ingredients, without
+from methodic.recipes.ingredients import ingredients, without
 from methodic.recipes.kinds import objectives, optimizers, own, regularizers, schedules
+from methodic.recipes.switches import SWITCHES
 from methodic.recipes.types import Part, Recipe
 
 # What has no "off", by part: sizes, rates, and what says how something else is done.

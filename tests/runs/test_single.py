@@ -9,6 +9,7 @@ import pytest
 from methodic.data.dataset import DataSet
 from methodic.plan import Plan
 from methodic.runs import planning, single
+from methodic.runs.given import NOTHING
 from methodic.runs.preparation import Prepared
 from methodic.runs.wishes import Wishes
 from tests.runs.conftest import LR, PLAIN, SetSpeeds
@@ -21,7 +22,7 @@ def test_a_single_method_takes_the_middle_of_its_ranges(
 
     def planned(steps: int | None, budget: float = 20.0) -> Plan:
         wishes = Wishes(recipes=(PLAIN,), metric="accuracy", budget=budget, seed=3)
-        return single.make(iris, prepared, tmp_path, wishes, steps)
+        return single.make(iris, prepared, tmp_path, wishes, steps, NOTHING)
 
     plan = planned(100)
     (unit,), (contender,) = plan.train, plan.contenders

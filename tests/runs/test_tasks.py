@@ -19,6 +19,7 @@ from methodic.metrics import get_metric
 from methodic.plan import BaselinePlan, BaselineRecord, Member, Plan, Unit, UnitRecord
 from methodic.recipes.types import SGD
 from methodic.runs import preparation, tasks
+from methodic.runs.given import NOTHING
 from methodic.runs.preparation import Prepared
 from tests.runs.conftest import LR, MACHINE, PLAIN, MakePlan, recipe
 
@@ -287,7 +288,7 @@ def test_shared_batches_are_one_order_of_rows_for_all_seeds(
             seeds,
             [40],
             chosen.machine,
-            None,
+            NOTHING,
             chosen.batches,
         )
         order = made.orders[made.stages[0].name]

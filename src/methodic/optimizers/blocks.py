@@ -19,7 +19,7 @@ from torch import Tensor
 from methodic.optimizers.in_place import InPlace, Phase
 from methodic.types import Rule
 
-_PIECE = 32_768  # elements of one operand at a time: eight of them lie in a core's cache
+_PIECE = 65_536  # elements of one operand at a time: five of them lie in a core's cache
 
 
 @dataclass(eq=False)
@@ -184,7 +184,7 @@ class Block:
     ) -> Iterator[Sequence[Tensor]]:
         """What a phase wants, some elements at a time."""
         n = row["w"].shape[1]
-        size = min(_piece(), n) if divisible else n
+        size = -(-n // max(1, round(n / _piece()))) if divisible else n
         scratch = self._memory(row["w"], size)
         if size == n:
             yield [row[name] if name in row else scratch[name] for name in names]

@@ -224,7 +224,9 @@ class _Program:
         """Some other phase reads a number, or it is kept."""
         read = any(node in n.all_input_nodes for n in self.operations if self.phase[n] != key)
         ending = any(node in _nodes(term) for term in self.written.terms)
-        return read or ending or any(self.written.following[n] is node for n in self.written.numbers)
+        return (
+            read or ending or any(self.written.following[n] is node for n in self.written.numbers)
+        )
 
     def shaped(self, label: str) -> bool:
         """An input that is shaped like the parameter."""
