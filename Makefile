@@ -10,8 +10,8 @@ run: $(VENV)/.ready
 	$(BIN)/methodic run digits --budget 60s
 
 test: $(VENV)/.ready
-	$(BIN)/ruff format --check src tests benchmarks examples
-	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples docs/draw.py
+	$(BIN)/ruff check src tests benchmarks examples docs/draw.py
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 -m "not heavy"
 
