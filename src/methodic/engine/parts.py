@@ -216,9 +216,9 @@ class State:
     rules: list[dict[str, Tensor]]  # of the stage's turns
     average: dict[str, Tensor]
     alive: Tensor  # bool [M]: still training
-    pace: dict[str, Tensor] = field(default_factory=dict)  # of plateau schedules, see `plateau`
     batches_seen: int = 0  # in this stage; its own clock, see rule 5 of the design
     steps_taken: int = 0
+    pace: dict[str, Tensor] = field(default_factory=dict)  # of plateau schedules, see `plateau`
 
 
 def picked(states: Sequence[State], rows: Tensor) -> State:
