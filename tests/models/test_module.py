@@ -158,3 +158,17 @@ def test_modules_that_cannot_be_trained() -> None:
     with pytest.raises(InputError, match=r"weight.*can't be trained") as caught:
         ModuleModel(nn.Linear(4, 2).double(), 2)
     assert caught.value.found == "torch.float64"
+
+
+def test_embeddings_and_the_last_layer_have_roles_of_their_own() -> None:
+    module = nn.Module()
+    module.words = nn.Embedding(5, 4)
+    module.inner = nn.Linear(4, 4)
+    module.out = nn.Linear(4, 3)
+    module.forward = lambda categorical: module.out(module.inner(module.words(categorical).sum(1)))
+    specs = ModuleModel(module, 3).parameters()
+    assert {name: spec.role for name, spec in specs.items() if name.endswith("weight")} == {
+        "words.weight": "embedding",
+        "inner.weight": "hidden",
+        "out.weight": "head",
+    }

@@ -114,6 +114,21 @@ def test_what_is_too_slow_is_left_out_unless_it_was_named(make_plan: MakePlan) -
         make_plan(FULL, step=speeds, named=False)
 
 
+def test_methods_that_are_all_a_little_too_slow_do_not_all_leave(make_plan: MakePlan) -> None:
+    """Each that leaves gives its time to the others; the slowest leaves first."""
+    for step in (0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.24):
+        slower = {"plain": (step, 0.0), "momentum": (step, 0.0), "full": (step * 1.2, 0.0)}
+        try:
+            make_plan(PLAIN, MOMENTUM, FULL, step=slower)
+        except InputError:
+            break
+    else:
+        pytest.fail("some speed is too slow for three")
+    plan = make_plan(PLAIN, MOMENTUM, FULL, step=slower, named=False)
+    assert len(steps(plan)) == 2
+    assert any(note.endswith("too slow for this budget.") for note in plan.notes)
+
+
 def test_confirmation_trains_longer_when_time_is_short(make_plan: MakePlan) -> None:
     short, long = make_plan(PLAIN, step=0.1), make_plan(PLAIN, step=1e-4)
     assert short.confirm is not None

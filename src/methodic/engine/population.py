@@ -80,7 +80,7 @@ class Member:
 class Population:
     """Members of one shape that train together, come and go.
 
-    The recipes' stop criteria are left to whoever decides here.
+    The recipes' stop criteria are left to whoever decides here, and a plateau schedule doesn't act.
 
     Args:
         make: builds a cohort for recipes, seeds and births.

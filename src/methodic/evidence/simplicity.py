@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from methodic.plan import Plan
@@ -11,8 +12,19 @@ from methodic.recipes.types import Recipe, Turn
 if TYPE_CHECKING:
     from methodic.evidence.leaderboard import Row
 
-_RULES: Mapping[str, int] = {"sgd": 0, "rmsprop": 1, "adam": 2, "adamw": 3}
-"""Running averages that a rule keeps, plus decoupled decay; a rule not listed counts most."""
+_RULES: Mapping[str, int] = MappingProxyType(
+    {
+        "sgd": 0,
+        **dict.fromkeys(("adagrad", "rmsprop", "lion", "schedule_free_sgd"), 1),
+        **dict.fromkeys(("adadelta", "adam", "adamax", "nadam", "radam"), 2),
+        **dict.fromkeys(("adamw", "adan", "ivon", "adafactor"), 3),
+        **dict.fromkeys(("schedule_free_adamw", "lamb", "muon"), 4),
+        **dict.fromkeys(("prodigy", "soap", "lbfgs"), 5),
+    }
+)
+"""Running averages that a rule keeps, decoupled decay, and what else it has to know about weights;
+a rule not listed counts most."""
+_PLAIN = ("auto", "linear", "mlp")
 
 
 def simplest(rows: Sequence[Row], plan: Plan) -> Row:
@@ -38,10 +50,10 @@ def parts(recipe: Recipe) -> int:
     """The number of moving parts: what has to be chosen beyond plain gradient descent.
 
     Every stage, turn, objective and driven number counts 1, so does every regularizer, clipping by
-    norm or by value, momentum, a schedule that isn't constant, a warm-up, and a full batch; an
-    optimizer as in `_RULES`.
+    norm, by value or adaptively, a network made for its method, momentum, a schedule that isn't
+    constant, a warm-up, and a full batch; an optimizer as in `_RULES`.
     """
-    count = len(recipe.stages)
+    count = len(recipe.stages) + (recipe.model.kind not in _PLAIN)
     for stage in recipe.stages:
         count += len(stage.regularizers) + sum(map(_of_turn, stage.turns))
         count += stage.batch == "full"  # rarely a method that anyone would use as it is
@@ -57,6 +69,7 @@ def _of_turn(turn: Turn) -> int:
         turn.schedule.warmup != 0,
         turn.clip.norm != 0,
         turn.clip.value != 0,
+        turn.clip.adaptive != 0,
     )
     return (
         1

@@ -18,7 +18,20 @@ from methodic.errors import InputError
 from methodic.models.draws import QuickMasks
 from methodic.models.failures import check_trainable, copied, failure
 from methodic.rng import Noise, drawing
-from methodic.types import BufferSpec, ParameterSpec, Pass
+from methodic.types import BufferSpec, ParameterSpec, Pass, Role
+
+
+def _roles(module: nn.Module) -> dict[str, Role]:
+    """What rules for hidden matrices leave alone: embeddings and the last linear layer."""
+    found: dict[str, Role] = {}
+    last: str | None = None
+    for path, each in module.named_modules():
+        name = f"{path}.weight" if path else "weight"
+        if isinstance(each, nn.Embedding | nn.EmbeddingBag):
+            found[name] = "embedding"
+        elif isinstance(each, nn.Linear):
+            last = name
+    return found if last is None else {**found, last: "head"}
 
 
 def asks_for(module: nn.Module) -> frozenset[str]:
@@ -103,8 +116,11 @@ class ModuleModel:
 
     def parameters(self) -> dict[str, ParameterSpec]:
         """What is trained. Matrices and larger decay, vectors (biases, scales) don't."""
+        roles = _roles(self.module)
         return {
-            name: ParameterSpec(tuple(p.shape), "zeros", decays=p.ndim >= 2)
+            name: ParameterSpec(
+                tuple(p.shape), "zeros", decays=p.ndim >= 2, role=roles.get(name, "hidden")
+            )
             for name, p in self.module.named_parameters()
             if name in self._parameters
         }

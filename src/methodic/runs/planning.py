@@ -50,6 +50,7 @@ from methodic.runs.wishes import Wishes
 TAIL = 0.05  # share of the budget for predictions, report and bundle
 TAIL_SECONDS = 3.0
 BASELINE_SHARE = 0.08
+_FEWEST = 2  # methods of a comparison
 FEW_TEST_ROWS = 200  # fewer, and a score's standard error is above three points
 SLACK = (
     0.75  # share of the remaining time that is planned: a machine in use is slower than measured
@@ -167,12 +168,10 @@ def make(
         wishes.finalists,
     )
     fit, notes = fitted(survey, wanted), []
-    if fit.short and not wishes.named and len(fit.short) < len(recipes):
-        slow = {name for name, _ in fit.short}
-        notes = [f"Left out: {name}, too slow for this budget." for name in sorted(slow)]
-        wanted = wanted.without(slow)
+    if fit.short and not wishes.named:
+        wanted, fit, slow = _thinned(survey, wanted, fit)
+        notes = [f"Left out: {', '.join(sorted(slow))}, too slow for this budget."] if slow else []
         recipes = list(wanted.recipes)
-        fit = fitted(survey, wanted)
     if not fit.short:
         # What is measured is known; finding out about compilation took its time, which is gone.
         compiling, tried = _compiling(survey, fit, wanted, wishes.compile, chosen.workers)
@@ -229,6 +228,23 @@ def make(
         batches="shared" if wishes.shared_batches else "own",
         equal=wishes.equal,
     )
+
+
+def _thinned(survey: Survey, wanted: Wanted, fit: Fit) -> tuple[Wanted, Fit, list[str]]:
+    """Fewer methods, so that each of them gets enough; nothing changes where two would be too many.
+
+    The slowest leave first, one by one: each leaves its time to the others.
+
+    Returns:
+        what is left, how it fits, and who left.
+    """
+    less, fewer, left = wanted, fit, list[str]()
+    while fewer.short and len(less.recipes) > _FEWEST:
+        slowest, _ = max(fewer.short, key=lambda pair: pair[1])
+        left.append(slowest)
+        less = less.without({slowest})
+        fewer = fitted(survey, less)
+    return (wanted, fit, []) if fewer.short else (less, fewer, left)
 
 
 def _compiling(
