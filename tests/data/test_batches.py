@@ -153,3 +153,11 @@ def test_part_and_device(rows: Rows) -> None:
     assert part.target.tolist() == [40, 50]
     assert part.inputs["categorical"].flatten().tolist() == [4, 5]
     assert rows.to(torch.device("meta")).target.device.type == "meta"
+
+
+def test_rows_are_spread_over_a_sorted_file() -> None:
+    sorted_rows = Rows({"numeric": torch.arange(1000.0).view(-1, 1)}, torch.arange(1000))
+    some = sorted_rows.spread(8)
+    assert some.target.tolist() == [0, 125, 250, 375, 500, 625, 750, 875]
+    assert torch.equal(some.inputs["numeric"].flatten(), some.target.float())
+    assert sorted_rows.spread(1000) is sorted_rows

@@ -56,6 +56,14 @@ class Rows:
         inputs = {k: v[start:stop] for k, v in self.inputs.items()}
         return Rows(inputs, self.target[start:stop])
 
+    def spread(self, count: int) -> Rows:
+        """At most ``count`` rows, evenly from all: a file may be sorted."""
+        if len(self) <= count:
+            return self
+        index = torch.arange(count, device=self.target.device) * len(self) // count
+        inputs = {k: v.index_select(0, index) for k, v in self.inputs.items()}
+        return Rows(inputs, self.target.index_select(0, index))
+
     def to(self, device: torch.device) -> Rows:
         """The same rows on ``device``."""
         inputs = {k: v.to(device) for k, v in self.inputs.items()}

@@ -51,11 +51,11 @@ def measured_buffers(
 ) -> dict[str, Tensor]:
     """Batch-norm statistics for weights that weren't trained with them, such as averages.
 
-    One fixed pass over the first rows of the training data, the same for every member.
+    One fixed pass over rows from all of the training data, the same for every member.
     """
     run = Pass(layout.views(flat), buffers, {}, numbers, training=False, collect=True)
     with torch.no_grad():
-        model(run, rows.part(0, CHUNK).everything(flat.shape[0]).inputs)
+        model(run, rows.spread(CHUNK).everything(flat.shape[0]).inputs)
     return {**buffers, **run.new_buffers}
 
 

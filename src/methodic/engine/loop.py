@@ -59,7 +59,7 @@ def adapted(cohort: Cohort, state: State, rows: Rows) -> State:
     adapt: Callable[..., Any] | None = getattr(cohort.model, "adapted", None)
     if adapt is None:
         return state
-    some = rows.part(0, ADAPTED_ROWS).everything(len(state.flat))
+    some = rows.spread(ADAPTED_ROWS).everything(len(state.flat))
     parameters, buffers = adapt(cohort.layout.views(state.flat), state.buffers, some.inputs)
     return replace(state, flat=cohort.layout.flatten(parameters), buffers=buffers)
 
