@@ -8,12 +8,29 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from methodic.errors import InputError, nearest, unknown
 from methodic.recipes import catalogue
 
-TASKS = ("binary", "multiclass", "classification", "regression")
+if TYPE_CHECKING:
+    from methodic.plan import Reading
+
+TASKS = ("binary", "multiclass", "multilabel", "classification", "regression")
+FILES = (
+    ".csv",
+    ".tsv",
+    ".txt",
+    ".parquet",
+    ".pq",
+    ".json",
+    ".jsonl",
+    ".ndjson",
+    ".arrow",
+    ".feather",
+    ".gz",
+    ".zst",
+)
 _NEW = "a folder, new or empty"
 
 
@@ -126,6 +143,58 @@ def check_task(task: str | None) -> None:
     """Refuse an unknown task; None lets the data decide."""
     if task is not None and task not in TASKS:
         raise unknown("task", task, TASKS, "--task")
+
+
+def reading(
+    target: Sequence[str] | None,
+    task: str | None = None,
+    drop: Sequence[str] | None = None,
+    split: str | None = None,
+    weight: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    schema: Path | None = None,
+    memory: str | None = None,
+    skip_broken: bool = False,
+    *,
+    test: str | None = None,
+) -> Reading:
+    """What commands were told about the data, as one value.
+
+    Args:
+        split: a file of test rows, their share, or a column; which of them is told by its looks.
+        memory: a size such as "4GB".
+        test: a file of test rows.
+        target, task, drop, weight, group, time, schema, skip_broken: see `Reading`.
+
+    Raises:
+        InputError: a size or a share that is none, or a file that isn't there.
+    """
+    from methodic.data.sizes import parse_size
+    from methodic.plan import Reading
+
+    check_file(schema)
+    if split is not None and _is_file(split):
+        test, split = split, None
+    return Reading(
+        targets=columns(target or ()),
+        task=task,
+        drop=columns(drop or ()),
+        test=test,
+        split=split,
+        weight=weight,
+        group=group,
+        time=time,
+        schema_file=None if schema is None else str(schema),
+        memory=None if memory is None else parse_size(memory),
+        skip_broken=skip_broken,
+    )
+
+
+def _is_file(split: str) -> bool:
+    """Whether --split means a file, there or misspelt, or a folder of images."""
+    path = Path(split)
+    return path.exists() or os.sep in split or path.suffix.lower() in FILES
 
 
 def check_metric(metric: str | None) -> None:

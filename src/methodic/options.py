@@ -15,7 +15,10 @@ Model = Annotated[
 ]
 Folder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 Target = Annotated[
-    str | None, typer.Option(help="The column to predict.", show_default="the obvious one")
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN", help="The column to predict; repeatable.", show_default="the obvious one"
+    ),
 ]
 Task = Annotated[
     str | None,
@@ -24,7 +27,42 @@ Task = Annotated[
 Drop = Annotated[
     list[str] | None, typer.Option(metavar="COLUMN", help="Columns to ignore; repeatable.")
 ]
-Split = Annotated[Path | None, typer.Option(metavar="FILE", help="Your own test rows.")]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE|SHARE|COLUMN",
+        help="Your own test rows, their share (20%), or a column that names the parts.",
+        show_default="15% at random",
+    ),
+]
+TestRows = Annotated[
+    Path | None, typer.Option("--split", metavar="FILE", help="Your own test rows, elsewhere.")
+]
+Weight = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="How much each row counts.", show_default="all 1"),
+]
+Group = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Rows of one group stay on one side.")
+]
+Time = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Test rows are the latest by this column.")
+]
+SchemaFile = Annotated[
+    Path | None,
+    typer.Option("--schema", metavar="FILE", help="What the columns mean: a saved schema.yaml."),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Rows that take more are streamed: 4GB.",
+        show_default="half of what is free",
+    ),
+]
+SkipBroken = Annotated[
+    bool, typer.Option("--skip-broken", help="Leave out images that can't be read.")
+]
 Budget = Annotated[str, typer.Option(help="Time to the verdict: 90, 60s, 2m, 1h.")]
 Recipes = Annotated[
     str | None,

@@ -31,6 +31,22 @@ class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Reading(Value):
+    """How data are read: what a user says about them beside their place."""
+
+    targets: tuple[str, ...] = ()  # columns to predict; none: the obvious one
+    task: str | None = None
+    drop: tuple[str, ...] = ()  # columns that the user left out
+    test: str | None = None  # where the user's own test rows are
+    split: str | None = None  # the test rows' share, or a column that names each row's part
+    weight: str | None = None  # the column of row weights
+    group: str | None = None  # rows of one group stay on one side
+    time: str | None = None  # test rows come after the others
+    schema_file: str | None = None  # what the columns mean, as the user wrote it
+    memory: int | None = None  # bytes that the rows may take; larger data are streamed
+    skip_broken: bool = False  # images that can't be read are left out
+
+
 class DataFacts(Value):
     """What a plan needs to know about the data, and what ties it to them."""
 
@@ -44,8 +60,8 @@ class DataFacts(Value):
     numeric: int  # encoded columns
     categorical: int
     split_seed: int
-    drop: tuple[str, ...] = ()  # columns that the user left out
-    test: str | None = None  # where to read the user's own test rows again
+    others: tuple[str, ...] = ()  # further targets
+    reading: Reading = Reading()  # how to read them again
 
 
 class Machine(Value):

@@ -136,7 +136,7 @@ def test_test_rows(csv: Path, tmp_path: Path) -> None:
     data = load(csv, test=file)
     assert data.test is not None
     assert data.test.equals(data.frame)
-    assert data.test_source == str(file)
+    assert data.reading.test == str(file)
     assert any("test.csv" in note and "extra" in note for note in data.notes)
     assert "test rows of your own" in dict(data.describe())["rows"]
 

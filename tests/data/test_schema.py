@@ -9,6 +9,7 @@ import pytest
 
 from methodic.data.schema import FEW, Column, Schema, infer
 from methodic.errors import InputError
+from methodic.plan import Reading
 
 N = 40
 WORDS = [f"{'abcdefghij'[i // 10]}{'abcdefghij'[i % 10]}" for i in range(100)]
@@ -69,7 +70,7 @@ def test_different_numbers_are_numbers_unless_the_name_says_otherwise() -> None:
 
 
 def test_dropped_on_demand() -> None:
-    schema = infer(table(b=list(range(N))), "target", drop=["b"])
+    schema = infer(table(b=list(range(N))), "target", Reading(drop=("b",)))
     assert reasons(schema) == {"b": "asked for"}
 
 
@@ -116,7 +117,7 @@ def test_the_task_is_inferred(cells: list, task: str, classes: tuple[str, ...]) 
 )
 def test_the_task_can_be_given(asked: str, cells: list, task: str) -> None:
     frame = pl.DataFrame({"a": [i % 7 for i in range(len(cells))], "target": cells})
-    assert infer(frame, "target", task=asked).task == task
+    assert infer(frame, "target", Reading(task=asked)).task == task
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_the_task_can_be_given(asked: str, cells: list, task: str) -> None:
 )
 def test_bad_targets(cells: list, task: str | None, parts: list[str]) -> None:
     with pytest.raises(InputError) as caught:
-        infer(table(target=cells), "target", task=task)
+        infer(table(target=cells), "target", Reading(task=task))
     assert all(part in str(caught.value) for part in parts), caught.value
 
 

@@ -44,7 +44,7 @@ def ablate_command(
     source: RunOrData,
     recipe: Method = None,
     data: o.Again = None,
-    split: o.Split = None,
+    split: o.TestRows = None,
     target: o.Target = None,
     metric: o.Metric = None,
     seeds: Pairs = None,
@@ -79,7 +79,8 @@ def ablate_command(
             accepted=f"at least {2 * SHORTEST:g}s",
         )
     arguments.check_out(out)
-    dataset, chosen = inputs(source, target, None, None, split, metric, "cpu", None, [recipe])
+    read = arguments.reading(target, test=None if split is None else str(split))
+    dataset, chosen = inputs(source, read, metric, "cpu", None, [recipe])
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs import run
     from methodic.runs.ablation import ablate

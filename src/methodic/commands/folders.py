@@ -26,7 +26,7 @@ def resume_command(
 def reproduce_command(
     folder: o.Folder,
     data: o.Again = None,
-    split: o.Split = None,
+    split: o.TestRows = None,
     out: o.Out = None,
     workers: o.SameWorkers = None,
     json: o.Json = False,

@@ -10,15 +10,13 @@ from methodic import arguments
 
 if TYPE_CHECKING:
     from methodic.data.dataset import DataSet
+    from methodic.plan import Reading
     from methodic.recipes.types import Recipe
 
 
 def inputs(
     data: str,
-    target: str | None,
-    task: str | None,
-    drop: Sequence[str] | None,
-    split: Path | None,
+    reading: Reading,
     metric: str | None,
     device: str,
     recipes: str | None,
@@ -30,8 +28,8 @@ def inputs(
         the data; and the recipes, "all" for the whole library, or None where none was named.
     """
     arguments.check_data(data)
-    arguments.check_file(split)
-    arguments.check_task(task)
+    arguments.check_file(None if reading.test is None else Path(reading.test))
+    arguments.check_task(reading.task)
     arguments.check_device(device)
     arguments.check_metric(metric)
     names = arguments.check_recipes(recipes, files or ())
@@ -40,10 +38,9 @@ def inputs(
     chosen: tuple[Recipe, ...] | Literal["all"] | None = None
     if names is not None:
         chosen = "all" if names == ("all",) else tuple(catalogue.get(name) for name in names)
-    from methodic.data.dataset import load
+    from methodic.data.dataset import read_as
 
-    ignored = arguments.columns(drop or ())
-    return load(data, target, task=task, drop=ignored, test=split), chosen
+    return read_as(data, reading), chosen
 
 
 def rows_of(data: str) -> Any:

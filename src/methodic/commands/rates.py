@@ -44,6 +44,12 @@ def lr_command(
     task: o.Task = None,
     drop: o.Drop = None,
     split: o.Split = None,
+    weight: o.Weight = None,
+    group: o.Group = None,
+    time: o.Time = None,
+    schema: o.SchemaFile = None,
+    memory: o.Memory = None,
+    skip_broken: o.SkipBroken = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -53,7 +59,10 @@ def lr_command(
     from methodic.evidence.rates import check
 
     check(low, high, rates, seeds, steps)
-    dataset, chosen = inputs(data, target, task, drop, split, metric, device, None, [recipe])
+    read = arguments.reading(
+        target, task, drop, split, weight, group, time, schema, memory, skip_broken
+    )
+    dataset, chosen = inputs(data, read, metric, device, None, [recipe])
     (method,) = chosen
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs.rates import find_lr

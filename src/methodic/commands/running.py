@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from time import monotonic
 
 from methodic import arguments, console
 from methodic import options as o
@@ -36,16 +36,25 @@ def run_command(
     task: o.Task = None,
     drop: o.Drop = None,
     split: o.Split = None,
+    weight: o.Weight = None,
+    group: o.Group = None,
+    time: o.Time = None,
+    schema: o.SchemaFile = None,
+    memory: o.Memory = None,
+    skip_broken: o.SkipBroken = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Compare training methods on DATA, keep the best model, say how sure that is."""
-    started = time.monotonic()  # reading the data is part of the budget
+    started = monotonic()  # reading the data is part of the budget
     seconds = parse_budget(budget)
     arguments.check_out(out)
     speed = arguments.speed(compile, precision, memory_format, width)
     arguments.check_design(equal, splits, detect, seeds, finalists)
-    dataset, chosen = inputs(data, target, task, drop, split, metric, device, recipes, recipe)
+    read = arguments.reading(
+        target, task, drop, split, weight, group, time, schema, memory, skip_broken
+    )
+    dataset, chosen = inputs(data, read, metric, device, recipes, recipe)
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs import run
 
@@ -99,6 +108,12 @@ def plan_command(
     task: o.Task = None,
     drop: o.Drop = None,
     split: o.Split = None,
+    weight: o.Weight = None,
+    group: o.Group = None,
+    time: o.Time = None,
+    schema: o.SchemaFile = None,
+    memory: o.Memory = None,
+    skip_broken: o.SkipBroken = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -107,7 +122,10 @@ def plan_command(
     arguments.check_out(out)
     speed = arguments.speed(compile, precision, memory_format, width)
     arguments.check_design(equal, splits, detect, seeds, finalists)
-    dataset, chosen = inputs(data, target, task, drop, split, metric, device, recipes, recipe)
+    read = arguments.reading(
+        target, task, drop, split, weight, group, time, schema, memory, skip_broken
+    )
+    dataset, chosen = inputs(data, read, metric, device, recipes, recipe)
     from methodic.runs import make_plan
 
     plan = make_plan(
@@ -151,6 +169,12 @@ def train_command(
     task: o.Task = None,
     drop: o.Drop = None,
     split: o.Split = None,
+    weight: o.Weight = None,
+    group: o.Group = None,
+    time: o.Time = None,
+    schema: o.SchemaFile = None,
+    memory: o.Memory = None,
+    skip_broken: o.SkipBroken = False,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -159,7 +183,10 @@ def train_command(
         raise InputError("--steps and --budget both say how long", advice="Leave one out.")
     seconds = None if steps is not None else parse_budget(budget or "60s")
     arguments.check_out(out)
-    dataset, chosen = inputs(data, target, task, drop, split, metric, device, None, [recipe])
+    read = arguments.reading(
+        target, task, drop, split, weight, group, time, schema, memory, skip_broken
+    )
+    dataset, chosen = inputs(data, read, metric, device, None, [recipe])
     (method,) = chosen
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs import train_method

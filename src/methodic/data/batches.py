@@ -5,7 +5,7 @@ Shapes: M members, N rows, n training rows, B rows of a batch, T steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,20 +20,21 @@ class Rows:
     """Encoded rows, resident on one device and shared by all members.
 
     Args:
-        inputs: name → [N, …].
+        inputs: name → [N, …]; images are uint8, which batches have as float32 in [0, 1].
         target: classes int64 [N], or numbers float32 [N, C].
+        weight: of each row, float32 [N], above 0; None: all count alike.
     """
 
     inputs: Mapping[str, Tensor]
     target: Tensor
+    weight: Tensor | None = None
 
     def __len__(self) -> int:
         return self.target.shape[0]
 
     def everything(self, members: int) -> Batch:
         """All rows for each member, without a copy."""
-        inputs = {k: v.expand(members, *v.shape) for k, v in self.inputs.items()}
-        return Batch(inputs, self.target.expand(members, *self.target.shape))
+        return self._batch(lambda x: x.expand(members, *x.shape))
 
     def gather(self, index: Tensor, members: int) -> Batch:
         """The rows ``index`` [M·B], for each member its own."""
@@ -41,7 +42,7 @@ class Rows:
         def take(x: Tensor) -> Tensor:
             return x.index_select(0, index).view(members, -1, *x.shape[1:])
 
-        return Batch({k: take(v) for k, v in self.inputs.items()}, take(self.target))
+        return self._batch(take)
 
     def gather_shared(self, index: Tensor, members: int) -> Batch:
         """The rows ``index`` [B], the same for all members: gathered once, without a copy."""
@@ -49,25 +50,35 @@ class Rows:
         def take(x: Tensor) -> Tensor:
             return x.index_select(0, index).expand(members, -1, *x.shape[1:])
 
-        return Batch({k: take(v) for k, v in self.inputs.items()}, take(self.target))
+        return self._batch(take)
 
     def part(self, start: int, stop: int) -> Rows:
         """Rows start … stop−1."""
-        inputs = {k: v[start:stop] for k, v in self.inputs.items()}
-        return Rows(inputs, self.target[start:stop])
+        return self._rows(lambda x: x[start:stop])
 
     def spread(self, count: int) -> Rows:
         """At most ``count`` rows, evenly from all: a file may be sorted."""
         if len(self) <= count:
             return self
         index = torch.arange(count, device=self.target.device) * len(self) // count
-        inputs = {k: v.index_select(0, index) for k, v in self.inputs.items()}
-        return Rows(inputs, self.target.index_select(0, index))
+        return self._rows(lambda x: x.index_select(0, index))
 
     def to(self, device: torch.device) -> Rows:
         """The same rows on ``device``."""
-        inputs = {k: v.to(device) for k, v in self.inputs.items()}
-        return Rows(inputs, self.target.to(device))
+        return self._rows(lambda x: x.to(device))
+
+    def _rows(self, take: Callable[[Tensor], Tensor]) -> Rows:
+        inputs = {k: take(v) for k, v in self.inputs.items()}
+        return Rows(inputs, take(self.target), None if self.weight is None else take(self.weight))
+
+    def _batch(self, take: Callable[[Tensor], Tensor]) -> Batch:
+        inputs = {k: _floating(take(v)) for k, v in self.inputs.items()}
+        return Batch(inputs, take(self.target), None if self.weight is None else take(self.weight))
+
+
+def _floating(x: Tensor) -> Tensor:
+    """Bytes as numbers in [0, 1]; anything else as it is."""
+    return x.to(torch.float32).div_(255) if x.dtype == torch.uint8 else x
 
 
 class Order:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from methodic.data.frames import as_frame, as_series
 from methodic.data.schema import Schema, infer
 from methodic.data.sources import read
 from methodic.errors import InputError, unknown
+from methodic.plan import Reading
 
 if TYPE_CHECKING:
     import polars as pl
@@ -35,12 +36,12 @@ class DataSet:
         name: a file's stem, a built-in name, or "data".
         source: where to read the rows again: an absolute path or a built-in name; None for data
             that live in memory, or whose targets do.
-        frame: the schema's input columns and the target, as numbers, texts (categories) and arrays;
-            nulls where inputs are missing.
+        frame: the schema's input columns, its roles and its targets, in this order; nulls where
+            inputs are missing.
         schema: what the columns mean.
         test: the user's own test rows, with the same columns.
         notes: what was done to the data on loading, in words.
-        test_source: like ``source``, for the test rows.
+        reading: how the rows were read; ``test`` is like ``source``, for the test rows.
         about: a line on what the data are, where known.
     """
 
@@ -50,7 +51,7 @@ class DataSet:
     schema: Schema
     test: pl.DataFrame | None = None
     notes: tuple[str, ...] = ()
-    test_source: str | None = None
+    reading: Reading = field(default_factory=Reading)
     about: str = ""
 
     @cached_property
@@ -80,7 +81,7 @@ class DataSet:
             for kind in ("numeric", "categorical", "array")
             if (names := self.schema.named(kind))
         ]
-        inputs = self.frame.drop(self.schema.target)
+        inputs = self.frame.drop(*self.schema.targets, *self.schema.roles)
         missing = sum(column.null_count() for column in inputs)
         facts = [("data", f"{self.name}: {self.about}" if self.about else self.name)]
         rows = f"{self.frame.height:,}"
@@ -118,6 +119,13 @@ def load(
     task: str | None = None,
     drop: Sequence[str] = (),
     test: Any = None,
+    split: str | float | None = None,
+    weight: str | None = None,
+    group: str | None = None,
+    time: str | None = None,
+    schema: Path | str | None = None,
+    memory: int | None = None,
+    skip_broken: bool = False,
     name: str | None = None,
 ) -> DataSet:
     """Read data and find out what they are.
@@ -126,11 +134,19 @@ def load(
         source: a built-in name, the path of a CSV or Parquet file, a polars or pandas frame, or
             rows × columns as a NumPy array, a tensor or lists (columns x0, x1, …; three or more
             dimensions: one array column x).
-        target: the name of the target column, or one value per row. None: the built-in set's own,
-            or the only column called target, label, class, y or outcome.
+        target: the name of the target column, a tuple of several, or one value per row. None: the
+            built-in set's own, or the only column called target, label, class, y or outcome.
         task: "binary", "multiclass", "classification" or "regression"; None infers it.
         drop: columns not to use.
         test: the user's own test rows: a path, a frame, or (inputs, targets).
+        split: the share of the test rows (0.2 or "20%"), or a column whose cells say train,
+            validation or test.
+        weight: a column of numbers above 0: how much each row counts.
+        group: a column; rows with the same value stay on one side of every split.
+        time: a column of dates or numbers; test rows are the latest, validation rows before them.
+        schema: a schema.yaml that says what the columns mean, in place of inferring it.
+        memory: bytes that the rows may take; data that need more are streamed.
+        skip_broken: leave out images that can't be read, and say so.
         name: what to call the data set.
 
     Raises:
@@ -141,37 +157,67 @@ def load(
         >>> data.schema.task, data.frame.shape
         ('multiclass', (150, 5))
     """
+    reading = Reading(
+        task=task,
+        drop=tuple(drop),
+        split=None if split is None else str(split),
+        weight=weight,
+        group=group,
+        time=time,
+        schema_file=None if schema is None else str(Path(schema).resolve()),
+        memory=memory,
+        skip_broken=skip_broken,
+    )
     frame, known_target, given_name, where, about = _read(source)
-    frame, target_name = _with_target(frame, target, known_target, given_name or "data")
     title = given_name or "data"
+    frame, targets = _with_target(frame, target, known_target, title)
     for each in drop:
-        if each == target_name:
+        if each in targets:
             raise InputError(
                 f"{title}: '{each}' is the target, so it can't be left out",
                 advice="Choose another --target, or take it out of --drop.",
             )
         if each not in frame.columns:
             raise unknown("column", each, frame.columns, f"{title}: drop")
-    schema = infer(frame, target_name, task=task, drop=drop, where=title)
+    found = infer(frame, targets, reading, title)
     notes: list[str] = []
-    ready = _ready(frame, schema, title, notes)
+    ready = _ready(frame, found, title, notes)
     if ready.height < MINIMUM_ROWS:
         raise InputError(
             f"{title}: too few rows to compare training methods",
             found=f"{ready.height} rows with a target",
             accepted=f"at least {MINIMUM_ROWS}",
         )
-    test_rows, test_where = _read_test(test, schema, frame.columns, notes)
+    test_rows, test_where = _read_test(test, found, frame.columns, notes)
     stem = given_name and (given_name if about else Path(given_name).stem)
     return DataSet(
         name=name or stem or "data",
-        source=where if target is None or isinstance(target, str) else None,
+        source=where if _named(target) else None,
         frame=ready,
-        schema=schema,
+        schema=found,
         test=test_rows,
         notes=tuple(notes),
-        test_source=test_where,
+        reading=reading.model_copy(update={"targets": targets, "test": test_where}),
         about=about,
+    )
+
+
+def read_as(source: Any, reading: Reading, name: str | None = None) -> DataSet:
+    """`load` with arguments that are one value, such as a plan's."""
+    return load(
+        source,
+        reading.targets or None,
+        task=reading.task,
+        drop=reading.drop,
+        test=reading.test,
+        split=reading.split,
+        weight=reading.weight,
+        group=reading.group,
+        time=reading.time,
+        schema=reading.schema_file,
+        memory=reading.memory,
+        skip_broken=reading.skip_broken,
+        name=name,
     )
 
 
@@ -189,18 +235,27 @@ def _read(
 
 def _with_target(
     frame: pl.DataFrame, target: Any, known: str | None, title: str
-) -> tuple[pl.DataFrame, str]:
-    """The table with its target column, and that column's name."""
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """The table with its target columns, and their names."""
     if target is None:
         target = known or _guess_target(frame.columns, title)
-    if isinstance(target, str):
-        if target not in frame.columns:
-            raise unknown("column", target, frame.columns, f"{title}: target")
-        return frame, target
+    if _named(target):
+        names = (target,) if isinstance(target, str) else tuple(target)
+        for name in names:
+            if name not in frame.columns:
+                raise unknown("column", name, frame.columns, f"{title}: target")
+        return frame, names
     own = getattr(target, "name", None)
-    names = [own] if isinstance(own, str) and own else []
-    name = next(each for each in [*names, "target", "y", "_target"] if each not in frame.columns)
-    return _attach(frame, target, name, title), name
+    likely = [own] if isinstance(own, str) and own else []
+    name = next(each for each in [*likely, "target", "y", "_target"] if each not in frame.columns)
+    return _attach(frame, target, name, title), (name,)
+
+
+def _named(target: Any) -> bool:
+    """Whether a target is told by name: one, or a tuple of several."""
+    if isinstance(target, tuple):
+        return all(isinstance(each, str) for each in target)
+    return target is None or isinstance(target, str)
 
 
 def _attach(frame: pl.DataFrame, target: Any, name: str, title: str) -> pl.DataFrame:
@@ -228,14 +283,20 @@ def _guess_target(columns: Sequence[str], title: str) -> str:
 
 
 def _ready(frame: pl.DataFrame, schema: Schema, title: str, notes: list[str]) -> pl.DataFrame:
-    """The rows that have a target, in the schema's columns and kinds."""
-    inputs = conform(frame, schema, title).drop(schema.target)
-    answer = conform_target(frame[schema.target], schema, title)
-    without = answer.null_count()
-    if without:
-        rows = "1 row has" if without == 1 else f"{without:,} rows have"
-        notes.append(f"{title}: {rows} no value in '{schema.target}' and can't be used")
-    return inputs.with_columns(answer.alias(schema.target)).filter(answer.is_not_null())
+    """The rows that have all targets, in the schema's columns and kinds."""
+    import polars as pl
+
+    inputs = conform(frame, schema, title).drop(*schema.targets, strict=False)
+    answers = [conform_target(frame[name], schema, title).alias(name) for name in schema.targets]
+    known = pl.Series([True] * frame.height)
+    for answer in answers:
+        without = answer.null_count()
+        if without:
+            rows = "1 row has" if without == 1 else f"{without:,} rows have"
+            notes.append(f"{title}: {rows} no value in '{answer.name}' and can't be used")
+        known = known & answer.is_not_null()
+    roles = [frame[name] for name in schema.roles if name in frame.columns]
+    return inputs.with_columns(*roles, *answers).filter(known)
 
 
 def _read_test(

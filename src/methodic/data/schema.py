@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict
 
 from methodic.data.cells import texts, tidy
 from methodic.errors import InputError, unknown
-from methodic.plan import Task
+from methodic.plan import Reading, Task
 
 if TYPE_CHECKING:
     import polars as pl
 
-Kind = Literal["numeric", "categorical", "array"]
+Kind = Literal["numeric", "categorical", "array", "date", "text", "image"]
 
 TASKS = ("binary", "multiclass", "classification", "regression")
 FEW = 20
@@ -54,7 +54,10 @@ class Dropped(_Frozen):
 class Schema(_Frozen):
     """The input columns in order, the target, and the task.
 
-    ``classes`` holds the class names in the order of their indices; empty for regression.
+    ``classes`` holds the class names in the order of their indices; empty for regression. Further
+    columns to predict are ``others``. ``weight``, ``group``, ``time`` and ``part`` name columns
+    that say something about rows: how much each counts, which belong together, when it was, and
+    whether it is for training, validation or test.
     """
 
     columns: tuple[Column, ...]
@@ -62,6 +65,22 @@ class Schema(_Frozen):
     task: Task
     classes: tuple[str, ...]
     dropped: tuple[Dropped, ...] = ()
+    others: tuple[str, ...] = ()
+    weight: str | None = None
+    group: str | None = None
+    time: str | None = None
+    part: str | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All columns to predict."""
+        return (self.target, *self.others)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Columns that say something about rows and are no inputs, each once."""
+        named = (self.weight, self.group, self.time, self.part)
+        return tuple(dict.fromkeys(each for each in named if each is not None))
 
     def named(self, kind: Kind) -> list[str]:
         """The names of the columns of one kind."""
@@ -70,10 +89,8 @@ class Schema(_Frozen):
 
 def infer(
     frame: pl.DataFrame,
-    target: str,
-    *,
-    task: str | None = None,
-    drop: Sequence[str] = (),
+    targets: str | Sequence[str],
+    reading: Reading | None = None,
     where: str = "data",
 ) -> Schema:
     """Read the schema off a table.
@@ -89,27 +106,37 @@ def infer(
 
     Args:
         frame: the training table; rows without a target are not looked at.
-        target: a column of ``frame``.
-        task: "binary", "multiclass", "classification" or "regression" overrules the inference.
-        drop: columns to leave out.
+        targets: the column of ``frame`` to predict, or several.
+        reading: what the user said: a task, which overrules the inference, columns to leave out,
+            and columns that say something about rows.
         where: the table's name, for messages.
 
     Raises:
         InputError: no such column or task; the target is constant, doesn't fit the task, or has a
             class of one row; no input column is left.
     """
-    if target not in frame.columns:
-        raise unknown("column", target, frame.columns, where)
+    reading = reading or Reading()
+    targets = (targets,) if isinstance(targets, str) else tuple(targets)
+    for name in targets:
+        if name not in frame.columns:
+            raise unknown("column", name, frame.columns, where)
+    target, others = targets[0], targets[1:]
+    named = {"weight": reading.weight, "group": reading.group, "time": reading.time}
+    for role, name in named.items():
+        if name is not None and name not in frame.columns:
+            raise unknown("column", name, frame.columns, f"{where}: {role}")
+    part = reading.split if reading.split in frame.columns else None
+    kept = {*targets, *named.values(), part}
     frame = frame.filter(frame[target].is_not_null())
     answer = tidy(frame[target])
     frame = frame.filter(answer.is_not_null())
-    chosen, classes = _task(answer.drop_nulls(), task, where)
+    chosen, classes = _task(answer.drop_nulls(), reading.task, where)
     columns: list[Column] = []
     dropped: list[Dropped] = []
     for name in frame.columns:
-        if name == target:
+        if name in kept:
             continue
-        found = Dropped(name=name, why=ASKED) if name in drop else _column(frame[name])
+        found = Dropped(name=name, why=ASKED) if name in reading.drop else _column(frame[name])
         if isinstance(found, Column) and found.kind == "array":
             taken = [column.name for column in columns if column.kind == "array"]
             if taken:
@@ -128,6 +155,9 @@ def infer(
         task=chosen,
         classes=classes,
         dropped=tuple(dropped),
+        others=others,
+        part=part,
+        **named,
     )
 
 

@@ -81,9 +81,12 @@ _SAME: tuple[tuple[str, Callable[[Plan], object]], ...] = (
     ("task", lambda plan: plan.data.task),
     ("target", lambda plan: plan.data.target),
     ("data", lambda plan: plan.data.fingerprint),
-    ("columns left out", lambda plan: ", ".join(sorted(plan.data.drop)) or "none"),
+    ("columns left out", lambda plan: ", ".join(sorted(plan.data.reading.drop)) or "none"),
     ("split (seed)", lambda plan: plan.data.split_seed),
-    ("test rows", lambda plan: "a part of the data" if plan.data.test is None else "your own"),
+    (
+        "test rows",
+        lambda plan: "a part of the data" if plan.data.reading.test is None else "your own",
+    ),
     (
         "rows (training, validation, test)",
         lambda plan: ", ".join(f"{n:,}" for n in plan.data.rows),

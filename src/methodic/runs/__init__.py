@@ -151,7 +151,7 @@ def run(
     with Pool(chosen.workers, chosen.threads) as pool, new_run(data.name, out) as folder:
         prepared = preparation.prepare(data, wishes.seed)
         work = folder / tasks.WORK
-        preparation.save(prepared, work, (data.source, data.test_source))
+        preparation.save(prepared, work, (data.source, data.reading.test))
         progress.phase("planning")
         parts = owned(own, wishes.recipes, pool.workers)
         network = admission.admit(model, prepared, data.schema.task, work, pool, wishes, parts)
@@ -267,7 +267,7 @@ def train_method(
     with Pool(0, 1) as pool, new_run(data.name, out) as folder:
         prepared = preparation.prepare(data, wishes.seed)
         work = folder / tasks.WORK
-        preparation.save(prepared, work, (data.source, data.test_source))
+        preparation.save(prepared, work, (data.source, data.reading.test))
         plan = single.make(data, prepared, work, wishes, steps, given)
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
         origin.write(folder, data)

@@ -238,7 +238,7 @@ class _Work:
         threads = machine.threads if machine.workers == 0 else None
         with using(threads), Pool(machine.workers, machine.threads) as pool:
             prepared = preparation.prepare(self.data, self.plan.data.split_seed)
-            preparation.save(prepared, work, (self.data.source, self.data.test_source))
+            preparation.save(prepared, work, (self.data.source, self.data.reading.test))
             preparation.save_folds(self.data, self.plan, work)
             self.progress.start(len(todo), budget)
             self.progress.phase("ablation")

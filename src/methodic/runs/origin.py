@@ -16,7 +16,7 @@ import torch
 from pydantic import ValidationError
 
 from methodic import __version__
-from methodic.data.dataset import DataSet, load
+from methodic.data.dataset import DataSet, read_as
 from methodic.engine.native.library import missing_compiler
 from methodic.errors import InputError
 from methodic.files import read_json, write_text
@@ -145,14 +145,10 @@ def read_data(
             accepted="the same data",
             advice="Give them: methodic.reproduce(RUN, data=…) in Python, or --data FILE.",
         )
-    return load(
-        chosen,
-        facts.target,
-        task=facts.task,
-        drop=facts.drop,
-        test=test or facts.test,
-        name=facts.name,
-    )
+    reading = facts.reading
+    if test is not None:
+        reading = reading.model_copy(update={"test": str(test)})
+    return read_as(chosen, reading, facts.name)
 
 
 def _data_differences(facts: DataFacts, origin: Origin | None, data: DataSet) -> list[str]:

@@ -17,7 +17,6 @@ import torch
 from methodic import build
 from methodic.baselines import plan_baselines
 from methodic.data.dataset import DataSet
-from methodic.data.schema import ASKED
 from methodic.data.splits import FOLDS
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
@@ -67,7 +66,7 @@ def facts(data: DataSet, prepared: Prepared, seed: int) -> DataFacts:
     """What a plan records about the data."""
     return DataFacts(
         name=data.name,
-        **place(data),
+        source=place(data),
         fingerprint=data.fingerprint,
         task=data.schema.task,
         target=data.schema.target,
@@ -76,14 +75,14 @@ def facts(data: DataSet, prepared: Prepared, seed: int) -> DataFacts:
         numeric=prepared.encoders.width,
         categorical=prepared.encoders.columns,
         split_seed=seed,
-        drop=tuple(each.name for each in data.schema.dropped if each.why == ASKED),
+        others=data.schema.others,
+        reading=data.reading,
     )
 
 
-def place(data: DataSet) -> dict[str, str | None]:
-    """Where data can be read again, as fields of `DataFacts`."""
-    whole = data.test is None or data.test_source is not None
-    return {"source": data.source if whole else None, "test": data.test_source}
+def place(data: DataSet) -> str | None:
+    """Where data can be read again; None where test rows live in memory."""
+    return data.source if data.test is None or data.reading.test is not None else None
 
 
 def machine(wishes: Wishes) -> Machine:

@@ -86,7 +86,9 @@ def plan_again(
     again = plan.model_copy(
         update={
             "command": f"methodic reproduce {path}",
-            "data": plan.data.model_copy(update=planning.place(data)),
+            "data": plan.data.model_copy(
+                update={"source": planning.place(data), "reading": data.reading}
+            ),
             "budget": None,
             "machine": machine,
             "baselines": rivals,
@@ -113,7 +115,7 @@ def execute(
         new_run(name, out) as folder,
     ):
         prepared = preparation.prepare(data, plan.data.split_seed)
-        preparation.save(prepared, folder / tasks.WORK, (data.source, data.test_source))
+        preparation.save(prepared, folder / tasks.WORK, (data.source, data.reading.test))
         preparation.save_folds(data, plan, folder / tasks.WORK)
         write_text(folder / "run.json", state.model_dump_json(indent=1))
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
