@@ -46,6 +46,8 @@ def main() -> None:
         "rows": len(fit),
         "note": note(model),
     }
+    if job.get("keep"):
+        result["predicted"] = np.asarray(predicted, dtype=float).tolist()
     Path(sys.argv[2]).write_text(json.dumps(result))
 
 

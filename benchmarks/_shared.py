@@ -173,10 +173,10 @@ def run_peer(peer: str, folder: Path, **job: Any) -> dict[str, Any]:
     Args:
         peer: a name in `_peers.PEERS`.
         folder: holds train, validation and test.parquet.
-        job: target, metric, seed, and options of the peer.
+        job: target, metric, seed, keep (its predictions), and options of the peer.
 
     Returns:
-        score, seconds (fit and predict), rows (fitted on), note.
+        score, seconds (fit and predict), rows (fitted on), note, and predicted if kept.
     """
     document = {"peer": peer, "folder": str(folder), "threads": CORES, **job}
     with tempfile.TemporaryDirectory() as scratch:

@@ -5,8 +5,8 @@
    scores on fresh seeds. --minutes is the time for all five together; methods whose steps are too
    slow for their share are left out, and named.
 2. Microseconds per step of each update rule beside its public counterpart (`_rules.py`).
-3. The recipes realmlp and tabm beside pytabkit's RealMLP_TD and TabM_D: score and wall time on the
-   same rows of Adult and California housing.
+3. The recipes realmlp and tabm beside pytabkit's RealMLP_TD and TabM_D, one fit each
+   (`_tabular.py`).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import _shared as shared
+import _tabular as tabular
 import numpy as np
 import tables
 
 BOOTSTRAPS = 2000
-PAIRS = (("realmlp", "RealMLP-TD", "realmlp"), ("tabm", "TabM-D", "tabm"))
 PARTS = ("library", "rules", "tables")
 
 
@@ -58,7 +58,7 @@ def main() -> None:
         parser.add_argument("--seeds", type=int, default=10, help="confirmed, of each method")
         parser.add_argument("--recipes", default="all", help="A,B,… instead of the whole library")
         parser.add_argument("--only", choices=PARTS)
-        parser.add_argument("--rivals", type=int, default=120, help="seconds of a method in part 3")
+        parser.add_argument("--rivals", type=int, default=180, help="seconds of a fit in part 3")
         parser.add_argument("--full", action="store_true", help="pytabkit's own number of epochs")
 
     asked = shared.options(__doc__, add)
@@ -246,66 +246,17 @@ def _rivals(report: shared.Report, asked: Any, scratch: Path) -> None:
         if source is None:
             report.say(f"\n**{case.title}: skipped**, its file can't be had (see tables.py).")
             continue
-        rows = scratch / f"rows-{case.name}"
-        shared.write_split(source, case.target, 0, rows)
-        found: dict[str, Any] = {}
-        for recipe, title, peer in PAIRS:
-            found[f"methodic {recipe}"] = _ours(case, source, recipe, asked.rivals, scratch)
-            found[f"pytabkit {title}"] = _theirs(case, peer, rows, asked)
+        folder = scratch / f"tabular-{case.name}"
+        try:
+            found = tabular.compared(
+                source, case.target, case.metric, asked.rivals, asked.full, folder
+            )
+        except RuntimeError as error:
+            report.say(f"\n**{case.title}: failed**: {error}")
+            continue
         report.raw.setdefault("tables", {})[case.name] = found
-        report.say(f"\n### {case.title}, test {case.metric}")
-        report.table(
-            ["model", case.metric, "wall seconds", "what"],
-            [
-                [name, each.get("shown", "failed"), f"{each.get('seconds', 0):.0f}", each["note"]]
-                for name, each in found.items()
-            ],
-        )
-
-
-def _ours(case: Case, source: str, recipe: str, seconds: int, scratch: Path) -> dict[str, Any]:
-    """A run of one method, tuned and confirmed within the budget."""
-    assert case.target is not None
-    options = ["--target", case.target, "--metric", case.metric, "--recipes", recipe]
-    try:
-        run = shared.run_methodic(
-            [source, *options, "--splits", "one", "--seeds", "5", "--budget", f"{seconds}s"],
-            scratch / f"rival-{case.name}-{recipe}",
-        )
-    except RuntimeError as error:
-        return {"note": str(error).splitlines()[-1], "error": str(error)}
-    test = run["confirmed"][recipe]
-    half = 0.0 if test["high"] is None else test["high"] - test["mean"]
-    return {
-        "score": test["mean"],
-        "shown": f"{test['mean']:.4f} ± {half:.4f}",
-        "seconds": run["seconds"],
-        "note": f"tuned, {test['n']} seeds, steps {run['steps'][recipe]}",
-        "run": run,
-    }
-
-
-def _theirs(case: Case, peer: str, rows: Path, asked: Any) -> dict[str, Any]:
-    """One fit with the library's own settings, or with as many epochs as fit into the seconds."""
-
-    def fit(**job: Any) -> dict[str, Any]:
-        return shared.run_peer(peer, rows, target=case.target, metric=case.metric, seed=0, **job)
-
-    try:
-        if asked.full:
-            done = fit()
-        else:
-            one, two = fit(epochs=1), fit(epochs=2)
-            epoch = max(two["seconds"] - one["seconds"], 1e-3)
-            epochs = max(1, min(256, int((asked.rivals - one["seconds"]) / epoch)))
-            done = fit(epochs=epochs)
-            done["epoch_seconds"] = epoch
-    except RuntimeError as error:
-        return {"note": str(error).splitlines()[-1], "error": str(error)}
-    note = done["note"]
-    if "epoch_seconds" in done:
-        note += f"; an epoch takes {done['epoch_seconds']:.1f} s"
-    return {**done, "shown": f"{done['score']:.4f}", "note": note}
+        report.say(f"\n### {case.title}, test {case.metric}, ours in {asked.rivals} s")
+        report.table(*tabular.table(found))
 
 
 if __name__ == "__main__":
