@@ -24,7 +24,7 @@ MESSAGES: list[tuple[dict[str, Any], list[str]]] = [
     ({"kind": "adagrad", "momentum": 0.9}, ["'momentum'", "lr_decay", "not of adagrad"]),
     ({"kind": "adam", "betas": [0.9, 0.99]}, ["'betas'", "beta1, beta2"]),
     ({"kind": "adan", "beta3": 1}, ["optimizer.beta3", "found: 1", "< 1"]),
-    ({"kind": "ivon", "ess": 0}, ["optimizer.ess", "found: 0", "> 0"]),
+    ({"kind": "ivon", "ess": -1}, ["optimizer.ess", "found: -1", "≥ 0"]),
     ({"kind": "adadelta", "rho": -0.1}, ["optimizer.rho", "found: -0.1", "≥ 0"]),
     ({"kind": "nadam", "decoupled": 3}, ["optimizer.decoupled", "found: 3", "true or false"]),
     ({"kind": "schedule_free"}, ["'schedule_free'", "Did you mean 'schedule_free_sgd'?"]),

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from methodic.build import networks, objectives, regularizers
 from methodic.build.networks import fitting
 from methodic.build.own import Own
+from methodic.build.rules import counted
 from methodic.build.stages import Known, stage
 from methodic.build.stages import batch_rows as batch_rows
 from methodic.data.batches import Order
@@ -51,7 +52,8 @@ def resolve(chosen: recipe.Recipe, task: Task, rows: int) -> recipe.Recipe:
                         update={
                             "objectives": tuple(
                                 objectives.fitting(o, task) for o in turn.objectives
-                            )
+                            ),
+                            "optimizer": counted(turn.optimizer, rows),
                         }
                     )
                     for turn in stage.turns

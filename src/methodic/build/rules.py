@@ -26,6 +26,13 @@ from methodic.recipes.kinds.own import OwnRule
 from methodic.types import Rule
 
 
+def counted(spec: recipe.Optimizer, rows: int) -> recipe.Optimizer:
+    """The optimizer of a resolved recipe: what depends on the number of training rows is known."""
+    if isinstance(spec, recipe.IVON) and spec.ess == 0:
+        return spec.model_copy(update={"ess": float(rows)})
+    return spec
+
+
 def rule(spec: recipe.Optimizer, layout: Layout, own: Own) -> Rule:
     """The rule of a turn.
 

@@ -189,11 +189,14 @@ class ScheduleFreeAdamW(Part):
 
 
 class IVON(Part):
-    """Learns a normal distribution over weights; ``ess``: about the number of training rows."""
+    """Learns a normal distribution over weights, as wide as ``ess`` training rows let it be.
+
+    0: as many rows as there are.
+    """
 
     kind: Literal["ivon"] = "ivon"
     lr: Positive = 0.1
-    ess: Positive = 1e4
+    ess: NotNegative = 0.0
     hess_init: Positive = 1.0
     beta1: Fraction = 0.9
     beta2: Fraction = 0.99999
