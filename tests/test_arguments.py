@@ -25,7 +25,11 @@ def test_data(tmp_path: Path) -> None:
     misspelt = refused(arguments.check_data, str(tmp_path / "trian.csv"))
     assert misspelt.problem.endswith("trian.csv: no such file")
     assert misspelt.advice == f"Did you mean '{path}'?"
-    assert "a folder" in refused(arguments.check_data, str(tmp_path)).problem
+    arguments.check_data(str(tmp_path))  # of images, as far as anybody knows yet
+    arguments.check_data(str(tmp_path / "*.csv"))
+    assert "no file matches" in refused(arguments.check_data, str(tmp_path / "*.pq")).problem
+    (tmp_path / "plan.json").touch()
+    assert "a run's folder" in refused(arguments.check_data, str(tmp_path)).problem
     assert refused(arguments.check_data, "").problem == "there is no data set or file ''"
 
 

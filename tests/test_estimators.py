@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.base import clone
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris, make_regression
 from sklearn.exceptions import NotFittedError
-from sklearn.metrics import accuracy_score, r2_score
-from sklearn.model_selection import cross_val_score
+from sklearn.metrics import accuracy_score, log_loss, r2_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from methodic import bundle, cli
 from methodic.errors import InputError
 from methodic.estimators import MethodicClassifier, MethodicRegressor
 from methodic.recipes.types import Recipe
@@ -97,10 +102,14 @@ def test_pandas() -> None:
     model = classifier(steps=60).fit(frame, names)
     assert model.score(frame, names) > 0.9
     assert model.n_features_in_ == 5
-    mixed = frame[["colour", "d", "c", "b", "a"]]
-    np.testing.assert_allclose(model.predict_proba(mixed), model.predict_proba(frame))
-    with pytest.raises(InputError, match="'colour'"):
+    assert model.feature_names_in_.tolist() == ["a", "b", "c", "d", "colour"]
+    with pytest.raises(ValueError, match="same order"):  # as scikit-learn wants it
+        model.predict(frame[["colour", "d", "c", "b", "a"]])
+    with pytest.raises(ValueError, match="colour"):
         model.predict(frame.drop(columns="colour"))
+    gaps = frame.copy()
+    gaps.loc[3, "a"] = None
+    assert model.predict_proba(gaps).shape == (150, 3)
 
 
 def test_the_same_state_gives_the_same_model(fitted: MethodicClassifier) -> None:
@@ -136,7 +145,7 @@ def test_nothing_is_left_behind(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     classifier(steps=5).fit(X, Y)
-    with pytest.raises(InputError):
+    with pytest.raises(ValueError, match="rmse"):
         classifier(steps=5, metric="rmse").fit(X, Y)
     assert not list(tmp_path.iterdir())
 
@@ -146,3 +155,128 @@ def test_no_warnings(fitted: MethodicClassifier) -> None:
         warnings.simplefilter("error")
         repr(fitted)
         fitted._repr_html_()
+
+
+def test_bad_data_are_value_errors_that_teach() -> None:
+    with pytest.raises(ValueError, match="one class") as caught:
+        classifier().fit(X, np.zeros(150, dtype=int))
+    assert isinstance(caught.value, InputError)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert isinstance(again, ValueError)
+    assert str(again) == str(caught.value)
+    with pytest.raises(ValueError, match="0 sample"):
+        classifier().fit(X[:0], Y[:0])
+    texts = pd.DataFrame({"a": ["x", "1", "y", "2"] * 20})
+    with pytest.raises(ValueError, match="could not convert"):
+        MethodicRegressor(steps=2).fit(texts, ["a"] * 80)
+
+
+def test_columns_of_probabilities_follow_sorted_classes() -> None:
+    labels = np.array(["9", "10", "2"])[Y]
+    model = classifier(steps=60).fit(X, labels)
+    assert model.classes_.tolist() == sorted(set(labels)) == ["10", "2", "9"]
+    assert model.bundle_.encoders.schema.classes == ("2", "9", "10")
+    likeliest = model.classes_[model.predict_proba(X).argmax(1)]
+    assert likeliest.tolist() == model.predict(X).tolist()
+    assert model.score(X, labels) > 0.8
+    assert log_loss(labels, model.predict_proba(X)) < 1  # takes the columns as sorted
+
+
+# --- weights ----------------------------------------------------------------------------------
+
+
+def test_rows_of_weight_0_are_not_there() -> None:
+    weight = np.ones(150)
+    weight[::3] = 0
+    kept = weight > 0
+    with_zeros = classifier(steps=40).fit(X, Y, sample_weight=weight)
+    without = classifier(steps=40).fit(X[kept], Y[kept])
+    assert np.array_equal(with_zeros.predict_proba(X), without.predict_proba(X))
+
+
+def test_equal_weights_change_nothing() -> None:
+    plain = classifier(steps=40).fit(X, Y)
+    weighed = classifier(steps=40).fit(X, Y, sample_weight=np.full(150, 0.25))
+    assert np.array_equal(plain.predict_proba(X), weighed.predict_proba(X))
+
+
+def test_weights_count() -> None:
+    """Rows alike, labels at odds: the heavier ones win."""
+    inputs = np.repeat(np.random.default_rng(0).normal(size=(60, 2)), 2, axis=0)
+    labels = np.tile([0, 1], 60)
+    for heavy in (0, 1):
+        weight = np.where(labels == heavy, 9.0, 1.0)
+        model = classifier(steps=200).fit(inputs, labels, sample_weight=weight)
+        assert model.predict_proba(inputs)[:, heavy].mean() == pytest.approx(0.9, abs=0.06)
+        assert (model.predict(inputs) == heavy).mean() > 0.95
+
+
+@pytest.mark.parametrize("weight", [np.zeros(150), -np.ones(150), np.ones(149)])
+def test_weights_that_are_none(weight: Any) -> None:
+    with pytest.raises(ValueError, match=r"weight|consistent"):
+        classifier().fit(X, Y, sample_weight=weight)
+
+
+# --- few rows ---------------------------------------------------------------------------------
+
+
+def test_few_rows_are_all_learnt() -> None:
+    inputs, labels = X[::15], Y[::15]
+    assert len(inputs) == 10
+    model = classifier(steps=150).fit(inputs, labels)
+    assert model.score(inputs, labels) == 1.0
+    assert model.bundle_.card.data.rows == (10, 10, 10)
+    with pytest.raises(ValueError, match="too few rows"):
+        MethodicClassifier(budget="60s").fit(inputs, labels)
+
+
+# --- other tools ------------------------------------------------------------------------------
+
+
+def test_pickle(fitted: MethodicClassifier) -> None:
+    again = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    assert again.get_params() == fitted.get_params()
+
+
+def test_grid_search_in_a_pipeline_of_pandas_columns() -> None:
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    frame["colour"] = pd.Categorical(np.array(["red", "green", "blue"])[(Y + 1) % 3])
+    columns = make_column_transformer((StandardScaler(), ["a", "b"]), remainder="passthrough")
+    columns.set_output(transform="pandas")
+    pipeline = make_pipeline(columns, classifier())
+    grid = {"methodicclassifier__steps": [1, 100]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(frame, Y)
+    assert search.best_params_ == {"methodicclassifier__steps": 100}
+    assert search.best_score_ > 0.8
+    inner = search.best_estimator_[-1]
+    assert inner.feature_names_in_[0] == "standardscaler__a"
+    assert inner.bundle_.encoders.schema.named("categorical") == ["remainder__colour"]
+
+
+def test_random_states() -> None:
+    def first(state: Any) -> Any:
+        return classifier(steps=10, random_state=state).fit(X, Y).predict_proba(X)
+
+    assert np.array_equal(first(np.random.RandomState(3)), first(np.random.RandomState(3)))
+    assert not np.array_equal(first(None), first(None))
+
+
+def test_a_row_s_numbers_do_not_depend_on_its_company(fitted: MethodicClassifier) -> None:
+    whole = fitted.predict_proba(X)
+    for rows in (slice(0, 1), slice(7, 9), slice(3, 64), slice(149, 150)):
+        assert np.array_equal(fitted.predict_proba(X[rows]), whole[rows])
+
+
+def test_the_bundle_gives_the_same_numbers(fitted: MethodicClassifier, tmp_path: Path) -> None:
+    made = fitted.bundle_
+    bundle.save(tmp_path / "model", made.card, made.encoders, made.networks)
+    columns = [f"x{i}" for i in range(4)]
+    pd.DataFrame(X, columns=columns).to_csv(tmp_path / "rows.csv", index=False)
+    command = ["predict", str(tmp_path / "model"), str(tmp_path / "rows.csv")]
+    with pytest.raises(SystemExit):
+        cli.main([*command, "-o", str(tmp_path / "out.parquet")])
+    written = pl.read_parquet(tmp_path / "out.parquet")
+    framed = bundle.load(tmp_path / "model").predict_frame(X)
+    assert written.equals(framed)
+    assert np.array_equal(framed.drop("prediction").to_numpy(), fitted.predict_proba(X))

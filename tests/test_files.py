@@ -130,6 +130,23 @@ def test_damaged_json(tmp_path: Path, content: bytes, problem: str) -> None:
     assert str(path) in caught.value.problem
 
 
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, "9" * 10_000, '{"x": NaN}', "[-Infinity]"], ids=len
+)
+def test_json_that_breaks_parsers(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "plan.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match="damaged"):
+        files.read_json(path, "plan")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "plan.json")
+    with pytest.raises(InputError, match="can't be read"):
+        files.read_json(tmp_path / "plan.json", "plan")
+
+
 def test_missing_json(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such plan"):
         files.read_json(tmp_path / "plan.json", "plan")

@@ -20,14 +20,19 @@ TASKS = ("binary", "multiclass", "multilabel", "classification", "regression")
 FILES = (
     ".csv",
     ".tsv",
+    ".tab",
     ".txt",
+    ".dat",
+    ".data",
     ".parquet",
     ".pq",
     ".json",
     ".jsonl",
     ".ndjson",
     ".arrow",
+    ".arrows",
     ".feather",
+    ".ipc",
     ".gz",
     ".zst",
 )
@@ -35,20 +40,24 @@ _NEW = "a folder, new or empty"
 
 
 def check_data(source: str) -> None:
-    """Refuse a data set that is neither a file nor a built-in name.
+    """Refuse a data set that is no file or folder, no pattern of files and no built-in name.
 
     Raises:
         InputError: with the nearest built-in name, or the nearest file of the folder.
     """
     from methodic.data.sources import builtin_names
+    from methodic.data.sources.places import files, is_pattern
 
     names = sorted(builtin_names())
     if source in names:
         return
     path = Path(source)
-    if source and path.is_dir():
-        raise InputError(f"{source}: a folder, not a data file", accepted="a CSV or Parquet file")
-    if source and path.exists():
+    if source and (path / "plan.json").is_file():
+        raise InputError(f"{source}: a run's folder, not data", accepted="a file or folder of data")
+    if source and path.exists():  # a folder too: of images
+        return
+    if is_pattern(source):
+        files(path)
         return
     if path.suffix or os.sep in source:
         raise _no_file(path)
@@ -192,7 +201,7 @@ def reading(
 
 
 def _is_file(split: str) -> bool:
-    """Whether --split means a file, there or misspelt, or a folder of images."""
+    """Whether --split means a file, there or misspelt, several, or a folder of images."""
     path = Path(split)
     return path.exists() or os.sep in split or path.suffix.lower() in FILES
 
@@ -278,6 +287,15 @@ def _near_run(path: Path) -> Path | None:
         plans.sort(key=lambda plan: plan.stat().st_mtime)
         inside += [plan.parent for plan in plans]
     return inside[-1] if inside else None
+
+
+def check_schema_out(path: Path | None) -> None:
+    """Refuse a schema file of an unknown format, or in a place that can't be written."""
+    if path is None:
+        return
+    if path.suffix not in (".yaml", ".yml"):
+        raise InputError(f"{path}: unknown format", accepted="a name ending in .yaml")
+    check_writable(path, "--out")
 
 
 def check_table(path: Path | None) -> None:

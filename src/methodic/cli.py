@@ -14,7 +14,16 @@ from typing import Annotated
 import typer
 
 from methodic import console
-from methodic.commands import ablating, comparing, folders, library, models, rates, running
+from methodic.commands import (
+    ablating,
+    comparing,
+    describing,
+    folders,
+    library,
+    models,
+    rates,
+    running,
+)
 
 app = typer.Typer(
     name="methodic",
@@ -29,6 +38,7 @@ for _name, _command in (
     ("run", running.run_command),
     ("plan", running.plan_command),
     ("train", running.train_command),
+    ("schema", describing.schema_command),
     ("predict", models.predict_command),
     ("evaluate", models.evaluate_command),
     ("resume", folders.resume_command),

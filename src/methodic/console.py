@@ -110,17 +110,21 @@ def show_run(run: Run, as_json: bool) -> None:
                 "run": str(run.folder),
                 "status": run.state.status,
                 "leaderboard": None if board is None else board.model_dump(mode="json"),
+                "findings": [each.model_dump(mode="json") for each in run.findings],
                 "model": str(run.bundle_path),
                 "report": str(run.report_path),
             }
         )
         return
+    from methodic.report import doubts
     from methodic.report.terminal import findings, leaderboard_table
 
     if run.leaderboard is not None:
         board = run.leaderboard
         show(leaderboard_table(board), *board.notes, board.verdict)
         show(*findings(board, run.ablation))
+    if run.diagnosis is not None:
+        show(*doubts.lines(run.diagnosis))
     show(f"run: {run.folder}", f"model: {run.bundle_path}", f"report: {run.report_path}")
 
 

@@ -1,24 +1,65 @@
-"""scikit-learn's face over a run: fit compares training methods, predict uses the best network."""
+"""scikit-learn's face over a run: fit compares training methods, predict uses the best network.
+
+What scikit-learn expects of an estimator is kept, tag by tag (`sklearn.utils.estimator_checks`);
+tests/test_estimators_contract.py runs all of it, and lists what can't hold.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    assert_all_finite,
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from methodic import bundle, runs
 from methodic.data.conform import conform_target
-from methodic.data.dataset import load
+from methodic.data.dataset import DataSet, load
 from methodic.data.frames import as_frame, as_series
+from methodic.errors import InputError
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.recipes.types import Recipe
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FEW = 50
+"""With fewer rows, training for a number of steps holds none of them out."""
+
+
+class BadDataError(InputError, ValueError):
+    """Data that can't be used, as the ValueError that scikit-learn's tools expect."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_bad, (self.problem, self.found, self.accepted, self.advice))
+
+
+def _bad(problem: str, found: Any, accepted: Any, advice: str | None) -> BadDataError:
+    return BadDataError(problem, found=found, accepted=accepted, advice=advice)
+
+
+@contextlib.contextmanager
+def _as_value_errors() -> Iterator[None]:
+    try:
+        yield
+    except InputError as error:
+        raise _bad(error.problem, error.found, error.accepted, error.advice) from None
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]
@@ -32,7 +73,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         steps: int | None = None,
         recipes: Sequence[str | Path | Recipe] | None = None,
         metric: str | None = None,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
         n_jobs: int | None = None,
     ) -> None:
         self.budget = budget
@@ -42,14 +83,87 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True  # a missing value
+        tags.input_tags.string = True  # a category
+        return tags
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Compare training methods on the rows of X within the budget, and keep the best network.
 
         Args:
-            X: [rows, columns], an array or a frame with numbers and categories.
+            X: [rows, columns], an array or a frame with numbers and categories; NaN is missing.
             y: [rows].
+            sample_weight: how much each row counts, [rows], at least 0; None: all alike.
+
+        Raises:
+            ValueError: data that can't be used; says what to change.
         """
-        data = load(X, y, task=self._task, name="data")
+        with _as_value_errors():
+            rows = self._rows(X, reset=True)
+            answers = self._answers(y)
+            check_consistent_length(rows, answers)
+            rows, answers, weight = _weighted(rows, answers, sample_weight)
+            self._check(answers)
+            data = self._data(rows, answers, weight)
+            self._train(data)
+            self._learn_classes(answers)
+        return self
+
+    def _rows(self, X: Any, *, reset: bool) -> pl.DataFrame:
+        """X as a frame, after everything that scikit-learn would have said about it."""
+        seen = X
+        if not (hasattr(X, "columns") and hasattr(X, "shape")):
+            if hasattr(X, "toarray"):
+                raise InputError(
+                    "sparse matrices can't be used", advice="Pass X.toarray(), dense rows."
+                )
+            seen = check_array(
+                X,
+                dtype=None,
+                allow_nd=True,  # images
+                ensure_all_finite="allow-nan",
+                ensure_min_samples=2 if reset else 1,
+                estimator=self,
+            )
+            # Lists of numbers and texts became texts; each column has a kind of its own.
+            X = X if seen.dtype.kind in "USO" else seen
+        validate_data(self, seen, reset=reset, skip_check_array=True)
+        return as_frame(X)
+
+    def _answers(self, y: Any) -> npt.NDArray[Any]:
+        """The target, one value a row; both kinds add their own rules."""
+        if y is None:
+            raise InputError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None",
+                advice="fit(X, y)",
+            )
+        answers: npt.NDArray[Any] = column_or_1d(y, warn=True)
+        assert_all_finite(answers, input_name="y")
+        return answers
+
+    def _data(
+        self, rows: pl.DataFrame, answers: npt.NDArray[Any], weight: npt.NDArray[Any] | None
+    ) -> DataSet:
+        """The rows as a data set; a few rows are training, validation and test rows at once."""
+        import polars as pl
+
+        weighed = split = None
+        if weight is not None:
+            weighed = _new("weight", rows)
+            rows = rows.with_columns(pl.Series(weighed, weight))
+        if self.steps is not None and rows.height < FEW:
+            split = _new("part", rows)
+            parts = ("train", "validation", "test")
+            rows = pl.concat([rows.with_columns(pl.lit(part).alias(split)) for part in parts])
+            answers = np.tile(answers, len(parts))
+        return load(rows, answers, task=self._task, weight=weighed, split=split, name="data")
+
+    def _train(self, data: DataSet) -> None:
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(2**31)
         folder = Path(tempfile.mkdtemp(prefix="methodic-"))
         try:
             out = folder / "run"
@@ -60,7 +174,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
                     first,
                     steps=self.steps,
                     metric=self.metric,
-                    seed=self.random_state,
+                    seed=int(seed),
                     out=out,
                 )
             else:
@@ -69,26 +183,52 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
                     budget=self.budget,
                     recipes=self.recipes,
                     metric=self.metric,
-                    seed=self.random_state,
-                    workers=self.n_jobs,
+                    seed=int(seed),
+                    workers=None if self.n_jobs == -1 else self.n_jobs,
                     out=out,
                 )
             self.leaderboard_: Leaderboard | None = done.leaderboard
             self.bundle_ = bundle.load(out)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-        self.n_features_in_ = as_frame(X).width
-        self._learn_classes(y)
-        return self
 
-    def _learn_classes(self, y: Any) -> None:
+    def _check(self, answers: npt.NDArray[Any]) -> None:
+        """Classes have to differ among the rows that count."""
+
+    def _learn_classes(self, answers: npt.NDArray[Any]) -> None:
         """Regression has none."""
 
-    def _outputs(self, X: Any) -> npt.NDArray[np.float64]:
+    def _outputs(self, X: Any) -> npt.NDArray[Any]:
         check_is_fitted(self, "bundle_")
-        predicted = self.bundle_.predicted(as_frame(X))
-        array: npt.NDArray[np.float64] = predicted.double().numpy()
+        with _as_value_errors():
+            predicted = self.bundle_.predicted(self._rows(X, reset=False))
+        array: npt.NDArray[Any] = predicted.numpy()
         return array
+
+
+def _new(name: str, rows: pl.DataFrame) -> str:
+    """A column name that the rows don't have."""
+    while name in rows.columns:
+        name = f"_{name}"
+    return name
+
+
+def _weighted(
+    rows: pl.DataFrame, answers: npt.NDArray[Any], sample_weight: Any
+) -> tuple[pl.DataFrame, npt.NDArray[Any], npt.NDArray[np.float64] | None]:
+    """Rows with a weight above 0, and their weights; None where all count alike."""
+    if sample_weight is None:
+        return rows, answers, None
+    weight = _check_sample_weight(
+        sample_weight, rows, dtype=np.float64, ensure_non_negative=True, copy=True
+    )
+    counted = weight > 0
+    if not counted.any():
+        raise InputError(
+            "all sample weights are zero", accepted="numbers, at least one of them above 0"
+        )
+    rows, answers, weight = rows.filter(counted), answers[counted], weight[counted]
+    return rows, answers, None if (weight == weight[0]).all() else weight
 
 
 class MethodicClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
@@ -97,16 +237,18 @@ class MethodicClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     Args:
         budget: wall time of fit, as seconds or "60s", "2m".
         steps: instead of a budget: train one method (the first of ``recipes``, or adamw_cosine)
-            for so many steps.
+            for so many steps. 15% of the rows choose the step whose weights are kept, and 15%
+            test them; with fewer than `FEW` rows, all of them do all three.
         recipes: methods to compare; default those of the library that fit the data and the budget.
         metric: see `methodic.metrics`; default accuracy.
-        random_state: seed of everything.
-        n_jobs: worker processes; default one for each core.
+        random_state: seed of everything; None: another one for each fit.
+        n_jobs: worker processes of a budget's run; default one for each core.
 
     Attributes:
-        classes_: the classes, in the order of `predict_proba`'s columns.
+        classes_: the classes, sorted, in the order of `predict_proba`'s columns.
         leaderboard_: the ranking of the methods.
         bundle_: the trained network.
+        n_features_in_, feature_names_in_: of X; names where all of them are texts.
 
     Example:
         >>> from sklearn.datasets import load_iris
@@ -117,19 +259,35 @@ class MethodicClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
 
     _task = "classification"
 
-    def _learn_classes(self, y: Any) -> None:
-        schema, values = self.bundle_.encoders.schema, np.asarray(y)
-        names = conform_target(as_series(y, schema.target), schema)
-        by_name = dict(zip(names, values, strict=True))
-        self.classes_ = np.array([by_name[name] for name in schema.classes], dtype=values.dtype)
+    def _answers(self, y: Any) -> npt.NDArray[Any]:
+        answers = super()._answers(y)
+        check_classification_targets(answers)
+        return answers
 
-    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
-        """Probability of each class: [rows, classes]."""
-        return self._outputs(X)
+    def _check(self, answers: npt.NDArray[Any]) -> None:
+        if (answers == answers[0]).all():
+            raise InputError(
+                "y has only one class, so there is nothing to tell apart",
+                found=answers[0],
+                accepted="at least two classes",
+            )
+
+    def _learn_classes(self, answers: npt.NDArray[Any]) -> None:
+        schema = self.bundle_.encoders.schema
+        self.classes_ = np.unique(answers)
+        names = conform_target(as_series(self.classes_, schema.target), schema)
+        # scikit-learn's tools take columns to be in the order of sorted classes; ours sorts "10"
+        # behind "9".
+        self._order = [schema.classes.index(name) for name in names]
+
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float32]:
+        """Probability of each class, the very numbers of the bundle: [rows, classes]."""
+        probabilities: npt.NDArray[np.float32] = self._outputs(X)[:, self._order]
+        return probabilities
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
         """The likeliest class of each row."""
-        likeliest = self._outputs(X).argmax(axis=1)
+        likeliest = self.predict_proba(X).argmax(axis=1)
         chosen: npt.NDArray[Any] = self.classes_[likeliest]
         return chosen
 
@@ -139,6 +297,16 @@ class MethodicRegressor(RegressorMixin, _Estimator):  # type: ignore[misc]
 
     _task = "regression"
 
+    def _answers(self, y: Any) -> npt.NDArray[Any]:
+        answers = super()._answers(y)
+        if answers.dtype.kind in "OUS":
+            try:
+                return answers.astype(np.float64)
+            except (TypeError, ValueError) as error:
+                raise InputError("y must be numbers", found=error) from None
+        return answers
+
     def predict(self, X: Any) -> npt.NDArray[np.float64]:
         """The predicted number of each row."""
-        return self._outputs(X)[:, 0]
+        predicted: npt.NDArray[np.float64] = self._outputs(X)[:, 0]
+        return predicted

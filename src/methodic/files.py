@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -74,22 +75,34 @@ def read_json(
         advice: what to do about a damaged one.
 
     Raises:
-        InputError: missing, unreadable, too long, or not JSON.
+        InputError: missing, unreadable, no plain file, too long, or not JSON (which has no NaN).
     """
     try:
-        if path.stat().st_size > limit:
-            raise InputError(f"{path}: too long for a {what}", accepted=f"at most {limit} bytes")
-        return json.loads(path.read_text(encoding="utf-8"))
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for, a device never end
+            raise InputError(f"{path}: the {what} can't be read", found="no plain file")
+        if status.st_size > limit:
+            raise InputError(
+                f"{path}: too long for a {what}",
+                found=f"{status.st_size:,} bytes",
+                accepted=f"at most {limit:,} bytes",
+            )
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except FileNotFoundError:
         raise InputError(f"{path}: no such {what}") from None
     except OSError as error:
         raise InputError(f"{path}: the {what} can't be read", found=error.strerror) from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    # A ValueError is what isn't UTF-8 or JSON, or a number of thousands of digits.
+    except (ValueError, RecursionError) as error:
         raise InputError(
             f"{path}: this {what} is damaged (not JSON)",
             found=str(error),
             advice=advice,
         ) from None
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
 
 
 def read_parquet(path: Path, what: str, damaged: Callable[[Path, str], InputError]) -> pl.DataFrame:

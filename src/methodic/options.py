@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 Data = Annotated[
-    str, typer.Argument(metavar="DATA", help="A CSV or Parquet file, or a built-in name (digits).")
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="A table (CSV, Parquet, Arrow, JSON lines; 'folder/*.csv' for several files), "
+        "a folder of images, or a built-in name (digits).",
+    ),
 ]
 Model = Annotated[
     Path, typer.Argument(metavar="RUN|BUNDLE", help="The folder of a run, or a saved model.")
@@ -51,6 +56,12 @@ Time = Annotated[
 SchemaFile = Annotated[
     Path | None,
     typer.Option("--schema", metavar="FILE", help="What the columns mean: a saved schema.yaml."),
+]
+SchemaOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="FILE", help="Save it here, as YAML.", show_default="shown only"
+    ),
 ]
 Memory = Annotated[
     str | None,

@@ -16,7 +16,7 @@ from methodic.recipes.types import Recipe
 FORMAT = 1
 """Version of plan.json and of the records; a newer one is refused."""
 
-Task = Literal["binary", "multiclass", "regression"]
+Task = Literal["binary", "multiclass", "multilabel", "regression"]
 Phase = Literal["screen", "confirm", "train", "ablate"]
 Precision = Literal["float32", "bfloat16"]
 MemoryFormat = Literal["contiguous", "channels_last"]
@@ -55,7 +55,7 @@ class DataFacts(Value):
     fingerprint: str
     task: Task
     target: str
-    classes: tuple[str, ...]  # names, empty for regression
+    classes: tuple[str, ...]  # names (of a multilabel task the labels), empty for regression
     rows: tuple[int, int, int]  # training, validation, test
     numeric: int  # encoded columns
     categorical: int
@@ -327,6 +327,7 @@ class UnitRecord(Value):
     threads: int
     notes: tuple[str, ...] = ()  # checkpoints that could not be used on the way, in words
     inference: Inference | None = None  # of one member, where test rows were predicted
+    waited: float = 0.0  # seconds, since it last went on, for rows that are read from a file
 
 
 class BaselineRecord(Value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, get_args
 
 import numpy as np
@@ -54,6 +55,24 @@ def built(*recipes: Recipe, classes: int = 3) -> Cohort:
 
 
 # --- every kind ---------------------------------------------------------------------------------
+
+
+def test_images_get_a_convolutional_network() -> None:
+    def automatic(shape: tuple[int, ...], numeric: int = 0) -> Any:
+        inputs = Inputs(array=math.prod(shape), shape=shape, numeric=numeric)
+        return build.resolve(Recipe(name="a", stages=(recipe.Stage(),)), "binary", 99, inputs).model
+
+    assert automatic((3, 32, 32)).channels == (32, 64, 128)
+    assert automatic((1, 28, 28)).channels == (32, 64, 128)
+    assert automatic((1, 8, 300)).channels == (32,)
+    assert automatic((3, 224, 224)).channels == (32, 64, 128, 256, 256)
+    for other in (automatic((3, 4, 4)), automatic((3, 32, 32), 2), automatic((9,))):
+        assert other.kind == "mlp"
+    for shape in ((3, 32, 32), (1, 8, 300), (3, 224, 224)):
+        inputs = Inputs(array=math.prod(shape), shape=shape)
+        assert build.network(
+            Recipe(name="a", model=automatic(shape), stages=(recipe.Stage(),)), inputs, 2
+        ).parameters()
 
 
 def test_the_unions_can_be_walked() -> None:
@@ -109,7 +128,14 @@ def test_every_schedule_is_a_function_of_its_numbers(kind: type[Part]) -> None:
 def test_every_regularizer_has_a_part(kind: type[Part]) -> None:
     if kind.__name__.startswith("Own"):
         pytest.skip("tests/build/test_own.py")
-    stage = built(make({"regularizers": [kind().model_dump()]})).stages[0]
+    made = make({"regularizers": [kind().model_dump()]})
+    if kind.__name__ in ("Crop", "Flip", "Affine", "Colour", "RandAugment"):
+        with pytest.raises(InputError, match="changes images, and these data have none"):
+            built(made)
+        inputs = Inputs(array=192, shape=(3, 8, 8), scaling=((0.5, 0.2),) * 3)
+        stage = build.cohort([made], [0], steps=[2], inputs=inputs, outputs=3, rows=ROWS).stages[0]
+    else:
+        stage = built(made).stages[0]
     single = (stage.average, stage.sharpness, stage.gradient_noise)
     parts = [
         *stage.turns[0].penalties,
@@ -133,7 +159,7 @@ def test_every_objective_has_a_part(kind: type[Part]) -> None:
             "stages": [{"objectives": [kind().model_dump()]}],
         }
         resolved = build.resolve(Recipe.model_validate(raw), task, ROWS)
-        classes = {"regression": 1, "binary": 2, "multiclass": 3}[task]
+        classes = {"regression": 1, "binary": 2, "multiclass": 3, "multilabel": 3}[task]
         made = built(resolved, classes=classes)
         ((objective, _),) = made.stages[0].turns[0].objectives
         head = made.layout.specs["head.weight"]
@@ -148,20 +174,21 @@ def test_every_model_has_a_network(kind: type[Part]) -> None:
     resolved = make(model=dumped(kind))
     assert resolved.model.kind != "auto"
     inputs = Inputs(numeric=4)
-    if kind.__name__ in ("CNN", "ResNet"):
+    if kind.__name__ in ("CNN", "ResNet", "QuickNet", "ViT"):
         with pytest.raises(InputError, match=r"images|arrays"):
             build.network(resolved, inputs, 3)
-        inputs = Inputs(array=3 * 8 * 8, shape=(3, 8, 8))
+        inputs = Inputs(array=3 * 12 * 12, shape=(3, 12, 12))
     made = build.network(resolved, inputs, 3)
     assert isinstance(made, Model)
     assert made.parameters()
 
 
 @pytest.mark.parametrize("name", [each.name for each in catalogue.all_recipes()])
-@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
 def test_the_library_resolves_for_every_task(name: str, task: Task) -> None:
     resolved = build.resolve(catalogue.get(name), task, ROWS)
-    expected = "mean_squared_error" if task == "regression" else "cross_entropy"
+    own = {"regression": "mean_squared_error", "multilabel": "multilabel"}
+    expected = own.get(task, "cross_entropy")
     objectives = [o for s in resolved.stages for t in s.turns for o in t.objectives]
     assert {each.kind for each in objectives} == {expected}
     assert resolved.model.kind != "auto"

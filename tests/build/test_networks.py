@@ -12,13 +12,16 @@ from methodic.models.convolution import CNN, ResNet
 from methodic.models.inputs import Inputs
 from methodic.models.mlp import MLP
 from methodic.models.numeric import PBLD, Periodic, PiecewiseLinear
+from methodic.models.quicknet import QuickNet
 from methodic.models.realmlp import RealMLP
 from methodic.models.tabm import TabM
 from methodic.models.transformer import FTTransformer
+from methodic.models.vit import ViT
 from methodic.recipes.kinds import models as recipe
 
 TABLE = Inputs(numeric=4, categorical=2, codes=16, sizes=(4, 12))
 IMAGES = Inputs(array=192, shape=(3, 8, 8))
+LARGER = Inputs(array=300, shape=(3, 10, 10))
 
 CLASSES: dict[type[recipe.Part], tuple[type[Any], Inputs]] = {
     recipe.Linear: (MLP, TABLE),
@@ -28,6 +31,8 @@ CLASSES: dict[type[recipe.Part], tuple[type[Any], Inputs]] = {
     recipe.FTTransformer: (FTTransformer, TABLE),
     recipe.CNN: (CNN, IMAGES),
     recipe.ResNet: (ResNet, IMAGES),
+    recipe.QuickNet: (QuickNet, LARGER),
+    recipe.ViT: (ViT, IMAGES),
     recipe.Autoencoder: (Autoencoder, IMAGES),
 }
 # A value of each field which isn't its default.
@@ -60,6 +65,9 @@ OTHER: dict[str, Any] = {
     "decoder": (),
     "tied": True,
     "output_activation": "sigmoid",
+    "head_scale": 0.5,
+    "mirrored": True,
+    "patch": 2,
 }
 
 
@@ -89,15 +97,15 @@ FIELDS = [(kind, name) for kind in CLASSES for name in kind.model_fields if name
 def test_every_field_arrives(kind: type[recipe.Part], field: str) -> None:
     inputs = CLASSES[kind][1]
     base: dict[str, Any] = {}
-    if field == "stochastic_depth":
+    if field == "stochastic_depth" and "residual" in kind.model_fields:
         base = {"residual": True}
     if field == "groups":
         base = {"normalization": "group"}
     if field == "embedding" and "one_hot" in kind.model_fields:
         base = {"one_hot": 2}
     plain = network(kind(**base), inputs, 3)  # type: ignore[arg-type]
-    other = OTHER[field]
-    number = isinstance(other, float) and field != "expansion"
+    other = "relu" if (kind, field) == (recipe.QuickNet, "activation") else OTHER[field]
+    number = isinstance(other, float) and field not in ("expansion", "head_scale")
     changed = kind.model_validate({**base, field: other})
     assert getattr(changed, field) != getattr(kind(), field)
     built = network(changed, inputs, 3)  # type: ignore[arg-type]

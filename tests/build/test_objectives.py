@@ -69,6 +69,47 @@ def test_balanced_yeses_weigh_as_much_as_noes() -> None:
     torch.testing.assert_close(made.yes_weights, torch.tensor([4.0, 35 / 15, 1.0]))  # type: ignore[attr-defined]
 
 
+def test_balanced_yeses_of_labels() -> None:
+    """Of labels, rows without one are counted, not concluded."""
+    counts = torch.tensor([[40, 25, 50], [10, 25, 0]])
+    made = build.cohort(
+        [recipe({"kind": "multilabel", "class_weights": "balanced"})],
+        [0],
+        steps=[10],
+        inputs=Inputs(numeric=4),
+        outputs=3,
+        rows=50,
+        class_counts=counts,
+    )
+    torch.testing.assert_close(only(made).yes_weights, torch.tensor([4.0, 1.0, 50.0]))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_labels_are_smoothed_as_classes_are(smoothing: float) -> None:
+    chosen = recipe({"kind": "supervised", "weight": 0.5, "label_smoothing": smoothing})
+    resolved = build.resolve(chosen, "multilabel", 50)
+    (spec,) = resolved.stages[0].turns[0].objectives
+    assert spec.model_dump() == {
+        "kind": "multilabel",
+        "weight": 0.5,
+        "label_smoothing": smoothing,
+        "class_weights": "none",
+    }
+    assert only(built(spec.model_dump())).smoothing == (smoothing > 0)  # type: ignore[attr-defined]
+
+
+def test_tabm_averages_the_logits_of_labels() -> None:
+    """Probabilities of labels don't add up to 1, so softmax would be the wrong mean."""
+    raw = {"name": "a", "model": {"kind": "tabm"}, "stages": [{}]}
+    for task, averages in (
+        ("multilabel", "outputs"),
+        ("regression", "outputs"),
+        ("binary", "probabilities"),
+    ):
+        resolved = build.resolve(Recipe.model_validate(raw), task, 50)  # type: ignore[arg-type]
+        assert resolved.model.averages == averages  # type: ignore[union-attr]
+
+
 def test_a_gamma_of_0_builds_cross_entropy() -> None:
     made = only(built({"kind": "focal", "gamma": 0}))
     assert not made.focused  # type: ignore[attr-defined]

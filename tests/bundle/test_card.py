@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from methodic.bundle.card import Card, Part, text_of
+from methodic.bundle.card import Card, Part, document_of, text_of
+from methodic.data.schema import Column, Schema
 from methodic.plan import DataFacts, NetworkFacts
 from methodic.recipes.types import Recipe
 
@@ -101,3 +103,47 @@ def test_weights_share_one(weights: tuple[float, ...]) -> None:
     with pytest.raises(ValidationError):
         card(ensemble=parts(*weights))
     assert card(ensemble=parts(0.5, 0.5)).parts[1].weight == 0.5
+
+
+SCHEMA = Schema(
+    columns=(
+        Column(name="a", kind="numeric"),
+        Column(name="scan", kind="array", shape=(3, 4)),
+        *(Column(name=f"c{i}", kind="categorical") for i in range(40)),
+    ),
+    target="kind",
+    task="binary",
+    classes=("bad", "good"),
+)
+
+
+def test_inputs_in_the_text() -> None:
+    lines = text_of(card(), SCHEMA, 1234).splitlines()
+    for line in (
+        "- `a`: numeric",
+        "- `scan`: array of shape (3, 4)",
+        "- and 12 more (card.json lists all)",
+        "- trained numbers: 1,234",
+        "- classes: `bad`, `good`",
+    ):
+        assert line in lines
+
+
+def test_the_document_for_programs() -> None:
+    document = document_of(card(ensemble=parts(0.5, 0.3, 0.2)), SCHEMA, 1234)
+    assert json.loads(json.dumps(document)) == document
+    assert document["title"] == "adam + sgd on things"
+    assert document["scores"] == {"validation": 0.912, "test": 0.9}
+    assert document["rows"] == {"train": 70, "validation": 15, "test": 14}
+    assert [each["weight"] for each in document["networks"]] == [0.5, 0.3, 0.2]
+    assert len(document["inputs"]) == 42
+    assert {"name": "scan", "kind": "array", "shape": [3, 4]}.items() <= document["inputs"][
+        1
+    ].items()
+    assert document["targets"] == ["kind"]
+
+
+def test_a_crowd_is_no_ensemble() -> None:
+    one = parts(1.0)[0]
+    with pytest.raises(ValidationError, match="256"):
+        card(ensemble=tuple(one.model_copy(update={"weight": 1 / 300}) for _ in range(300)))

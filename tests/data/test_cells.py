@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, time
 from decimal import Decimal
 
 import polars as pl
@@ -9,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from methodic.data.cells import MISSING, first, texts, tidy
+from methodic.data.cells import MISSING, first, numbers_among, texts, tidy, truths
+
+ZONED = pl.Series([datetime(2024, 1, 31, 7)]).dt.replace_time_zone("UTC")
+ZONED = ZONED.dt.convert_time_zone("Europe/Berlin").dt.cast_time_unit("ns")
 
 
 @pytest.mark.parametrize(
@@ -26,6 +30,15 @@ from methodic.data.cells import MISSING, first, texts, tidy
         ([Decimal("1.5"), None], [1.5, None], pl.Float64),
         ([True, None], [True, None], pl.Boolean),
         (["?", ""], [None, None], pl.String),
+        (["1,234", "5 %", ""], ["1,234", "5 %", None], pl.String),
+        (["1,234", " 5"], [1234, 5], pl.Int64),
+        (["3,5", "NA"], [3.5, None], pl.Float64),
+        (["50%", "0"], [0.5, 0.0], pl.Float64),
+        ([" 2024-01-31", "?"], [date(2024, 1, 31), None], pl.Date),
+        (["31/01/2024", None], [date(2024, 1, 31), None], pl.Date),
+        (["2024-01-31T08:00:00+01:00"], [datetime(2024, 1, 31, 7)], pl.Datetime("us")),
+        (["08:30", "23:00"], [time(8, 30), time(23)], pl.Time),
+        (ZONED, [datetime(2024, 1, 31, 7)], pl.Datetime("us")),
     ],
 )
 def test_tidy(cells: list, expected: list, kind: type) -> None:
@@ -40,6 +53,39 @@ def test_each_missing_word_is_missing_with_and_without_spaces(word: str) -> None
 
 def test_text_is_left_as_text_on_demand() -> None:
     assert tidy(pl.Series(["01", "2"]), text=True).to_list() == ["01", "2"]
+
+
+def test_a_known_notation_is_followed() -> None:
+    one = pl.Series(["1,234"])
+    assert tidy(one, notation="1.234,5").to_list() == [1.234]
+    assert tidy(one, notation="").to_list() == [1234]
+    assert tidy(pl.Series(["31/01/2024"]), notation="").to_list() == ["31/01/2024"]
+    assert tidy(pl.Series(["12/31/2024"]), notation="%d/%m/%Y").to_list() == ["12/31/2024"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["Yes", "no", None, "YES"], [True, False, None, True]),
+        (["t", "F"], [True, False]),
+        (["ja", "Nein"], [True, False]),
+        (["yes", "yes"], [True, True]),
+        (["yes", "false"], None),
+        (["yes", "no", "perhaps"], None),
+        ([None], None),
+    ],
+)
+def test_words_for_yes_and_no(words: list, expected: list | None) -> None:
+    found = truths(pl.Series(words, dtype=pl.String))
+    assert (None if found is None else found.to_list()) == expected
+
+
+def test_numbers_and_words_are_taken_apart() -> None:
+    cells = pl.Series("x", ["1", "none", "2.5", None, "1,000", "n/k", "1e2"])
+    numbers, words = numbers_among(cells)
+    assert numbers.to_list() == [1, None, 2.5, None, 1000, None, 100]
+    assert words.to_list() == [None, "none", None, None, None, "n/k", None]
+    assert (numbers.name, words.name, numbers.dtype) == ("x", "x", pl.Float64)
 
 
 def test_one_word_after_many_numbers_keeps_the_column_text() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
+
 import polars as pl
 import pytest
 
-from methodic.data.conform import class_codes, conform, conform_target
+from methodic.data.conform import as_kind, class_codes, conform, conform_target
 from methodic.data.schema import Column, Schema
 from methodic.errors import InputError
 
@@ -93,3 +95,41 @@ def test_missing_targets_stay_missing() -> None:
 
 def test_no_rows() -> None:
     assert conform(GOOD.head(0), SCHEMA).shape == (0, 3)
+
+
+def one(cells: object, **fields: object) -> pl.Series:
+    return as_kind(pl.Series("a", cells), Column(name="a", **fields), "f.csv")
+
+
+def test_columns_are_read_as_training_wrote_them() -> None:
+    commas = {"kind": "numeric", "notation": "1.234,5"}
+    assert one(["1,5", "2.000", None], **commas).to_list() == [1.5, 2000, None]
+    assert one([1.5, 2.0], **commas).to_list() == [1.5, 2]
+    dates = one(["03/04/2024"], kind="date", notation="%d/%m/%Y")
+    assert dates.to_list() == [datetime(2024, 4, 3)]
+    assert one([date(2024, 4, 3)], kind="date", notation="%d/%m/%Y").to_list() == dates.to_list()
+    assert one(["Yes", "NO", "?", "so"], kind="categorical", notation="yes/no").to_list() == [
+        "True",
+        "False",
+        None,
+        "so",
+    ]
+    assert one(["x", "1", "7%"], kind="numeric", words=("x",)).to_list() == [None, 1.0, 0.07]
+    assert one([timedelta(minutes=1)], kind="numeric").to_list() == [60]
+
+
+@pytest.mark.parametrize(
+    ("cells", "fields", "parts"),
+    [
+        (["1", "y"], {"kind": "numeric", "words": ("x",)}, ["row 2", "'y'", "one of: x"]),
+        (["1,5", "1.5"], {"kind": "numeric", "notation": "1.234,5"}, ["row 2", "'1.5'", "3,5"]),
+        (["2024-01-01", "soon"], {"kind": "date"}, ["row 2", "'soon'", "2024-01-31"]),
+        (["31/12/24"], {"kind": "date", "notation": "%d/%m/%Y"}, ["row 1", "'31/12/24'", "%d/%m"]),
+        ([1, 2], {"kind": "date"}, ["holds dates", "Int64"]),
+        ([b"x"], {"kind": "text"}, ["Binary", "texts"]),
+    ],
+)
+def test_cells_that_are_written_otherwise(cells: list, fields: dict, parts: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        one(cells, **fields)
+    assert all(part in str(caught.value) for part in ["f.csv", "'a'", *parts]), caught.value

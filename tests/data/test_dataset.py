@@ -113,7 +113,8 @@ def test_the_target_keeps_its_own_name_and_never_takes_a_columns() -> None:
 def test_images() -> None:
     images = np.random.default_rng(0).integers(0, 255, (N, 8, 8), dtype=np.uint8)
     data = load(images, Y)
-    assert data.schema.columns[0].shape == (8, 8)
+    assert data.schema.columns[0].kind == "image"
+    assert data.schema.columns[0].shape == (1, 8, 8)
     assert data.frame["x"].to_numpy().dtype == np.uint8
     assert replace(data, frame=data.frame[list(range(N))[::-1]]).fingerprint != data.fingerprint
 
@@ -218,9 +219,9 @@ BAD = {
         ["test data", "'colour'", "order doesn't matter"],
     ),
     "test lacks the target": ({"source": table(), "test": table().drop("target")}, ["'target'"]),
-    "test has a new class": (
-        bad_test(target=[0, 1, 2, 1] * 10),
-        ["test data", "'2'", "'0', '1'", "row 3"],
+    "test has other classes": (
+        bad_test(target=[0, 2, 2, 2] * 10),
+        ["test data", "'2'", "'0', '1'", "row 2"],
     ),
     "test has a word": (
         bad_test(width=["1", "two"] * 20),

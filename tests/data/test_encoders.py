@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from methodic.data.dataset import load
 from methodic.data.encoders import Encoders
-from methodic.data.schema import Schema, infer
+from methodic.data.schema import Column, Schema, infer
 from methodic.errors import InputError
 
 N = 40
@@ -144,55 +144,6 @@ def test_state_round_trip(cells: list[str | None], data: st.DataObject) -> None:
     assert same_state(again.state(), encoders.state())
 
 
-def without(key: str) -> Callable[[dict, dict], None]:
-    def remove(facts: dict, tensors: dict) -> None:
-        (facts if key in facts else tensors).pop(key)
-
-    return remove
-
-
-def put(key: str, value: Any) -> Callable[[dict, dict], None]:
-    def change(facts: dict, tensors: dict) -> None:
-        (facts if key in facts else tensors)[key] = value
-
-    return change
-
-
-DAMAGE = {
-    "no schema": (without("schema"), "schema"),
-    "no tensor": (without("numeric.scale"), "numeric.scale"),
-    "no counts": (without("class_counts"), "class_counts"),
-    "another tensor": (put("more", torch.zeros(1)), "more"),
-    "shape": (put("numeric.center", torch.zeros(5)), "numeric.center"),
-    "type": (put("numeric.center", torch.zeros(2, dtype=torch.float64)), "float64"),
-    "not finite": (put("numeric.fill", torch.tensor([0.0, float("nan")])), "numeric.fill"),
-    "scale of 0": (put("numeric.scale", torch.zeros(2)), "numeric.scale"),
-    "vocabulary gone": (put("vocabularies", {"colour": ["red"]}), "vocabularies"),
-    "word twice": (put("vocabularies", {"colour": ["a", "a"], "shape": []}), "'colour'"),
-    "missing elsewhere": (put("missing", ["width"]), "isn't categorical"),
-    "target scale": (put("target_scale", 0.0), "scales"),
-    "wrong type": (put("vocabularies", 3), "vocabularies"),
-    "another format": (put("format", 2), "format"),
-}
-
-
-@pytest.mark.parametrize("case", DAMAGE)
-def test_damaged_state(case: str) -> None:
-    change, part = DAMAGE[case]
-    facts, tensors = copy.deepcopy(FITTED.state())
-    change(facts, tensors)
-    with pytest.raises(InputError) as caught:
-        Encoders.from_state(facts, tensors)
-    assert part in str(caught.value)
-    assert caught.value.advice
-
-
-@pytest.mark.parametrize("value", [None, [], "text", {}])
-def test_state_of_another_kind(value: Any) -> None:
-    with pytest.raises(InputError, match="damaged"):
-        Encoders.from_state(value, {})
-
-
 def test_rows_to_predict_in_any_order_without_target() -> None:
     frame = ROWS.drop("kind").select(*reversed(ROWS.columns[:-1]), pl.lit(1).alias("extra"))
     texts = frame.with_columns(pl.col("width", "count").cast(pl.String))
@@ -265,3 +216,95 @@ def test_numbers_there_and_back() -> None:
 
 def test_schema_travels_in_the_state() -> None:
     assert Schema.model_validate(FITTED.state()[0]["schema"]) == SCHEMA
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (N, 3, 4, 5), dtype=np.uint8)
+MIXED = pl.DataFrame(
+    {
+        "picture": pl.Series(IMAGES),
+        "note": [None if i == 2 else f"a note of {i % 9} words" for i in range(N)],
+        "sold": [None if i == 1 else datetime(2024, 1, 1, i % 24) for i in range(N)],
+        "size": [i % 7 + 0.5 for i in range(N)],
+        "kind": ["x", "y"] * (N // 2),
+    }
+)
+MIXED_SCHEMA = Schema(
+    columns=(
+        Column(name="picture", kind="image", shape=(3, 4, 5)),
+        Column(name="note", kind="text", numbers=16),
+        Column(name="sold", kind="date"),
+        Column(name="size", kind="numeric"),
+    ),
+    target="kind",
+    task="binary",
+    classes=("x", "y"),
+)
+
+
+def test_images_stay_bytes_and_networks_scale_them() -> None:
+    encoders = Encoders.fit(MIXED, MIXED_SCHEMA)
+    for found in (encoders.inputs(MIXED), encoders.encode(MIXED)):
+        assert found["array"].dtype == torch.uint8
+        assert np.array_equal(found["array"].numpy(), IMAGES)
+    assert encoders.array_shape == (3, 4, 5)
+    scaled = IMAGES / 255
+    means = scaled.mean(axis=(0, 2, 3))
+    assert [mean for mean, _ in encoders.scaling] == pytest.approx(means.tolist())
+    assert FITTED.scaling == ()
+    facts, tensors = encoders.state()
+    again = Encoders.from_state(json.loads(json.dumps(facts)), tensors)
+    assert again.scaling == encoders.scaling
+
+
+def test_dates_and_texts_become_numbers() -> None:
+    encoders = Encoders.fit(MIXED, MIXED_SCHEMA)
+    assert encoders.features.names[:3] == (
+        "size",
+        "sold (time of day, sine)",
+        "sold (time of day, cosine)",
+    )
+    assert encoders.width == 1 + 2 + 16 + 2, "and a missing date and a missing text are shown"
+    found = encoders.encode(MIXED)["numeric"]
+    assert found.shape == (N, encoders.width)
+    assert torch.isfinite(found).all()
+    assert found[:, -2].nonzero().flatten().tolist() == [1]
+    assert found[:, -1].nonzero().flatten().tolist() == [2]
+    written = MIXED.with_columns(pl.col("sold").dt.strftime("%Y-%m-%d %H:%M:%S"))
+    assert torch.equal(encoders.encode(written)["numeric"], found)
+
+
+def test_enums_are_texts() -> None:
+    words = ["blue", "more", "red"]
+    enums = ROWS.with_columns(pl.col("colour").cast(pl.Enum(words)))
+    encoders = Encoders.fit(enums, SCHEMA)
+    assert same_state(encoders.state(), FITTED.state())
+    for name, tensor in FITTED.encode(ROWS).items():
+        assert torch.equal(FITTED.encode(enums)[name], tensor)
+    green = one_row(colour="green").with_columns(pl.col("colour").cast(pl.Enum(["green"])))
+    assert FITTED.inputs(green)["categorical"].tolist() == [[0, 6]]
+    spaced = one_row(colour=" red ").with_columns(pl.col("colour").cast(pl.Enum([" red "])))
+    assert FITTED.inputs(spaced)["categorical"].tolist() == [[2, 6]]
+
+
+def test_rare_categories_are_not_called_unseen() -> None:
+    words = [f"w{i % 300}" for i in range(900)] + ["rare"] * 100
+    frame = pl.DataFrame({"a": [f"{word}" for word in words], "y": [0, 1] * 500})
+    frame = frame.with_columns(pl.when(pl.int_range(1000) < 999).then("a").otherwise(pl.lit("z")))
+    encoders = Encoders.fit(frame, infer(frame, "y"))
+    assert encoders.categories["a"].pooled
+    assert encoders.unseen(pl.DataFrame({"a": ["z", "new", "w1"]})) == {}
+    assert encoders.sizes == (encoders.cardinality,)
+
+
+@pytest.mark.parametrize("frame", [ROWS, MIXED, ROWS.head(0)])
+def test_raw_inputs_are_encoded_alike(frame: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("methodic.data.encoders._BLOCK", 7)
+    encoders = Encoders.fit(MIXED, MIXED_SCHEMA) if frame is MIXED else FITTED
+    raw = encoders.inputs(frame)
+    kept = copy.deepcopy(raw)
+    found = encoders.encoded(raw)
+    expected = encoders.encode(frame)
+    assert found.keys() == expected.keys()
+    for name, tensor in expected.items():
+        assert torch.equal(found[name], tensor)
+        assert torch.equal(raw[name].nan_to_num(-7), kept[name].nan_to_num(-7))

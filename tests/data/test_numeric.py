@@ -8,8 +8,10 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from methodic.data.numeric import NumericEncoder, fit_numeric
+from methodic.data.numeric import MOST_ROWS, NumericEncoder, fit_numeric
 
 NAN = float("nan")
 
@@ -83,3 +85,34 @@ def test_it_travels_with_the_network() -> None:
     names = ("center", "scale", "fill", "indicator")
     again = NumericEncoder(*(encoder.state_dict()[name] for name in names))
     assert torch.equal(again(raw), encoder(raw))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.floats(width=32) | st.just(math.nan), min_size=1, max_size=80),
+    st.sampled_from([1, 4000]),
+)
+def test_column_by_column_is_the_same_bit_for_bit(cells: list[float], times: int) -> None:
+    finite = [each if math.isfinite(each) else None for each in cells]
+    encoder = fit_numeric(
+        pl.DataFrame({"a": finite, "b": [1.0] * len(cells)}, {"a": pl.Float64, "b": pl.Float64})
+    )
+    raw = torch.tensor(cells * times, dtype=torch.float32)
+    whole = encoder(torch.stack([raw, raw], dim=-1))[:, 0]
+    work = (np.empty(len(raw), np.float32), np.empty(len(raw), np.float32))
+    found = encoder.column(0, raw.numpy().copy(), work)
+    assert np.array_equal(found, whole.numpy())
+
+
+def test_quartiles_of_many_rows_are_estimated() -> None:
+    values = np.random.default_rng(0).gamma(2.0, 3.0, MOST_ROWS + 1)
+    values[7] = 1e9
+    frame = pl.DataFrame({"a": [*values[:-1], None], "b": pl.Series(values) > 1e8})
+    many = fit_numeric(frame.cast({"b": pl.Float64}))
+    q25, q50, q75 = np.quantile(values, [0.25, 0.5, 0.75])
+    assert many.center[0].item() == pytest.approx(q50, rel=0.02)
+    assert many.scale[0].item() == pytest.approx(q75 - q25, rel=0.02)
+    assert many.indicator.tolist() == [True, False]
+    assert many.scale[1].item() == 0.5, "the rarest value counts for the range"
+    again = fit_numeric(frame.cast({"b": pl.Float64}))
+    assert torch.equal(many.center, again.center)

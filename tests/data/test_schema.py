@@ -35,6 +35,8 @@ def reasons(schema: Schema) -> dict[str, str]:
         ([WORDS[i % 5] for i in range(N)], "categorical"),
         ([i % 3 == 0 for i in range(N)], "categorical"),
         ([None, *([1.0] * (N - 1))], "numeric"),  # missing or not says something, too
+        ([date(2020, 1, 1 + i % 28) for i in range(N)], "date"),
+        ([f"2020-01-{1 + i % 28:02}" for i in range(N)], "date"),
     ],
 )
 def test_kinds(cells: list, kind: str) -> None:
@@ -51,7 +53,7 @@ def test_kinds(cells: list, kind: str) -> None:
         ("b", ["x"] * N, "all values are the same (x)"),
         ("b", WORDS[:N], "every value is different"),
         ("b", [*WORDS[: N - 1], WORDS[0]], "39 of 40 values are different"),
-        ("b", [date(2020, 1, 1 + i % 28) for i in range(N)], "dates and times"),
+        ("b", [date(2020, 1, 1)] * N, "all values are the same (2020-01-01)"),
         ("b", [[1, 2]] * N, "are not used"),
         ("b", [{"u": 1}] * N, "are not used"),
         ("customer_id", list(range(N)), "it numbers the rows"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from methodic import build
 from methodic.engine.counting import operations, rows_like
@@ -24,7 +25,7 @@ def counted(model: dict[str, Any], **stage: Any) -> float:
         }
     )
     cohort = build.cohort([recipe], [0], steps=[1], inputs=INPUTS, outputs=3, rows=64)
-    return operations(cohort, rows_like(INPUTS, 64, 3))
+    return operations(cohort, rows_like(INPUTS, 64, torch.zeros(1, dtype=torch.int64)))
 
 
 def test_a_network_by_hand() -> None:

@@ -97,7 +97,7 @@ def test_a_member_is_its_seed_and_a_parameter_is_its_name(kind: str) -> None:
     assert first["b"].shape == (2, 5, 7)
     if kind == "signs":
         assert not torch.equal(first["a"], first["b"])
-    elif kind not in ("zeros", "constant"):
+    elif kind not in ("zeros", "constant", "passing_on"):
         assert not torch.equal(first["a"], first["b"])
         assert not torch.equal(first["b"][0], first["b"][1])
 
@@ -107,13 +107,27 @@ def test_starts_that_only_parts_ask_for() -> None:
         spec = ParameterSpec((INPUTS, OUTPUTS), kind, gain=0.5, **more)  # type: ignore[arg-type]
         return initial_parameters({"w": spec}, [3])["w"][0]
 
-    assert set(PARTS) == {"constant", "gaussian", "truncated", "spread", "signs"}
+    assert set(PARTS) == {"constant", "gaussian", "truncated", "spread", "signs", "passing_on"}
     assert float(made("gaussian").std()) == pytest.approx(0.5, rel=0.02)
     assert float(made("gaussian").abs().max()) > 1.5
     assert float(made("truncated").abs().max()) == 1.5
     assert float(made("spread").std()) == pytest.approx(0.5 / 3**0.5, rel=0.02)
     assert set(made("signs").unique().tolist()) == {-0.5, 0.5}
     assert abs(float(made("signs").mean())) < 0.01
+
+
+def test_convolutions_that_pass_on_what_they_get() -> None:
+    """The first outputs are the inputs, as by torch's own start; the others are drawn."""
+    spec = ParameterSpec((6, 4, 3, 3), "passing_on", fan_in=36, gain=3**-0.5)
+    weight = initial_parameters({"w": spec}, [1, 2])["w"]
+    x = torch.randn(2, 4, 5, 7)
+    for member in weight:
+        assert torch.equal(member[:4], torch.nn.init.dirac_(torch.empty(4, 4, 3, 3)))
+        torch.testing.assert_close(torch.conv2d(x, member, padding=1)[:, :4], x)
+        assert 0 < float(member[4:].abs().max()) <= 1 / 6
+    assert not torch.equal(weight[0, 4:], weight[1, 4:])
+    narrow = ParameterSpec((2, 4, 3, 3), "passing_on", fan_in=36)
+    assert float(initial_parameters({"w": narrow}, [1])["w"].abs().sum()) == 2
 
 
 def test_runs_of_equal_numbers() -> None:

@@ -19,6 +19,10 @@ NETWORKS = {
     "lbfgs": "mlp",
     "realmlp": "realmlp",
     "tabm": "tabm",
+    "convnet": "cnn",
+    "quicknet": "quicknet",
+    "resnet": "resnet",
+    "vit": "vit",
 }
 # Name → the kinds that it is named for: rule, schedule, regularizers.
 KINDS = {
@@ -27,6 +31,7 @@ KINDS = {
     "adamw_cosine": ("adamw", "cosine", []),
     "adan": ("adan", "cosine", []),
     "cocktail": ("adamw", "cosine", ["mixup", "swa"]),
+    "convnet": ("adamw", "cosine", ["crop"]),
     "cyclic_sgd": ("sgd", "cyclic", []),
     "elastic_net": ("sgd", "constant", ["proximal_elastic_net"]),
     "ema": ("adamw", "constant", ["ema"]),
@@ -43,8 +48,10 @@ KINDS = {
     "one_cycle": ("sgd", "one_cycle", []),
     "plateau": ("sgd", "plateau", []),
     "prodigy": ("prodigy", "cosine", []),
+    "quicknet": ("sgd", "one_cycle", ["crop", "flip", "ema"]),
     "radam": ("radam", "constant", []),
     "realmlp": ("adamw", "log_cosine", []),
+    "resnet": ("sgd", "cosine", ["crop"]),
     "rmsprop": ("rmsprop", "constant", []),
     "rmsprop_centered": ("rmsprop", "constant", []),
     "sam": ("sgd", "cosine", ["sam"]),
@@ -56,6 +63,7 @@ KINDS = {
     "soap": ("soap", "cosine", []),
     "swa": ("sgd", "constant", ["swa"]),
     "tabm": ("adamw", "constant", []),
+    "vit": ("adamw", "cosine", ["crop", "randaugment", "cutmix"]),
     "wsd": ("adamw", "wsd", []),
 }
 
@@ -124,3 +132,12 @@ def test_an_unknown_name_is_answered(name: str) -> None:
     assert caught.value.problem == f"there is no recipe '{name}'"
     if name == "admaw_cosine":
         assert caught.value.advice == "Did you mean 'adamw_cosine'?"
+
+
+def test_methods_for_images_are_left_out_where_there_are_none() -> None:
+    images = {"convnet", "quicknet", "resnet", "vit"}
+    assert {name for name in catalogue.names() if catalogue.takes_images(catalogue.get(name))} == (
+        images
+    )
+    assert catalogue.fitting(images=True) == catalogue.names()
+    assert set(catalogue.names()) - set(catalogue.fitting(images=False)) == images

@@ -108,3 +108,22 @@ def test_label_noise_and_mixup_may_come_in_either_order(classes):
     assert torch.equal(after.other, before.other)
     assert torch.equal(after.other, partners(after.target))
     assert not torch.equal(after.target, batch.target)
+
+
+def test_images_that_are_standardised_later() -> None:
+    """Holes are filled with the channels' means, and noise is in units of their deviations."""
+    shape = (2, 6, 6)
+    pixels = torch.rand(1, 300, *shape, generator=torch.Generator().manual_seed(0))
+    batch = Batch({"array": pixels}, torch.zeros(1, 300))
+    cut = Cutout("p", {}, shape, (0.25, 0.75))
+    noise = Draws(cut.noise(300))(keys([0], "noise"))
+    got = cut(batch, noise, {"p.share": torch.tensor([0.3])}).inputs["array"]
+    holes = got != pixels
+    assert 0.1 < float(holes.float().mean()) < 0.3
+    for channel, mean in enumerate((0.25, 0.75)):
+        assert set(got[:, :, channel][holes[:, :, channel]].tolist()) == {mean}
+    loud = InputNoise("p", {"array": 72}, (0.1, 0.4))
+    noise = Draws(loud.noise(300))(keys([0], "noise"))
+    moved = loud(batch, noise, {"p.deviation": torch.tensor([0.5])}).inputs["array"] - pixels
+    for channel, deviation in enumerate((0.05, 0.2)):
+        assert float(moved[:, :, channel].std()) == pytest.approx(deviation, rel=0.03)

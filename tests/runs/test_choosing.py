@@ -10,6 +10,7 @@ import pytest
 
 from methodic.errors import InputError
 from methodic.plan import Asked, Machine
+from methodic.recipes.kinds.models import CNN
 from methodic.runs import choosing
 from methodic.runs.choosing import Choices, as_good, asked_for
 from methodic.runs.given import Given
@@ -182,13 +183,25 @@ def test_no_noise_at_all_leaves_a_hundredth() -> None:
     assert as_good([float("nan"), 1.0], [1.0, 1.0])
 
 
+def test_networks_for_images_need_no_check_of_bfloat16() -> None:
+    """Its harm to them is known to be none; and no wider cohort is tried, since there is none."""
+    pictures = PLAIN.model_copy(update={"model": CNN()})
+    survey = Imaginary(0.3, together=None, bfloat16=0.5, w4=0.1)
+    made = choosing.choose(survey, [pictures], Asked(), 60.0, images=True)
+    assert survey.machine.precision == HALF
+    assert not survey.checked
+    assert [each.what for each in made.tried] == ["without bfloat16", HALF]
+    slower = Imaginary(0.3, together=None, bfloat16=0.9)
+    choosing.choose(slower, [pictures], Asked(), 60.0, images=True)
+    assert slower.machine.precision == "float32"
+
+
 def test_what_cannot_be_had_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     last = Asked(memory_format="channels_last")
-    with pytest.raises(InputError, match="channels_last is for networks of your own"):
-        asked_for(last, MACHINE, own=False, images=True)
-    with pytest.raises(InputError, match="channels_last is for networks of your own"):
-        asked_for(last, MACHINE, own=True, images=False)
-    assert asked_for(last, MACHINE, own=True, images=True).memory_format == "channels_last"
+    for own in (False, True):
+        with pytest.raises(InputError, match=r"channels_last is for networks on arrays \[channels"):
+            asked_for(last, MACHINE, own=own, images=False)
+        assert asked_for(last, MACHINE, own=own, images=True).memory_format == "channels_last"
     half = Asked(precision=HALF, width=2)
     assert asked_for(half, MACHINE, own=False, images=False) == MACHINE.model_copy(
         update={"precision": HALF, "width": 2}

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
 from methodic import build
 from methodic.evidence import design
@@ -60,3 +64,28 @@ def test_losses_of_seeds(work: Path, plain: str) -> None:
     assert half != training
     assert losses(rounded)[0] == half, "bfloat16 makes the same bits each time"
     assert half == pytest.approx(training, rel=0.05)
+
+
+def test_a_long_evaluation_is_told_from_a_few_of_its_rows(
+    monkeypatch: pytest.MonkeyPatch, prepared: Prepared
+) -> None:
+    seen: list[int] = []
+
+    def outputs(*args: Any) -> torch.Tensor:
+        rows = args[4]
+        seen.append(len(rows))
+        time.sleep(0.01)
+        return torch.zeros(1, len(rows), 3)
+
+    monkeypatch.setattr(measuring, "outputs", outputs)
+    monkeypatch.setattr(measuring, "_FEW", 2)
+    cohort: Any = SimpleNamespace(model=None, layout=None, numbers={})
+    state: Any = SimpleNamespace(flat=None, buffers={})
+    judge = prepared.judge("accuracy", torch.device("cpu"))
+    whole = len(judge.rows)
+    assert measuring._look(cohort, state, judge) < 1
+    assert seen == [2, whole, whole]
+    monkeypatch.setattr(measuring, "_LONG_LOOK", 0.0)
+    seen.clear()
+    assert measuring._look(cohort, state, judge) >= 0.01 * whole / 2
+    assert seen == [2]

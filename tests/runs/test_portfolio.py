@@ -8,8 +8,9 @@ import polars as pl
 import pytest
 
 from methodic.data.dataset import DataSet, load
+from methodic.data.schema import Column, Schema
 from methodic.recipes import catalogue
-from methodic.runs.portfolio import RULES, Facts, choose, chosen, size
+from methodic.runs.portfolio import RULES, Facts, choose, chosen, image_shape, size
 
 SMALL = Facts(rows=1_500, columns=60, categorical=0)
 SIX = ("adam", "adamw_cosine", "gradient_descent", "momentum", "rmsprop", "sgd")
@@ -31,7 +32,7 @@ def test_a_minute_takes_six() -> None:
     assert found.names == SIX
     assert found == chosen(SMALL)
     assert "Methods for 1,500 rows and this budget: adam (works over" in found.notes[0]
-    left = len(catalogue.names()) - 6
+    left = len(catalogue.fitting(images=False)) - 6
     assert found.notes[1].startswith(f"{left} others of the library are left out")
     assert "--recipes all" in found.notes[1]
 
@@ -88,3 +89,24 @@ def test_facts_of_data(iris: DataSet) -> None:
     found = choose(load(frame, "y"), 6000.0)
     assert "adagrad" in found.names
     assert "2,100 rows" in found.notes[0]
+
+
+def test_images_get_methods_of_their_own() -> None:
+    colour = Facts(rows=60_000, columns=1, categorical=0, image=(3, 32, 32))
+    assert names(colour, 60) == {"convnet", "quicknet", "sgd"}
+    grey = replace(colour, image=(1, 28, 28))
+    assert names(grey, 60) == {"convnet", "sgd", "adamw_cosine"}, "letters don't like mirrors"
+    hours = names(colour, 7200.0)
+    assert "vit" not in names(colour, 600.0)
+    assert not hours & {"realmlp", "tabm", "cocktail", "elastic_net", "gradient_descent"}
+    assert not names(replace(colour, own=True), 1e6) & {"convnet", "quicknet", "resnet", "vit"}
+    assert not names(SMALL, 1e6) & {"convnet", "quicknet", "resnet", "vit"}
+
+
+def test_what_images_are() -> None:
+    column = Column(name="image", kind="image", shape=(3, 32, 32))
+    schema = Schema(columns=(column,), target="y", task="multiclass", classes=("a", "b"))
+    assert image_shape(schema) == (3, 32, 32)
+    beside = Column(name="age", kind="numeric")
+    assert image_shape(schema.model_copy(update={"columns": (column, beside)})) == ()
+    assert image_shape(schema.model_copy(update={"columns": (beside,)})) == ()

@@ -146,3 +146,10 @@ def test_the_manifest_tells_what_changed(mixed: Prepared, tmp_path: Path) -> Non
     (work / "manifest.json").unlink()
     with pytest.raises(InputError, match="are gone"):
         preparation.check(work)
+
+
+def test_another_run_in_the_same_folder_has_its_own_rows(tmp_path: Path) -> None:
+    for name in ("iris", "wine"):
+        made = preparation.prepare(load(name), 0)
+        preparation.save(made, tmp_path)
+        assert preparation.load(tmp_path).counts == made.counts

@@ -8,6 +8,7 @@ import pytest
 from methodic.data.dataset import DataSet, load
 from methodic.errors import InputError
 from methodic.recipes import catalogue
+from methodic.runs import planning, preparation
 from methodic.runs.wishes import Wishes, check_seeds, methods, wish
 
 
@@ -101,3 +102,36 @@ def test_seeds_have_limits() -> None:
         check_seeds(-1, None)
     with pytest.raises(InputError, match="10,000"):
         check_seeds(0, 10_001)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [({"time": "day"}, "later than its test rows"), ({"split": "part"}, "'part' names them")],
+)
+def test_cross_validation_is_refused_where_it_would_be_wrong(said: dict, reason: str) -> None:
+    frame = pl.DataFrame(
+        {"a": [i * 0.5 for i in range(60)], "day": range(60), "y": [0, 1] * 30}
+    ).with_columns(part=pl.Series(["train", "train", "test"] * 20))
+    data = load(frame, "y", **said)
+    with pytest.raises(InputError, match=reason) as caught:
+        make(data, splits="cv")
+    assert caught.value.advice == "Ask for --splits one."
+    assert make(data).splits is None
+    assert make(load(frame, "y", group="day"), splits="cv").splits == "cv"
+
+
+@pytest.mark.parametrize(
+    ("said", "splits"),
+    [({}, "cv"), ({"group": "who"}, "cv"), ({"time": "day"}, "one"), ({"split": "30%"}, "one")],
+)
+def test_few_rows_are_crossed_only_where_that_is_right(said: dict, splits: str) -> None:
+    frame = pl.DataFrame(
+        {
+            "a": [i * 0.5 for i in range(120)],
+            "day": range(120),
+            "who": [i % 30 for i in range(120)],
+            "y": [0, 1] * 60,
+        }
+    )
+    data = load(frame, "y", **said)
+    assert planning.splitting(data, make(data), preparation.prepare(data, 0)) == splits

@@ -36,7 +36,7 @@ class BaselineResult:
     Args:
         validation: the metric's name → score, and "loss": log loss, or the mean squared error
             divided by the variance of the training target. NaN where undefined.
-        predictions: of the test rows, [N, C]: probabilities of all classes, or numbers.
+        predictions: of the test rows, [N, C]: probabilities of classes or labels, or numbers.
         seconds: fitting and predicting, tuning included.
         model: what was fitted.
     """
@@ -65,7 +65,7 @@ def plan_baselines(
         task: of the data.
         rows: training rows.
         columns: numeric and categorical ones together.
-        classes: of the target; ignored for numbers.
+        classes: of the target, labels, or predicted numbers.
         seconds: for gradient boosting, in one thread.
     """
     each = seconds_per_iteration(task, rows, max(columns, 1), classes)
@@ -95,13 +95,13 @@ def fit(
         task: of the data.
         train, validation, test: rows; the test targets aren't read.
         metric: what is tuned for and reported.
-        classes: C; 1 for numbers.
+        classes: C: classes, labels, or numbers.
         threads: at most so many.
 
     Raises:
         InputError: the training rows hold fewer than two classes.
     """
-    job = Job(plan, task, train, validation, metric, 1 if task == "regression" else classes)
+    job = Job(plan, task, train, validation, metric, classes)
     models = {"constant": _constant, "linear": fit_linear, "gradient_boosting": fit_boosting}
     start = time.perf_counter()
     with calm(threads):
@@ -109,23 +109,28 @@ def fit(
         on_validation, on_test = model.predict(validation), model.predict(test)
     seconds = time.perf_counter() - start
     scores = {
-        metric.name: metric.score(validation.target, on_validation),
+        metric.name: job.score(on_validation),
         "loss": job.loss(on_validation),
     }
     return BaselineResult(scores, on_test, seconds, model)
 
 
 def _constant(job: Job) -> Fitted:
-    """The frequencies of the classes; or the one number that scores best, by the metric."""
-    if job.task != "regression":
-        answer = np.bincount(job.y, minlength=job.classes) / len(job.y)
+    """The frequencies of classes or labels; or the one number that scores best, by the metric."""
+    weight = job.train.weight
+    if job.task == "multilabel":
+        answer = np.average(job.y, axis=0, weights=weight)
+        about = "always the labels that most rows have"
+    elif job.task != "regression":
+        total = len(job.y) if weight is None else weight.sum()
+        answer = np.bincount(job.y, weight, minlength=job.classes) / total
         about = "always the most frequent class"
     else:
         name, share = _BEST.get(job.metric.name, ("mean", None))
-        middle = np.mean(job.y)
-        if share is not None:
-            middle = np.quantile(job.y, share, method="averaged_inverted_cdf")
-        answer = np.array([float(middle)])
+        if share is None:
+            answer = np.atleast_1d(np.average(job.y, axis=0, weights=weight))
+        else:
+            answer = _quantiles(job.y.reshape(len(job.y), -1), share, weight)
         about = f"always the {name} of the training rows"
     return Fitted(
         predict=lambda rows: np.tile(answer, (len(rows.target), 1)),
@@ -133,3 +138,11 @@ def _constant(job: Job) -> Fitted:
         bytes=size(answer),
         parameters=answer.size,
     )
+
+
+def _quantiles(y: Array, share: float, weight: Array | None) -> Array:
+    """Of each column of [N, T]."""
+    if weight is None:
+        return np.atleast_1d(np.quantile(y, share, axis=0, method="averaged_inverted_cdf"))
+    columns = [np.quantile(c, share, method="inverted_cdf", weights=weight) for c in y.T]
+    return np.array(columns)

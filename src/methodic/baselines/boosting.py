@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from methodic.baselines.job import Array, Fitted, Job, Rows, calm, kinds, matrix, size
+from methodic.baselines.several import Each, of_labels, of_numbers
 from methodic.plan import Task
 
 _PROBE_ROWS = (500, 2000)
@@ -20,7 +21,7 @@ def seconds_per_iteration(task: Task, rows: int, columns: int, classes: int) -> 
 
     Trees on random numbers are fully grown, so real ones are rarely slower.
     """
-    trees = classes if task == "multiclass" else 1
+    trees = 1 if task == "binary" else classes
     few, many = (min(max(rows, 50), n) for n in _PROBE_ROWS)
     with calm(1):
         small = _probe(few, columns)
@@ -49,35 +50,60 @@ def fit_boosting(job: Job) -> Fitted:
     """Histogram gradient boosting, stopped early by the validation rows.
 
     A column of more than 254 categories is taken for numbers; an unseen category counts as missing.
+    Each label, and each of several targets, has a model of its own.
     """
     job.need_classes()
     columns = _Histogram(job.train)
-    x, y = columns(job.train), job.y
-    x_validation, y_validation = columns(job.validation), job.validation.target.reshape(-1)
+    x, x_validation = columns(job.train), columns(job.validation)
+    y, y_validation = job.y, job.targets(job.validation)
     if job.task == "regression":
         y, y_validation = job.standardised(job.train), job.standardised(job.validation)
+
+    def fitted(at: int, mine: Array) -> Any:
+        validation = y_validation[:, at] if job.several else y_validation
+        return _fitted(job, columns.categorical, x, mine, x_validation, validation)
+
+    if not job.several:
+        model = fitted(0, y)
     else:
-        known = np.isin(y_validation, y)
-        x_validation, y_validation = x_validation[known], y_validation[known]
-    model = _boosting(job.task, job.plan.iterations, columns.categorical, early_stopping=True)
-    if "X_val" in inspect.signature(model.fit).parameters and len(y_validation):
-        model.fit(x, y, X_val=x_validation, y_val=y_validation)
-    else:
-        # scikit-learn before 1.7 can only hold out some of the training rows, of each class.
-        if job.task != "regression" and np.bincount(y)[np.unique(y)].min() < 2:
-            model.set_params(early_stopping=False)
-        model.fit(x, y)
+        model = of_numbers(y, fitted) if job.task == "regression" else of_labels(y, fitted)
+    models = model.fitted if isinstance(model, Each) else [model]
+    taken = sorted({each.n_iter_ for each in models} or {0})
+    rate = f", learning rate {models[0].learning_rate:g}" if models else ""
     about = (
-        f"histogram gradient boosting, {model.n_iter_} iterations of at most "
-        f"{job.plan.iterations}, learning rate {model.learning_rate:g}"
+        f"histogram gradient boosting, {' to '.join(map(str, {taken[0]: 0, taken[-1]: 0}))} "
+        f"iterations of at most {job.plan.iterations}{rate}"
     )
 
     def predict(rows: Rows) -> Array:
+        found = columns(rows)
         if job.task == "regression":
-            return job.numbers(model.predict(columns(rows)))
-        return job.probabilities(model, columns(rows))
+            several = isinstance(model, Each)
+            return job.numbers(model.numbers(found) if several else model.predict(found))
+        if isinstance(model, Each):
+            return model.probabilities(found)
+        return job.probabilities(model, found)
 
     return Fitted(predict, about, size(columns, model))
+
+
+def _fitted(
+    job: Job, categorical: list[int], x: Array, y: Array, x_validation: Array, y_validation: Array
+) -> Any:
+    """One model of one target, stopped early by the validation rows."""
+    weight, theirs = job.train.weight, job.validation.weight
+    if job.task != "regression":
+        known = np.isin(y_validation, y)
+        x_validation, y_validation = x_validation[known], y_validation[known]
+        theirs = None if theirs is None else theirs[known]
+    model = _boosting(job.task, job.plan.iterations, categorical, early_stopping=True)
+    if "X_val" in inspect.signature(model.fit).parameters and len(y_validation):
+        rest = {} if theirs is None else {"sample_weight_val": theirs}
+        return model.fit(x, y, weight, X_val=x_validation, y_val=y_validation, **rest)
+    # scikit-learn before 1.7 can only hold out some of the training rows, of each class.
+    if job.task != "regression" and np.bincount(y)[np.unique(y)].min() < 2:
+        model.set_params(early_stopping=False)
+    return model.fit(x, y, weight)
 
 
 def _boosting(task: Task, iterations: int, categorical: list[int], *, early_stopping: bool) -> Any:

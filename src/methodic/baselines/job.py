@@ -1,4 +1,7 @@
-"""What every baseline is given: rows, and a job that knows the task, the target and the judge."""
+"""What every baseline is given: rows, and a job that knows the task, the target and the judge.
+
+Shapes: N rows, D numeric and Dc categorical columns, T targets, C outputs: classes, labels or T.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,14 @@ class Rows:
         numeric: float [N, D], NaN where missing; None without such columns.
         categorical: codes int [N, Dc], each column with its own; a code that isn't among the
             training rows is unseen.
-        target: classes int [N], or numbers [N] or [N, 1].
+        target: classes int [N], labels int [N, C], or numbers [N] or [N, T].
+        weight: of each row [N], above 0; none: all count alike.
     """
 
     numeric: Array | None
     categorical: Array | None
     target: Array
+    weight: Array | None = None
 
 
 Predict = Callable[[Rows], Array]
@@ -85,26 +90,43 @@ class Job:
     ) -> None:
         self.plan, self.task, self.metric, self.classes = plan, task, metric, classes
         self.train, self.validation = train, validation
-        self.y = train.target.reshape(-1)
-        self.center, self.spread = 0.0, 1.0
+        self.y = self.targets(train)
+        self.center: Array = np.zeros(())
+        self.spread: Array = np.ones(())
         if task == "regression":
-            self.center = float(self.y.mean())
-            self.spread = float(self.y.std()) or 1.0
+            self.center, spread = np.asarray(self.y.mean(axis=0)), self.y.std(axis=0)
+            self.spread = np.where(spread == 0, 1.0, spread)
+
+    @property
+    def several(self) -> bool:
+        """There are several targets, or labels."""
+        return self.y.ndim == 2
+
+    @staticmethod
+    def targets(rows: Rows) -> Array:
+        """[N], of labels and several targets [N, C]."""
+        wide = rows.target.ndim == 2 and rows.target.shape[1] > 1
+        return rows.target if wide else rows.target.reshape(-1)
+
+    def score(self, prediction: Array) -> float:
+        """The metric of a prediction of the validation rows."""
+        return self.metric.score(self.validation.target, prediction, self.validation.weight)
 
     def need_classes(self) -> None:
-        if self.task != "regression" and len(np.unique(self.y)) < 2:
+        if self.task in ("binary", "multiclass") and len(np.unique(self.y)) < 2:
             raise InputError(
                 "the training rows hold one class only", accepted="at least two classes"
             )
 
     def standardised(self, rows: Rows) -> Array:
-        """The target of a regression, on the scale of the training rows."""
-        scaled: Array = (rows.target.reshape(-1) - self.center) / self.spread
+        """The targets of a regression, on the scale of the training rows: [N] or [N, T]."""
+        scaled: Array = (self.targets(rows) - self.center) / self.spread
         return scaled
 
     def numbers(self, standardised: Array) -> Array:
-        """Predictions [N, 1] in the units of the target."""
-        values: Array = standardised.reshape(-1, 1).astype(np.float64) * self.spread + self.center
+        """Predictions [N, T] in the units of the targets."""
+        wide = standardised if self.several else standardised.reshape(-1, 1)
+        values: Array = wide.astype(np.float64) * self.spread + self.center
         return values
 
     def probabilities(self, model: Any, x: Any) -> Array:
@@ -114,9 +136,18 @@ class Job:
         return found
 
     def loss(self, prediction: Array) -> float:
+        """What networks are told as their loss, too, on validation rows."""
+        validation = self.validation
         if self.task != "regression":
-            return METRICS["log_loss"].score(self.validation.target, prediction)
-        return (METRICS["rmse"].score(self.validation.target, prediction) / self.spread) ** 2
+            return METRICS["log_loss"].score(validation.target, prediction, validation.weight)
+        truth = self.targets(validation).reshape(len(prediction), -1)
+        errors = [
+            METRICS["rmse"].score(truth[:, t], prediction[:, t : t + 1], validation.weight)
+            for t in range(truth.shape[1])
+        ]
+        spreads = np.atleast_1d(self.spread).tolist()
+        squares = [(error / spread) ** 2 for error, spread in zip(errors, spreads, strict=True)]
+        return float(sum(squares) / len(squares))
 
 
 def matrix(rows: Rows) -> Array:

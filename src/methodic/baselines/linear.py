@@ -1,4 +1,4 @@
-"""Logistic and ridge regression."""
+"""Logistic and ridge regression; labels have a logistic regression each."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from methodic.baselines.job import Array, Fitted, Job, kinds, matrix, size
+from methodic.baselines.several import Each, of_labels
 
 _STRENGTHS = (0.01, 0.1, 1.0, 10.0)  # C of the logistic regression, strongest penalty first
 _PENALTIES = (1000.0, 100.0, 10.0, 1.0, 0.1)  # alpha of the ridge regression, likewise
@@ -45,7 +46,7 @@ def fit_linear(job: Job) -> Fitted:
     best, best_score, chosen = None, math.nan, 0.0
     for strength in _PENALTIES if job.task == "regression" else _STRENGTHS:
         model = _fitted_linear(job, strength, x[part], part)
-        score = job.metric.score(job.validation.target, _linear_output(job, model, x_validation))
+        score = job.score(_linear_output(job, model, x_validation))
         if best is None or job.metric.better(score, best_score):
             best, best_score, chosen = model, score, strength
     if len(part) < len(job.y):
@@ -54,13 +55,14 @@ def fit_linear(job: Job) -> Fitted:
         about = f"ridge regression, alpha = {chosen:g}"
     else:
         about = f"logistic regression, C = {chosen:g}"
-        if best is not None and (best.n_iter_ >= best.max_iter).any():
-            about += f", stopped after {best.max_iter} iterations"
+        stopped = [m.max_iter for m in _models(best) if (m.n_iter_ >= m.max_iter).any()]
+        if stopped:
+            about += f", stopped after {stopped[0]} iterations"
     return Fitted(
         predict=lambda rows: _linear_output(job, best, encoder.transform(matrix(rows))),
         about=about,
         bytes=size(encoder, best),
-        parameters=0 if best is None else np.size(best.coef_) + np.size(best.intercept_),
+        parameters=sum(np.size(m.coef_) + np.size(m.intercept_) for m in _models(best)),
     )
 
 
@@ -75,14 +77,24 @@ def _tuning_part(rows: int, columns: int) -> Array:
 def _fitted_linear(job: Job, strength: float, x: Any, rows: Array) -> Any:
     from sklearn.linear_model import LogisticRegression, Ridge
 
+    weight = None if job.train.weight is None else job.train.weight[rows]
     if job.task == "regression":
-        return Ridge(alpha=strength).fit(x, job.standardised(job.train)[rows])
+        return Ridge(alpha=strength).fit(x, job.standardised(job.train)[rows], weight)
     size = x.nnz if hasattr(x, "nnz") else x.size
     iterations = int(np.clip(_WORK / (4.0 * max(size, 1) * job.classes), 20, 300))
-    return LogisticRegression(C=strength, max_iter=iterations).fit(x, job.y[rows])
+
+    def fitted(_: int, y: Array) -> Any:
+        return LogisticRegression(C=strength, max_iter=iterations).fit(x, y, weight)
+
+    return of_labels(job.y[rows], fitted) if job.several else fitted(0, job.y[rows])
+
+
+def _models(model: Any) -> list[Any]:
+    """The models of all labels, or the only one."""
+    return model.fitted if isinstance(model, Each) else [model]
 
 
 def _linear_output(job: Job, model: Any, x: Any) -> Array:
     if job.task == "regression":
         return job.numbers(model.predict(x))
-    return job.probabilities(model, x)
+    return model.probabilities(x) if isinstance(model, Each) else job.probabilities(model, x)

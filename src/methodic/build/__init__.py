@@ -6,6 +6,7 @@ first one stands for the structure of all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -27,17 +28,21 @@ from methodic.models.module import ModuleModel
 from methodic.models.outputs import FirstOutputs
 from methodic.plan import Precision, Task
 from methodic.recipes import types as recipe
+from methodic.recipes.kinds.models import CNN
 from methodic.recipes.numbers import split
 from methodic.types import FloatArray, Model
 
 
-def resolve(chosen: recipe.Recipe, task: Task, rows: int) -> recipe.Recipe:
+def resolve(
+    chosen: recipe.Recipe, task: Task, rows: int, inputs: Inputs | None = None
+) -> recipe.Recipe:
     """The recipe with everything that the data decide written out.
 
     Args:
         chosen: may have an automatic model and "supervised" objectives.
         task: decides the loss.
         rows: training rows; they decide the size of an automatic network.
+        inputs: what enters it; images get a convolutional one.
 
     Raises:
         InputError: an objective that doesn't fit the task, or parts that exclude each other.
@@ -64,9 +69,20 @@ def resolve(chosen: recipe.Recipe, task: Task, rows: int) -> recipe.Recipe:
     )
     network: recipe.Model = chosen.model
     if isinstance(network, recipe.Auto):
-        network = automatic(rows)
+        images = inputs is not None and inputs.images and min(inputs.shape[1:]) >= LEAST_SIDE
+        network = for_images(inputs.shape) if images and inputs else automatic(rows)
     network = fitting(network, task)
     return chosen.model_copy(update={"stages": stages, "model": network})
+
+
+LEAST_SIDE = 8  # pixels; smaller arrays of three axes are taken as so many numbers
+
+
+def for_images(shape: Sequence[int]) -> CNN:
+    """The network for images of ``shape`` (C, H, W): sides are halved until 4 or less are left."""
+    halvings = min(5, max(1, math.ceil(math.log2(min(shape[1:]) / 4))))
+    channels = tuple(min(256, 32 * 2**i) for i in range(halvings))
+    return CNN(channels=channels, width=128, normalization="batch")
 
 
 def automatic(rows: int) -> recipe.MLP:
@@ -95,6 +111,7 @@ def cohort(
     changing: bool = False,
     shared_batches: bool = False,
     own: Own | None = None,
+    block: int = 0,
 ) -> Cohort:
     """Members of one shape, ready to train.
 
@@ -116,6 +133,7 @@ def cohort(
         shared_batches: all members see one order of rows, whatever their seeds: common random
             numbers. It is the same in every cohort.
         own: the objects that the recipes name as the user's own.
+        block: rows that lie together in a file from which they are read; 0: they are in memory.
 
     Raises:
         InputError: members arrive where they can't: between the stages or turns of a recipe; parts
@@ -152,7 +170,8 @@ def cohort(
     )
     shuffled = ("shared order", [0] * len(seeds)) if shared_batches else ("order", seeds)
     orders = {
-        s.name: Order(shuffled[1], rows, s.batch, f"{shuffled[0]}/{s.name}", born) for s in stages
+        s.name: Order(shuffled[1], rows, s.batch, f"{shuffled[0]}/{s.name}", born, block)
+        for s in stages
     }
     program = None
     if compiled:

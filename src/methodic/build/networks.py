@@ -7,9 +7,12 @@ from methodic.models.autoencoder import Autoencoder
 from methodic.models.convolution import CNN, ResNet
 from methodic.models.inputs import Inputs
 from methodic.models.mlp import MLP
+from methodic.models.quicknet import QuickNet
 from methodic.models.realmlp import RealMLP
+from methodic.models.standardised import Standardised
 from methodic.models.tabm import TabM
 from methodic.models.transformer import FTTransformer
+from methodic.models.vit import ViT
 from methodic.plan import Task
 from methodic.recipes.kinds import models as recipe
 from methodic.types import Model
@@ -17,11 +20,11 @@ from methodic.types import Model
 
 def fitting(spec: recipe.Model, task: Task) -> recipe.Model:
     """The recipe of a network with everything that the task decides written out."""
-    numbers = task == "regression"
+    numbers, whole = task == "regression", task in ("binary", "multiclass")
     if isinstance(spec, recipe.RealMLP) and spec.activation == "auto":
         return spec.model_copy(update={"activation": "mish" if numbers else "selu"})
     if isinstance(spec, recipe.TabM) and spec.averages == "auto":
-        return spec.model_copy(update={"averages": "outputs" if numbers else "probabilities"})
+        return spec.model_copy(update={"averages": "probabilities" if whole else "outputs"})
     return spec
 
 
@@ -31,9 +34,13 @@ def network(spec: recipe.Model, inputs: Inputs, outputs: int) -> Model:
     Raises:
         InputError: it can't take such inputs.
     """
-    spec = fitting(
-        spec, "regression" if outputs == 1 else "multiclass"
-    )  # where nothing resolved it
+    # Where nothing resolved it:
+    spec = fitting(spec, "regression" if outputs == 1 else "multiclass")
+    made = _network(spec, inputs, outputs)
+    return Standardised(made, inputs.scaling) if inputs.scaling else made
+
+
+def _network(spec: recipe.Model, inputs: Inputs, outputs: int) -> Model:
     match spec:
         case recipe.Linear():
             return MLP(
@@ -126,6 +133,27 @@ def _of_arrays(spec: recipe.Model, inputs: Inputs, outputs: int) -> Model:
                 blocks=spec.blocks,
                 normalization=spec.normalization,
                 groups=spec.groups,
+            )
+        case recipe.QuickNet():
+            return QuickNet(
+                inputs,
+                outputs,
+                channels=spec.channels,
+                depth=spec.depth,
+                activation=spec.activation,
+                scale=spec.head_scale,
+                mirrored=spec.mirrored,
+            )
+        case recipe.ViT():
+            return ViT(
+                inputs,
+                outputs,
+                patch=spec.patch,
+                width=spec.width,
+                depth=spec.depth,
+                heads=spec.heads,
+                expansion=spec.expansion,
+                stochastic_depth="model.stochastic_depth" if spec.stochastic_depth else None,
             )
         case recipe.Autoencoder():
             return Autoencoder(

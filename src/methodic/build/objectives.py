@@ -23,11 +23,11 @@ _NUMBERS: tuple[Task, ...] = ("regression",)
 
 TASKS: Final[Mapping[str, tuple[Task, ...]]] = MappingProxyType(
     {
-        "supervised": (*_CLASSES, *_NUMBERS),
+        "supervised": (*_CLASSES, "multilabel", *_NUMBERS),
         "cross_entropy": _CLASSES,
         "focal": _CLASSES,
         "binary": ("binary",),
-        "multilabel": _CLASSES,
+        "multilabel": (*_CLASSES, "multilabel"),
         "hinge": _CLASSES,
         "ordinal": _CLASSES,
         "pairwise_ranking": ("binary", "regression"),
@@ -51,6 +51,8 @@ def fitting(spec: recipe.Objective, task: Task) -> recipe.Objective:
     if isinstance(spec, recipe.Supervised):
         if task == "regression":
             return recipe.MeanSquaredError(weight=spec.weight)
+        if task == "multilabel":
+            return recipe.Multilabel(weight=spec.weight, label_smoothing=spec.label_smoothing)
         return recipe.CrossEntropy(weight=spec.weight, label_smoothing=spec.label_smoothing)
     if task not in TASKS.get(spec.kind, (task,)):
         advice = None
@@ -111,7 +113,8 @@ def objective(
         case recipe.Binary():
             return classes.Binary(path, _weights(spec, class_counts))
         case recipe.Multilabel():
-            return classes.Multilabel(path, _yes_weights(spec, class_counts))
+            smoothing, weights = bool(spec.label_smoothing), _yes_weights(spec, class_counts)
+            return classes.Multilabel(path, weights, smoothing)
         case recipe.Hinge():
             return classes.Hinge(path)
         case recipe.Ordinal():
@@ -146,8 +149,11 @@ def _weights(spec: _Weighted, class_counts: Tensor | None) -> Tensor | None:
 
 
 def _yes_weights(spec: recipe.Multilabel, class_counts: Tensor | None) -> Tensor | None:
-    """Noes per yes, [C]."""
+    """Noes per yes, [C]; of classes [C], the other rows are noes; of labels both are counted."""
     if spec.class_weights == "none" or class_counts is None:
         return None
+    if class_counts.ndim == 2:
+        both = class_counts.float().clamp(min=1)
+        return both[0] / both[1]
     counts = class_counts.float().clamp(min=1)
     return ((class_counts.sum() - counts) / counts).clamp(min=1e-3)

@@ -13,7 +13,9 @@ from methodic.models.mlp import Inputs
 from methodic.recipes import types as recipe
 from methodic.recipes.kinds import own as own_kinds
 from methodic.recipes.kinds import regularizers as kinds
+from methodic.regularizers.augmentation import Affine, Crop, Flip
 from methodic.regularizers.averaging import EMA, SWA
+from methodic.regularizers.colour import Colour, RandAugment
 from methodic.regularizers.corruption import Cutout, InputNoise, LabelNoise
 from methodic.regularizers.gradient_noise import GradientNoise
 from methodic.regularizers.mixing import CutMix, Mixup, Shape
@@ -24,7 +26,18 @@ from methodic.regularizers.sharpness import SAM
 from methodic.types import Average, Mixing, Penalty, Proximal
 
 # The field that says how strong a regularizer is; without one, it is always on.
-_STRENGTHS = ("weight", "alpha", "share", "deviation", "amount", "eta", "rho")
+_STRENGTHS = (
+    "weight",
+    "alpha",
+    "share",
+    "deviation",
+    "amount",
+    "eta",
+    "rho",
+    "probability",
+    "strength",
+)
+_MOTIONS = ("degrees", "shift", "zoom", "shear")
 
 
 @dataclass(frozen=True)
@@ -78,15 +91,25 @@ def built(
             for p in parts
             if isinstance(p, ProximalL1 | ProximalElasticNet | GroupLasso | MaxNorm)
         ),
-        mixing=tuple(
-            p for p in parts if isinstance(p, Mixup | CutMix | Cutout | InputNoise | LabelNoise)
-        ),
+        mixing=tuple(p for p in parts if isinstance(p, _MIXING)),
         average=next((p for p in parts if isinstance(p, EMA | SWA)), None),
         sharpness=next((p for p in parts if isinstance(p, SAM)), None),
         gradient_noise=next((p for p in parts if isinstance(p, GradientNoise)), None),
     )
 
 
+_MIXING = (
+    Mixup,
+    CutMix,
+    Cutout,
+    InputNoise,
+    LabelNoise,
+    Crop,
+    Flip,
+    Affine,
+    Colour,
+    RandAugment,
+)
 _Made = Penalty | Proximal | Mixing | Average | SAM | GradientNoise
 
 
@@ -127,13 +150,17 @@ def _part(
             return CutMix(at, _columns(inputs, categorical=True), _shape(inputs))
         case kinds.Cutout():
             _check_numbers(at, spec.kind, inputs)
-            return Cutout(at, _columns(inputs), _shape(inputs))
+            means = tuple(mean for mean, _ in inputs.scaling)
+            return Cutout(at, _columns(inputs), _shape(inputs), means)
         case kinds.InputNoise():
             _check_numbers(at, spec.kind, inputs)
             counts = {"numeric": inputs.numeric, "array": inputs.array}
-            return InputNoise(at, {name: count for name, count in counts.items() if count})
+            spread = tuple(deviation for _, deviation in inputs.scaling)
+            return InputNoise(at, {name: count for name, count in counts.items() if count}, spread)
         case kinds.LabelNoise():
             return LabelNoise(at, outputs)
+        case kinds.Crop() | kinds.Flip() | kinds.Affine() | kinds.Colour() | kinds.RandAugment():
+            return _augmentation(spec, at, inputs)
         case kinds.GradientNoise():
             return GradientNoise(at, falls=bool(spec.gamma))
         case kinds.SAM():
@@ -144,7 +171,48 @@ def _part(
             return SWA(int(spec.start * steps), spec.every)
 
 
+_Augmentation = Crop | Flip | Affine | Colour | RandAugment
+
+
+def _augmentation(
+    spec: kinds.Crop | kinds.Flip | kinds.Affine | kinds.Colour | kinds.RandAugment,
+    at: str,
+    inputs: Inputs,
+) -> _Augmentation:
+    """What changes images, and only images."""
+    shape = _shape(inputs)
+    if shape is None:
+        raise InputError(
+            f"{at}: {spec.kind} changes images, and these data have none",
+            accepted="arrays of shape channels × height × width",
+            advice="Leave it out, or use input_noise or cutout, which change numbers.",
+        )
+    if not inputs.scaling and isinstance(spec, kinds.Colour | kinds.RandAugment):
+        raise InputError(
+            f"{at}: {spec.kind} needs pixels from 0 to 1, and these arrays are other numbers",
+            advice="Give the images as whole numbers from 0 to 255 (uint8).",
+        )
+    match spec:
+        case kinds.Crop():
+            if spec.padding >= min(shape[1:]):
+                raise InputError(
+                    f"{at}: crop moves an image by less than its sides",
+                    found=f"padding {spec.padding}, images of {shape[1]} × {shape[2]}",
+                )
+            return Crop(at, shape, spec.padding, spec.edge)
+        case kinds.Flip():
+            return Flip(at, shape)
+        case kinds.Affine():
+            return Affine(at, shape, tuple(name for name in _MOTIONS if getattr(spec, name) != 0))
+        case kinds.Colour():
+            return Colour(at, shape)
+        case kinds.RandAugment():
+            return RandAugment(at, shape, spec.count)
+
+
 def _works(spec: recipe.Regularizer) -> bool:
+    if isinstance(spec, kinds.Affine):
+        return any(getattr(spec, name) != 0 for name in _MOTIONS)
     return all(getattr(spec, field, 1) != 0 for field in _STRENGTHS)
 
 

@@ -29,7 +29,7 @@ def unused(
     names = numbers(encoders)
     if not first_weights(specs):
         return ()
-    categories = tuple(encoders.facts.vocabularies)
+    categories = tuple(encoders.categories)
     try:
         used = selected(parameters, specs, len(names), len(categories))[0].tolist()
     except InputError:  # its first layer reads features that it made itself
@@ -39,7 +39,7 @@ def unused(
 
 def numbers(encoders: Encoders) -> tuple[str, ...]:
     """What the numeric inputs of a network are called, in their order."""
-    columns = encoders.schema.named("numeric")
+    columns = encoders.features.names
     names = list(columns)
     if encoders.numeric is not None:
         names += [f"{columns[i]} (missing)" for i in encoders.numeric.indicated.tolist()]

@@ -124,7 +124,8 @@ def _of_run(
     quiet: bool,
 ) -> None:
     arguments.check_run(folder)
-    arguments.check_file(split)
+    if split is not None:
+        arguments.check_data(str(split))
     if data is not None:
         arguments.check_data(data)
     from methodic.runs.ablation import ablate

@@ -34,7 +34,8 @@ def reproduce_command(
 ) -> None:
     """Execute a run's plan again, and say which numbers came out the same."""
     arguments.check_run(folder)
-    arguments.check_file(split)
+    if split is not None:
+        arguments.check_data(str(split))
     if data is not None:
         arguments.check_data(data)
     if out is None or not (out / "plan.json").is_file():  # else it goes on there

@@ -28,7 +28,8 @@ def inputs(
         the data; and the recipes, "all" for the whole library, or None where none was named.
     """
     arguments.check_data(data)
-    arguments.check_file(None if reading.test is None else Path(reading.test))
+    if reading.test is not None:
+        arguments.check_data(reading.test)
     arguments.check_task(reading.task)
     arguments.check_device(device)
     arguments.check_metric(metric)

@@ -7,7 +7,6 @@ import sys
 
 from methodic import arguments, console
 from methodic import options as o
-from methodic.commands.inputs import rows_of
 
 
 def predict_command(
@@ -18,22 +17,23 @@ def predict_command(
     arguments.check_data(data)
     arguments.check_table(out)
     from methodic import bundle, files
+    from methodic.bundle import streams
 
-    loaded = bundle.load(model)
-    rows = rows_of(data)
-    predictions, unseen = loaded.predict_frame(rows), loaded.unseen(rows)
+    made = streams.Predictions(bundle.load(model), data)
     if out is not None:
         parquet = out.suffix == ".parquet"
-        files.write_with(out, predictions.write_parquet if parquet else predictions.write_csv)
+        files.write_with(out, lambda path: streams.write(path, made, parquet=parquet))
     if json:
-        shown = {"predictions": predictions.to_dicts()} if out is None else {"out": str(out)}
-        console.show_json({"rows": predictions.height, "unseen": unseen, **shown})
+        rows = [] if out is not None else [row for frame in made for row in frame.to_dicts()]
+        shown = {"predictions": rows} if out is None else {"out": str(out)}
+        console.show_json({"rows": made.rows, "unseen": dict(made.unseen), **shown})
         return
-    console.tell_unseen(unseen)
     if out is None:
-        sys.stdout.write(predictions.write_csv())
+        for i, frame in enumerate(made):
+            sys.stdout.write(frame.write_csv(include_header=i == 0))
     else:
-        console.show(f"{predictions.height} predictions in {out}")
+        console.show(f"{made.rows} predictions in {out}")
+    console.tell_unseen(made.unseen)
 
 
 def evaluate_command(
@@ -44,10 +44,11 @@ def evaluate_command(
     arguments.check_data(data)
     arguments.check_metric(metric)
     from methodic import bundle
+    from methodic.bundle import streams
     from methodic.metrics import METRICS
 
     loaded = bundle.load(model)
-    rows = rows_of(data)
+    rows = streams.table(data, loaded.encoders.schema)
     task = loaded.card.data.task
     fitting = [each.name for each in METRICS.values() if task in each.tasks]
     scores = loaded.evaluate(rows, fitting if metric is None else [metric])

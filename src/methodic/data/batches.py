@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from methodic.data.blocks import Blocks, Span
 from methodic.rng import order
 from methodic.types import Batch
 
@@ -67,6 +68,18 @@ class Rows:
         """The same rows on ``device``."""
         return self._rows(lambda x: x.to(device))
 
+    @property
+    def waited(self) -> float:
+        """Seconds that training has waited for rows, in this process."""
+        return 0.0
+
+    def at_hand(self, order: Order, first: int, count: int) -> int:  # noqa: ARG002
+        """How many of the steps first … first+count−1 find their rows here: all of them.
+
+        Rows in a file wait for theirs (`data.large.maps`).
+        """
+        return count
+
     def _rows(self, take: Callable[[Tensor], Tensor]) -> Rows:
         inputs = {k: take(v) for k, v in self.inputs.items()}
         return Rows(inputs, take(self.target), None if self.weight is None else take(self.weight))
@@ -95,6 +108,7 @@ class Order:
         stream: what the shuffles are for.
         born: the step at which each member's own clock started, so that it sees its first batch
             there; () if all did at 0.
+        block: rows that lie together in a file and are read together; 0 shuffles all rows at once.
 
     Attributes:
         shared: all members, several of them, see the same rows.
@@ -107,9 +121,11 @@ class Order:
         batch: int,
         stream: str = "order",
         born: Sequence[int] = (),
+        block: int = 0,
     ) -> None:
         self.rows = rows
         self.batch = batch
+        self.block = block
         members = list(zip(seeds, born or [0] * len(seeds), strict=True))
         different = dict.fromkeys(members)
         self.shared = len(members) > 1 and len(different) == 1
@@ -117,7 +133,10 @@ class Order:
         for seed, start in different:
             clocks.setdefault(start, []).append(seed)
         self._shuffles = {
-            start: _Shuffles(tuple(own), rows, stream) for start, own in clocks.items()
+            start: Blocks(tuple(own), rows, stream, block)
+            if block
+            else _Shuffles(tuple(own), rows, stream)
+            for start, own in clocks.items()
         }
         laid = [(seed, start) for start, own in clocks.items() for seed in own]
         places = [laid.index(member) for member in members]
@@ -127,6 +146,33 @@ class Order:
     def full(self) -> bool:
         """Every batch is all rows, in their own order."""
         return self.batch == self.rows
+
+    @property
+    def held(self) -> int:
+        """Row numbers that are held at once, for each member."""
+        return max((shuffles.held for shuffles in self._shuffles.values()), default=0)
+
+    def reach(self, first: int, count: int) -> tuple[int, list[Span], list[Span]]:
+        """How far some steps get with few rows of the file at once; only with ``block``.
+
+        Returns:
+            How many of the steps first … first+count−1 need no more than these: the rows that they
+            read, and those that come after them.
+        """
+        clocks = [
+            (own, (first - start) * self.batch)
+            for start, own in self._shuffles.items()
+            if isinstance(own, Blocks)
+        ]
+        assert clocks, "an order without blocks"
+        steps = min(count, *(max(1, own.left(at) // self.batch) for own, at in clocks))
+        now: list[Span] = []
+        following: list[Span] = []
+        for own, at in clocks:
+            here, there = own.spans(at, steps * self.batch)
+            now += here
+            following += there
+        return steps, now, following
 
     def steps(self, first: int, count: int, device: torch.device | None = None) -> Tensor:
         """Row numbers of the steps first … first+count−1: int64 [T, M·B], where shared [T, B]."""
@@ -149,6 +195,11 @@ class _Shuffles:
         self.rows = rows
         self.stream = stream
         self._epochs: dict[int, Tensor] = {}
+
+    @property
+    def held(self) -> int:
+        """Row numbers that are held at once."""
+        return self.rows
 
     def stretch(self, start: int, count: int) -> Tensor:
         """Row numbers at ``count`` positions from ``start`` on: int64 [K, count]."""

@@ -1,4 +1,4 @@
-"""What a cell means: missing, a number, or a category's text.
+"""What a cell means: missing, a number, a date, or a category's text.
 
 The one place for these rules, so that a column reads alike from CSV, Parquet, pandas or polars, in
 training and at prediction.
@@ -6,7 +6,10 @@ training and at prediction.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+from methodic.data import notations
 
 if TYPE_CHECKING:
     import polars as pl
@@ -14,15 +17,30 @@ if TYPE_CHECKING:
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
 """Texts that stand for a missing value; spaces around them don't count."""
 
-_PEEK = 1000  # so many values are tried before a long text column is parsed as numbers
+TRUTHS = (
+    *(("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off")),
+    *(("ja", "nein"), ("wahr", "falsch"), ("oui", "non"), ("vrai", "faux"), ("sí", "no")),
+    *(("si", "no"), ("sim", "não"), ("да", "нет")),
+)
+"""Words for yes and no, in lower case."""
+
+_SPELLINGS = 16  # more different words than this aren't spellings of yes and no
 
 
-def tidy(series: pl.Series, *, text: bool = False) -> pl.Series:
+def tidy(series: pl.Series, *, text: bool = False, notation: str | None = None) -> pl.Series:
     """The column with its meaning made plain.
 
-    Texts lose the spaces around them, `MISSING` texts and NaN become null, texts that are all
-    numbers become numbers (unless ``text``), decimals and 128-bit integers become floats. Other
-    types (dates, nested) are returned as they are. Applying it twice changes nothing.
+    Texts lose the spaces around them and `MISSING` texts become null. Texts that are all numbers,
+    or all dates, or all times, become that (see `notations`; unless ``text``): Int64, Float64,
+    Date, Datetime or Time. NaN becomes null, decimals and 128-bit integers become floats, and
+    moments become microseconds, those with a time zone in UTC. Other types (nested, bytes) are
+    returned as they are. Applying it twice changes nothing.
+
+    Args:
+        series: any column.
+        text: leave texts as texts.
+        notation: how the texts write numbers or dates, where that is known; "" is what each cell
+            tells by itself. None: the column tells. Texts that aren't all written so stay texts.
     """
     import polars as pl
 
@@ -30,35 +48,91 @@ def tidy(series: pl.Series, *, text: bool = False) -> pl.Series:
     if isinstance(kind, pl.Categorical | pl.Enum):
         series = series.cast(pl.String)
     if series.dtype == pl.String:
-        frame = series.to_frame("cell").select(pl.col("cell").str.strip_chars())
-        known = ~pl.col("cell").is_in(list(MISSING))
-        cells = frame.select(pl.when(known).then(pl.col("cell"))).to_series().alias(series.name)
-        found = None if text else numbers(cells)
-        return cells if found is None else found
+        cells = series.to_frame("cell").select(stripped(pl.col("cell"))).to_series()
+        cells = cells.alias(series.name)
+        return cells if text else meaning(cells, notation)
     if kind in (pl.Float32, pl.Float64):
-        return series.fill_nan(None)
+        # A finite sum has no NaN in it; looking is cheaper than copying.
+        return series if math.isfinite(series.sum()) else series.fill_nan(None)
     if kind == pl.Float16:
         return series.cast(pl.Float32).fill_nan(None)
     if kind.is_decimal() or kind in (pl.Int128, pl.UInt128, pl.UInt64):
         return series.cast(pl.Float64)
+    if isinstance(kind, pl.Datetime) and kind.time_zone:
+        series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    if isinstance(kind, pl.Datetime) and kind.time_unit != "us":
+        return series.dt.cast_time_unit("us")
     return series
 
 
-def numbers(cells: pl.Series) -> pl.Series | None:
-    """Texts as integers, or else as floats; None when any of them is not a number."""
+def stripped(cells: pl.Expr) -> pl.Expr:
+    """Texts without the spaces around them; null where they mean that the value is missing."""
     import polars as pl
 
-    known = len(cells) - cells.null_count()
-    if known == 0:
-        return None
-    peek = cells.drop_nulls().head(_PEEK) if known > _PEEK else None
-    for kind in (pl.Int64, pl.Float64):
-        if peek is not None and peek.cast(kind, strict=False).null_count():
-            continue
-        parsed = cells.cast(kind, strict=False)
-        if parsed.null_count() == cells.null_count():
-            return parsed if kind == pl.Int64 else parsed.fill_nan(None)
+    bare = cells.str.strip_chars()
+    return pl.when(~bare.is_in(list(MISSING))).then(bare).name.keep()
+
+
+def meaning(cells: pl.Series, notation: str | None = None) -> pl.Series:
+    """Texts as numbers, dates or times where all of them are; else as they are.
+
+    Args:
+        cells: `stripped` texts.
+        notation: see `tidy`.
+    """
+    found = notations.plain_numbers(cells)
+    if found is not None:
+        return found
+    if notation is None:
+        notation = notations.notation(cells)
+        if notation is None:
+            return cells
+    parsed = notations.parse(cells, notation)
+    whole = parsed.null_count() == cells.null_count() < len(cells)
+    return parsed if whole else cells
+
+
+def truths(cells: pl.Series) -> pl.Series | None:
+    """Words that all mean yes or no, as truth values; None where one doesn't.
+
+    Args:
+        cells: `stripped` texts. Both words must be of one pair, such as yes and no, in any case.
+
+    Example:
+        >>> import polars as pl
+        >>> truths(pl.Series(["Yes", "no", None])).to_list()
+        [True, False, None]
+    """
+    import polars as pl
+
+    different = cells.drop_nulls().unique()
+    words = {str(each).lower() for each in different} if len(different) <= _SPELLINGS else set()
+    for yes, no in TRUTHS:
+        if words and words <= {yes, no}:
+            mapped = {each: str(each).lower() == yes for each in different}
+            return cells.replace_strict(mapped, return_dtype=pl.Boolean)
     return None
+
+
+def numbers_among(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """A column that mixes numbers and words, taken apart.
+
+    Args:
+        cells: `stripped` texts.
+
+    Returns:
+        its numbers, float64, null elsewhere; and its words, null elsewhere.
+    """
+    import polars as pl
+
+    plain = cells.cast(pl.Float64, strict=False).fill_nan(None)
+    written = notations.parse(cells, "")
+    found = written.cast(pl.Float64) if written.dtype.is_numeric() else plain
+    both = pl.DataFrame([plain.alias("a"), found.alias("b"), cells.alias("cell")])
+    number = pl.coalesce("a", "b")
+    words = pl.when(number.is_null()).then(pl.col("cell"))
+    apart = both.select(number.alias(cells.name)), both.select(words.alias(cells.name))
+    return apart[0].to_series(), apart[1].to_series()
 
 
 def texts(series: pl.Series) -> pl.Series:

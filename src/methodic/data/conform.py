@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from methodic.data.cells import first, row_name, texts, tidy
-from methodic.data.schema import Column, Schema
+from methodic.data import labels
+from methodic.data.cells import TRUTHS, first, numbers_among, row_name, texts, tidy
+from methodic.data.images.columns import conformed
+from methodic.data.notations import COMMA, parse
+from methodic.data.schema import TRUTH, Column, Schema
 from methodic.errors import InputError
 
 if TYPE_CHECKING:
@@ -14,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def conform(frame: pl.DataFrame, schema: Schema, where: str = "data") -> pl.DataFrame:
-    """The schema's input columns, in its order and of its kinds; the target last if it is there.
+    """The schema's input columns, in its order and of its kinds; targets last if they are there.
 
     Columns may come in any order, others are ignored, numbers may be written as text, a category
-    may be of any plain type. The target, if present, is returned untouched.
+    may be of any plain type. Targets, if present, are returned untouched.
 
     Raises:
         InputError: a column is missing; a cell is not a number, or infinite, or an array of another
@@ -32,9 +36,8 @@ def conform(frame: pl.DataFrame, schema: Schema, where: str = "data") -> pl.Data
             accepted=_listed([column.name for column in schema.columns]),
             advice="Add them; the order doesn't matter, and single cells may be empty.",
         )
-    series = [_as_kind(frame[column.name], column, where) for column in schema.columns]
-    if schema.target in frame.columns:
-        series.append(frame[schema.target])
+    series = [as_kind(frame[column.name], column, where) for column in schema.columns]
+    series += [frame[name] for name in schema.targets if name in frame.columns]
     import polars as pl
 
     return pl.DataFrame(series)
@@ -45,13 +48,18 @@ def _listed(names: Sequence[str]) -> str:
     return shown + (f", … ({len(names)} in all)" if len(names) > 20 else "")
 
 
-def _as_kind(series: pl.Series, column: Column, where: str) -> pl.Series:
+def as_kind(series: pl.Series, column: Column, where: str = "data") -> pl.Series:
+    """One column in the kind that a schema says; errors: see `conform`."""
+    if column.kind == "image":
+        return conformed(series, column, where)
     if column.kind == "array":
         return _as_array(series, column, where)
     if column.kind == "numeric":
-        return as_numbers(series, where)
+        return as_numbers(series, where, column.words, column.notation)
+    if column.kind == "date":
+        return as_dates(series, where, column.notation)
     _refuse(series, where, "texts", dates=True)
-    return texts(tidy(series, text=True))
+    return as_categories(series, truths=column.notation == TRUTH)
 
 
 def _refuse(series: pl.Series, where: str, accepted: str, *, dates: bool) -> None:
@@ -67,25 +75,114 @@ def _refuse(series: pl.Series, where: str, accepted: str, *, dates: bool) -> Non
         )
 
 
-def as_numbers(series: pl.Series, where: str = "data") -> pl.Series:
-    """The column as finite numbers and nulls; otherwise an error with column, row and value."""
+def as_categories(series: pl.Series, *, truths: bool = False) -> pl.Series:
+    """The column as texts that name categories; see `cells.texts`.
+
+    An Enum whose words are what they should be stays one: a few words are looked at in place of all
+    rows.
+
+    Args:
+        series: of any plain type.
+        truths: words for yes and no become "True" and "False", whatever their spelling.
+    """
     import polars as pl
 
+    if isinstance(series.dtype, pl.Enum) and not truths:
+        words = series.dtype.categories
+        if texts(tidy(words, text=True)).equals(words):
+            return series
+    cells = texts(tidy(series, text=True))
+    if not truths:
+        return cells
+    word = pl.col("cell").str.to_lowercase()
+    yes, no = (sorted({pair[side] for pair in TRUTHS}) for side in (0, 1))
+    frame = cells.to_frame("cell").select(
+        pl.when(word.is_in(yes))
+        .then(pl.lit("True"))
+        .when(word.is_in(no))
+        .then(pl.lit("False"))
+        .otherwise(pl.col("cell"))
+    )
+    return frame.to_series().alias(series.name)
+
+
+def as_dates(series: pl.Series, where: str = "data", notation: str = "") -> pl.Series:
+    """The column as moments: Datetime in microseconds, nulls where missing.
+
+    A zone is left off: moments with one are in UTC. Times of day are those of one day.
+
+    Args:
+        series: dates, moments or times, or texts that are.
+        where: the table's name, for messages.
+        notation: how texts write them; see `notations`.
+    """
+    import polars as pl
+
+    cells = tidy(series, notation=notation)
+    kind = cells.dtype
+    if isinstance(kind, pl.Datetime):
+        return cells
+    if kind == pl.Date:
+        return cells.cast(pl.Datetime("us"))
+    if kind == pl.Time:
+        return (cells.to_physical() // 1000).cast(pl.Datetime("us"))
+    if cells.null_count() == len(cells):
+        return pl.Series(cells.name, [None] * len(cells), dtype=pl.Datetime("us"))
+    place, found = "", str(kind)
+    if kind == pl.String:
+        form = notation or "%Y-%m-%d"
+        at = first(cells.is_not_null() & parse(cells, form).is_null())
+        place = "" if at is None else f", and {row_name(at)} has none"
+        found = f"'{cells[at or 0]}'"
+    raise InputError(
+        f"{where}: column '{series.name}' holds dates{place}",
+        found=found,
+        accepted=f"dates as in training ({notation or '2024-01-31, or 2024-01-31 18:30'}), "
+        "or an empty cell",
+        advice="Write all cells of the column alike.",
+    )
+
+
+def as_numbers(
+    series: pl.Series, where: str = "data", words: Sequence[str] = (), notation: str = ""
+) -> pl.Series:
+    """The column as finite numbers and nulls; otherwise an error with column, row and value.
+
+    Args:
+        series: numbers, or texts that are numbers.
+        where: the table's name, for messages.
+        words: texts that stand for a missing number.
+        notation: how texts write numbers; see `notations`.
+    """
+    import polars as pl
+
+    if series.dtype == pl.Duration:
+        series = series.dt.total_microseconds() / 1e6  # seconds
     _refuse(series, where, "numbers", dates=False)
-    cells = tidy(series)
-    if cells.dtype == pl.String:
-        parsed = cells.cast(pl.Float64, strict=False)
-        bad = first(cells.is_not_null() & parsed.is_null())
+    cells = tidy(series, notation=notation)
+    if cells.dtype == pl.String and words:
+        known = cells.to_frame("cell").select(
+            pl.when(~pl.col("cell").is_in(list(words))).then(pl.col("cell"))
+        )
+        cells = tidy(known.to_series().alias(series.name), notation=notation)
+    if cells.dtype == pl.String or cells.dtype.is_temporal():
+        raw = tidy(series, text=True)
+        numbers = numbers_among(raw)[0] if notation != COMMA else parse(raw, COMMA)
+        bad = first(raw.is_not_null() & numbers.is_null() & ~raw.is_in(list(words)))
         if bad is not None:
+            also = f", or one of: {', '.join(words)}" if words else ""
+            example = "3,5" if notation == COMMA else "3.5"
             raise InputError(
                 f"{where}: column '{series.name}' holds numbers, and {row_name(bad)} has none",
-                found=f"'{cells[bad]}'",
-                accepted="a number such as 3.5, or an empty cell where it is missing",
+                found=f"'{raw[bad]}'",
+                accepted=f"a number such as {example}, or an empty cell where it is missing{also}",
             )
-        return parsed
+        return numbers
     if not cells.dtype.is_numeric():
         return cells.cast(pl.Float64)
-    bad = first(cells.is_infinite()) if cells.dtype.is_float() else None
+    if not cells.dtype.is_float() or math.isfinite(cells.sum()):
+        return cells
+    bad = first(cells.is_infinite())
     if bad is not None:
         raise InputError(
             f"{where}: column '{series.name}' is infinite in {row_name(bad)}",
@@ -96,8 +193,7 @@ def as_numbers(series: pl.Series, where: str = "data") -> pl.Series:
     return cells
 
 
-def _as_array(series: pl.Series, column: Column, where: str) -> pl.Series:
-    import numpy as np
+def _check_shape(series: pl.Series, column: Column, where: str) -> None:
     import polars as pl
 
     shape = tuple(series.dtype.shape) if isinstance(series.dtype, pl.Array) else None
@@ -107,10 +203,27 @@ def _as_array(series: pl.Series, column: Column, where: str) -> pl.Series:
             found=str(series.dtype),
             accepted=f"arrays of shape {column.shape}",
         )
+
+
+def _innermost(kind: pl.DataType) -> pl.DataType:
+    import polars as pl
+
+    while isinstance(kind, pl.Array):
+        kind = kind.inner  # type: ignore[assignment]
+    return kind
+
+
+def _as_array(series: pl.Series, column: Column, where: str) -> pl.Series:
+    import numpy as np
+    import polars as pl
+
+    _check_shape(series, column, where)
     bad = first(series.is_null())
-    if bad is None and len(series):
-        values = series.to_numpy().astype(np.float64).reshape(len(series), -1)
-        wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    # Whole numbers are always finite, and a copy of them all as floats would be large.
+    inner = _innermost(series.dtype)
+    if bad is None and len(series) and not inner.is_integer():
+        values = series.to_numpy().astype(np.float32 if inner == pl.Float32 else np.float64)
+        wrong = np.flatnonzero(~np.isfinite(values.reshape(len(series), -1)).all(axis=1))
         bad = int(wrong[0]) if len(wrong) else None
     if bad is not None:
         raise InputError(
@@ -122,13 +235,15 @@ def _as_array(series: pl.Series, column: Column, where: str) -> pl.Series:
 
 
 def conform_target(series: pl.Series, schema: Schema, where: str = "data") -> pl.Series:
-    """The target as class names or finite numbers; missing values stay null.
+    """A target as class names, finite numbers or labels (see `labels.answers`); nulls stay null.
 
     Raises:
-        InputError: a value is not a number, or is not one of the training data's classes.
+        InputError: a value is not a number, or is not one of the training data's classes or labels.
     """
     if schema.task == "regression":
         return as_numbers(series, where)
+    if schema.task == "multilabel":
+        return labels.answers(series, schema, where)
     _refuse(series, where, "texts", dates=True)
     # Classes that are numbers may be written 7, 7.0 or "07"; other names are compared as texts.
     names = texts(tidy(series, text=not are_numbers(schema.classes)))

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from methodic import files
-from methodic.data.builtin import builtin, builtin_names
-from methodic.data.cells import tidy
+from methodic.data import contents, document, said
 from methodic.data.conform import are_numbers, conform, conform_target
-from methodic.data.frames import as_frame, as_series
-from methodic.data.schema import Schema, infer
-from methodic.data.sources import read
+from methodic.data.frames import as_frame
+from methodic.data.images import columns
+from methodic.data.large import sampled
+from methodic.data.opening import as_ordered, opened
+from methodic.data.remarks import remarks
+from methodic.data.schema import Kind, Schema, infer
+from methodic.data.sources import title as called
+from methodic.data.splits import rule
+from methodic.data.splits.given import check as check_split
+from methodic.data.strangers import Strangers, without_strangers
+from methodic.data.targets import described, given_targets
+from methodic.data.weights import counting
 from methodic.errors import InputError, unknown
+from methodic.files import fingerprint
 from methodic.plan import Reading
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from methodic.data.large import Large
 
 MINIMUM_ROWS = 20
 """Fewer rows than this can't be split into three parts that mean anything."""
@@ -43,6 +52,9 @@ class DataSet:
         notes: what was done to the data on loading, in words.
         reading: how the rows were read; ``test`` is like ``source``, for the test rows.
         about: a line on what the data are, where known.
+        strangers: classes that only the user's test rows had, which are left out of ``test``.
+        large: how to read all rows, of which ``frame`` and ``test`` are samples; None where they
+            are all there are.
     """
 
     name: str
@@ -53,6 +65,16 @@ class DataSet:
     notes: tuple[str, ...] = ()
     reading: Reading = field(default_factory=Reading)
     about: str = ""
+    strangers: Strangers = ()
+    large: Large | None = None
+
+    @property
+    def heights(self) -> tuple[int, int]:
+        """How many rows there are, and test rows of the user's own."""
+        test = 0 if self.test is None else self.test.height
+        if self.large is None:
+            return self.frame.height, test
+        return self.large.rows, test if self.large.test is None else self.large.test.rows
 
     @cached_property
     def fingerprint(self) -> str:
@@ -61,55 +83,48 @@ class DataSet:
         It depends on the values alone: the same table as CSV and as Parquet, or integers of another
         width, have the same one.
         """
-        parts = _contents(self.frame)
+        if self.large is not None:
+            return fingerprint(str(self.heights), *map(str, self.digests.items()))
+        parts = contents.parts(self.frame)
         if self.test is not None:
-            parts += [b"test", *_contents(self.test)]
-        return files.fingerprint(*parts)
+            parts += [b"test", *contents.parts(self.test)]
+        return fingerprint(*parts)
 
     @cached_property
     def digests(self) -> dict[str, str]:
         """Column → a hash of its values; of the user's own test rows as "test: column"."""
-        parts = _columns(self.frame, "")
+        if self.large is not None:
+            return self.large.all_digests()
+        parts = contents.digests(self.frame, "")
         if self.test is not None:
-            parts |= _columns(self.test, "test: ")
+            parts |= contents.digests(self.test, "test: ")
         return parts
 
     def describe(self) -> list[tuple[str, str]]:
         """The facts to show before anything runs: (what, value)."""
         kinds = [
             f"{len(names):,} {kind}"
-            for kind in ("numeric", "categorical", "array")
+            for kind in get_args(Kind)
             if (names := self.schema.named(kind))
         ]
         inputs = self.frame.drop(*self.schema.targets, *self.schema.roles)
         missing = sum(column.null_count() for column in inputs)
         facts = [("data", f"{self.name}: {self.about}" if self.about else self.name)]
-        rows = f"{self.frame.height:,}"
+        rows = f"{self.heights[0]:,}"
         if self.test is not None:
-            rows += f", and {self.test.height:,} test rows of your own"
+            rows += f", and {self.heights[1]:,} test rows of your own"
         facts += [("rows", rows), ("columns", ", ".join(kinds))]
         if missing:
             share = missing / (inputs.height * inputs.width)
             facts.append(("missing", f"{missing:,} cells ({share:.2%})"))
-        facts.append(("target", f"{self.schema.target} ({self.schema.task})"))
-        facts.append(("values" if self.schema.task == "regression" else "classes", self._answers()))
-        facts += [("left out", f"{each.name}: {each.why}") for each in self.schema.dropped]
+        facts += [
+            ("images", columns.policy(each)) for each in self.schema.columns if each.kind == "image"
+        ]
+        facts += described(self.frame, self.schema)
+        if self.reading.split or self.schema.time or self.schema.group:
+            facts.append(("split", rule(self)))
+        facts += remarks(self.schema)
         return facts + [("note", note) for note in self.notes]
-
-    def _answers(self) -> str:
-        import polars as pl
-
-        target = self.frame[self.schema.target]
-        if self.schema.task == "regression":
-            low, middle, high = (
-                float(target.quantile(q, "linear") or 0.0) for q in (0.0, 0.5, 1.0)
-            )
-            return f"{low:g} to {high:g}, median {middle:g}"
-        counted = target.alias("class").value_counts()
-        counts = dict(counted.select(pl.col("class"), pl.col("count")).iter_rows())
-        shown = [f"{name} {counts[name]:,}" for name in self.schema.classes[:12]]
-        more = len(self.schema.classes) - len(shown)
-        return ", ".join(shown) + (f", and {more:,} more" if more > 0 else "")
 
 
 def load(
@@ -131,12 +146,15 @@ def load(
     """Read data and find out what they are.
 
     Args:
-        source: a built-in name, the path of a CSV or Parquet file, a polars or pandas frame, or
-            rows × columns as a NumPy array, a tensor or lists (columns x0, x1, …; three or more
-            dimensions: one array column x).
-        target: the name of the target column, a tuple of several, or one value per row. None: the
-            built-in set's own, or the only column called target, label, class, y or outcome.
-        task: "binary", "multiclass", "classification" or "regression"; None infers it.
+        source: a built-in name, the path of a table, a folder of images (one folder in it for each
+            class, maybe in train/ and test/), a polars or pandas frame, or rows × columns as a
+            NumPy array, a tensor or lists (columns x0, x1, …; three or more dimensions: one array
+            column x, which holds images if it is bytes [N, H, W], [N, H, W, C] or [N, C, H, W]).
+        target: the name of the target column, a tuple of several, or in memory a value (or several)
+            for each row. Several are numbers, or each yes and no. None: the built-in set's own, or
+            the only column called target, label, class, y or outcome.
+        task: "binary", "multiclass", "multilabel", "classification" or "regression"; None infers
+            it. "multilabel" reads cells such as "red;large" as sets of labels.
         drop: columns not to use.
         test: the user's own test rows: a path, a frame, or (inputs, targets).
         split: the share of the test rows (0.2 or "20%"), or a column whose cells say train,
@@ -168,9 +186,19 @@ def load(
         memory=memory,
         skip_broken=skip_broken,
     )
-    frame, known_target, given_name, where, about = _read(source)
-    title = given_name or "data"
-    frame, targets = _with_target(frame, target, known_target, title)
+    doc = said.NOTHING if schema is None else document.read(Path(schema))
+    names = (target,) if isinstance(target, str) else target
+    if _named(target):
+        reading = doc.joined(reading.model_copy(update={"targets": names or ()}))
+        target = reading.targets or None
+    table = sampled(
+        source, test, reading, lambda some: _with_target(some.frame, target, some.target, "data")[1]
+    ) or opened(source, doc.texts())
+    frame, title, notes = table.frame, table.name or "data", list(table.notes)
+    said.check_names(doc, frame, title)
+    reading = as_ordered(reading, table, test, title)
+    frame, targets = _with_target(frame, target, table.target, title)
+    check_split(reading.split, frame.columns, title, test is not None)
     for each in drop:
         if each in targets:
             raise InputError(
@@ -179,26 +207,41 @@ def load(
             )
         if each not in frame.columns:
             raise unknown("column", each, frame.columns, f"{title}: drop")
-    found = infer(frame, targets, reading, title)
-    notes: list[str] = []
-    ready = _ready(frame, found, title, notes)
+    kinds = said.kinds(doc, frame, targets, reading)
+    found = infer(frame, targets, reading, title, kinds)
+
+    def usable(some: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+        return _ready(some, schema, title, [], skip_broken)
+
+    def testable(some: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+        return usable(without_strangers(some, schema, title, [])[0], schema)
+
+    try:
+        ready = _ready(frame, found, title, notes, skip_broken)
+    except InputError as error:
+        raise said.explain(error, doc, frame, found, title) from None
     if ready.height < MINIMUM_ROWS:
         raise InputError(
             f"{title}: too few rows to compare training methods",
             found=f"{ready.height} rows with a target",
             accepted=f"at least {MINIMUM_ROWS}",
         )
-    test_rows, test_where = _read_test(test, found, frame.columns, notes)
-    stem = given_name and (given_name if about else Path(given_name).stem)
+    own_test = str(Path(test).resolve()) if isinstance(test, str | Path) else None
+    if table.test is not None:
+        test = table.test
+    test_rows, test_where, strangers = _read_test(test, found, frame.columns, notes, skip_broken)
+    stem = table.name and (table.name if table.about else called(table.where or ""))
     return DataSet(
         name=name or stem or "data",
-        source=where if _named(target) else None,
+        source=table.where if _named(target) else None,
         frame=ready,
         schema=found,
         test=test_rows,
         notes=tuple(notes),
-        reading=reading.model_copy(update={"targets": targets, "test": test_where}),
-        about=about,
+        reading=reading.model_copy(update={"targets": targets, "test": test_where or own_test}),
+        about=table.about,
+        strangers=strangers,
+        large=table.large and table.large.known(found, usable, testable),
     )
 
 
@@ -221,18 +264,6 @@ def read_as(source: Any, reading: Reading, name: str | None = None) -> DataSet:
     )
 
 
-def _read(
-    source: Any, text: Sequence[str] = ()
-) -> tuple[pl.DataFrame, str | None, str | None, str | None, str]:
-    """Table, target column, name for messages, where to read it again, what it is about."""
-    if isinstance(source, str) and source in builtin_names():
-        frame, target, about = builtin(source)
-        return frame, target, source, source, about
-    if isinstance(source, str | Path):
-        return read(source, text=text), None, str(source), str(Path(source).resolve()), ""
-    return as_frame(source), None, None, None, ""
-
-
 def _with_target(
     frame: pl.DataFrame, target: Any, known: str | None, title: str
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
@@ -245,10 +276,8 @@ def _with_target(
             if name not in frame.columns:
                 raise unknown("column", name, frame.columns, f"{title}: target")
         return frame, names
-    own = getattr(target, "name", None)
-    likely = [own] if isinstance(own, str) and own else []
-    name = next(each for each in [*likely, "target", "y", "_target"] if each not in frame.columns)
-    return _attach(frame, target, name, title), (name,)
+    given = given_targets(target, frame.columns)
+    return _attach(frame, given, title), tuple(column.name for column in given)
 
 
 def _named(target: Any) -> bool:
@@ -258,15 +287,14 @@ def _named(target: Any) -> bool:
     return target is None or isinstance(target, str)
 
 
-def _attach(frame: pl.DataFrame, target: Any, name: str, title: str) -> pl.DataFrame:
-    column = as_series(target, name)
-    if len(column) != frame.height:
+def _attach(frame: pl.DataFrame, given: Sequence[pl.Series], title: str) -> pl.DataFrame:
+    if len(given[0]) != frame.height:
         raise InputError(
             f"{title}: inputs and target have different lengths",
-            found=f"{frame.height:,} rows of inputs, {len(column):,} targets",
+            found=f"{frame.height:,} rows of inputs, {len(given[0]):,} targets",
             accepted="one target per row",
         )
-    return frame.with_columns(column)
+    return frame.with_columns(given)
 
 
 def _guess_target(columns: Sequence[str], title: str) -> str:
@@ -282,10 +310,13 @@ def _guess_target(columns: Sequence[str], title: str) -> str:
     )
 
 
-def _ready(frame: pl.DataFrame, schema: Schema, title: str, notes: list[str]) -> pl.DataFrame:
+def _ready(
+    frame: pl.DataFrame, schema: Schema, title: str, notes: list[str], skip_broken: bool
+) -> pl.DataFrame:
     """The rows that have all targets, in the schema's columns and kinds."""
     import polars as pl
 
+    frame = columns.decoded(frame, schema, title, notes, skip_broken)
     inputs = conform(frame, schema, title).drop(*schema.targets, strict=False)
     answers = [conform_target(frame[name], schema, title).alias(name) for name in schema.targets]
     known = pl.Series([True] * frame.height)
@@ -295,73 +326,48 @@ def _ready(frame: pl.DataFrame, schema: Schema, title: str, notes: list[str]) ->
             rows = "1 row has" if without == 1 else f"{without:,} rows have"
             notes.append(f"{title}: {rows} no value in '{answer.name}' and can't be used")
         known = known & answer.is_not_null()
-    roles = [frame[name] for name in schema.roles if name in frame.columns]
-    return inputs.with_columns(*roles, *answers).filter(known)
+    roles = {name: frame[name] for name in schema.roles if name in frame.columns}
+    counted = counting(frame, schema, title, notes)
+    if counted is not None:
+        roles[counted[0].name], known = counted[0], known & counted[1]
+    return inputs.with_columns(*roles.values(), *answers).filter(known)
 
 
 def _read_test(
-    test: Any, schema: Schema, columns: Sequence[str], notes: list[str]
-) -> tuple[pl.DataFrame | None, str | None]:
-    """The user's test rows, checked against the schema."""
+    test: Any, schema: Schema, known: Sequence[str], notes: list[str], skip_broken: bool
+) -> tuple[pl.DataFrame | None, str | None, Strangers]:
+    """The user's test rows, checked against the schema; where they are; what can't be scored."""
     if test is None:
-        return None, None
+        return None, None, ()
     title, where = "test data", None
     if isinstance(test, tuple):
         if len(test) != 2:
             raise InputError("test data in memory are a pair", accepted="(inputs, targets)")
-        frame = _attach(as_frame(test[0]), test[1], schema.target, title)
+        frame = as_frame(test[0])
+        given = given_targets(test[1], frame.columns, schema.targets)
+        frame = _attach(frame.drop(*schema.targets, strict=False), given, title)
     else:
-        text = schema.named("categorical") + ([] if _numeric(schema) else [schema.target])
-        frame, _, name, where, _ = _read(test, text)
-        title = name or title
-    if schema.target not in frame.columns:
+        text = schema.named("categorical") + schema.named("text")
+        text += [] if _numeric(schema) else [*schema.targets]
+        table = opened(test, text)
+        frame, where = table.frame, table.where
+        title = table.name or title
+    lacking = next((each for each in schema.targets if each not in frame.columns), None)
+    if lacking is not None:
         raise InputError(
-            f"{title}: the target '{schema.target}' is missing",
+            f"{title}: the target '{lacking}' is missing",
             found=", ".join(frame.columns[:30]),
             accepted="the columns of the training data, the target included",
         )
-    extra = [each for each in frame.columns if each not in columns]
-    ready = _ready(frame, schema, title, notes)
+    extra = [each for each in frame.columns if each not in known]
+    frame, strangers = without_strangers(frame, schema, title, notes)
+    ready = _ready(frame, schema, title, notes, skip_broken)
     if extra:
         notes.append(f"{title}: columns without use here: {', '.join(extra[:20])}")
     if ready.height == 0:
         raise InputError(f"{title}: no row has a target", accepted="at least one row")
-    return ready, where
+    return ready, where, strangers
 
 
 def _numeric(schema: Schema) -> bool:
     return schema.task == "regression" or are_numbers(schema.classes)
-
-
-def _columns(frame: pl.DataFrame, prefix: str) -> dict[str, str]:
-    tidied = (tidy(column, text=True) for column in frame)
-    return {prefix + column.name: files.fingerprint(*_digest(column)) for column in tidied}
-
-
-def _contents(frame: pl.DataFrame) -> list[bytes]:
-    """Name, kind and a digest of the values of each column, free of the storage's details."""
-    parts: list[bytes] = [str(frame.height).encode()]
-    for column in frame:
-        column = tidy(column, text=True)
-        parts += [column.name.encode(), *_digest(column)]
-    return parts
-
-
-def _digest(column: pl.Series) -> tuple[bytes, bytes]:
-    import numpy as np
-    import polars as pl
-
-    digest = hashlib.sha256(column.is_null().to_numpy().astype(np.uint8).tobytes())
-    if column.dtype == pl.String:
-        filled = column.fill_null("")
-        digest.update(filled.str.len_bytes().to_numpy().astype("<u4").tobytes())
-        digest.update((filled.str.join("").item() if len(filled) else "").encode())
-        return b"text", digest.digest()
-    if isinstance(column.dtype, pl.Array):
-        values = column.to_numpy()
-        digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
-        return f"array {column.dtype.shape}".encode(), digest.digest()
-    # Whole numbers that a missing value once turned into floats are the same values.
-    values = column.fill_null(0).cast(pl.Float64).to_numpy()
-    digest.update((values + 0.0).astype("<f8").tobytes())  # + 0.0: there is one zero
-    return b"number", digest.digest()

@@ -8,20 +8,25 @@ Shapes: N rows, Dn numeric and Dc categorical columns, K indicators, C classes (
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass as checked
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from methodic.data.cells import first, row_name
-from methodic.data.conform import class_codes, conform, conform_target
-from methodic.data.numeric import BUFFERS, NumericEncoder, fit_numeric
+from methodic.data import answers, categories, dates
+from methodic.data.arrays import cells, channel_moments, moments
+from methodic.data.categories import Categories
+from methodic.data.conform import conform
+from methodic.data.facts import Facts, check_facts, check_tensors, damaged
+from methodic.data.features import Features
+from methodic.data.numeric import BUFFERS, NumericEncoder
+from methodic.data.parallel import in_threads
 from methodic.data.schema import Schema
 from methodic.errors import InputError
 
@@ -31,20 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Encoders", "NumericEncoder"]
 
 FORMAT = 1
-
-
-@checked(frozen=True, config=ConfigDict(extra="forbid"))
-class _Facts:
-    """The JSON half of `Encoders`."""
-
-    format: int
-    schema: Schema
-    vocabularies: dict[str, tuple[str, ...]]
-    missing: tuple[str, ...]  # categorical columns in which missing is a category
-    target_center: float
-    target_scale: float
-    array_center: float
-    array_scale: float
+_BLOCK = 16_384  # rows that are encoded at once: what is computed on the way stays small
 
 
 @dataclass
@@ -54,10 +46,11 @@ class Encoders:
     Made by `fit` or `from_state`.
     """
 
-    facts: _Facts
+    facts: Facts
     numeric: NumericEncoder | None
     class_counts: Tensor
-    """Training rows of each class, int64 [C]; empty for regression."""
+    """Training rows of each class, int64 [C]; of each label those without and with it, [2, C];
+    empty for regression."""
 
     @classmethod
     def fit(cls, frame: pl.DataFrame, schema: Schema) -> Encoders:
@@ -68,24 +61,29 @@ class Encoders:
             schema: what the columns mean.
         """
         rows = conform(frame, schema, "training rows")
-        vocabularies, missing = {}, []
-        for name in schema.named("categorical"):
-            vocabularies[name] = tuple(rows[name].drop_nulls().unique().sort().to_list())
-            if rows[name].null_count():
-                missing.append(name)
+        words = {name: categories.fit(rows[name]) for name in schema.named("categorical")}
+        calendars = {name: dates.fit(rows[name]) for name in schema.named("date")}
         arrays = schema.named("array")
-        answer = conform_target(rows[schema.target], schema, "training rows")
-        counts = torch.zeros(0, dtype=torch.int64)
-        if schema.task == "regression":
-            target = _moments(answer.drop_nulls().to_numpy())
-        else:
-            target = (0.0, 1.0)
-            codes = class_codes(answer, schema).drop_nulls().to_numpy()
-            counts = torch.from_numpy(np.bincount(codes, minlength=len(schema.classes)))
-        array = _moments(rows[arrays[0]].to_numpy()) if arrays else (0.0, 1.0)
-        facts = _Facts(FORMAT, schema, vocabularies, tuple(missing), *target, *array)
-        names = schema.named("numeric")
-        return cls(facts, fit_numeric(rows.select(names)) if names else None, counts)
+        truth = answers.truth(rows.drop_nulls(list(schema.targets)), schema, "training rows")
+        (target, *more), counts = answers.scales(truth, schema), answers.counts(truth, schema)
+        array = moments(rows[arrays[0]].to_numpy()) if arrays else (0.0, 1.0)
+        images = schema.named("image")
+        channels = channel_moments(rows[images[0]].to_numpy()) if images else ()
+        facts = Facts(
+            FORMAT,
+            schema,
+            {name: each.words for name, each in words.items()},
+            tuple(name for name, each in words.items() if each.missing),
+            *target,
+            *array,
+            channels,
+            tuple(more),
+            {name: each.buckets for name, each in words.items() if each.buckets},
+            tuple(name for name, each in words.items() if each.pooled),
+            calendars,
+        )
+        features = Features(schema, calendars)
+        return cls(facts, features.fit(rows) if features.width else None, counts)
 
     @property
     def schema(self) -> Schema:
@@ -105,17 +103,41 @@ class Encoders:
     @property
     def cardinality(self) -> int:
         """Rows of the one embedding table that serves all categorical columns; 0 without any."""
-        return sum(self._sizes())
+        return sum(self.sizes)
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """How many of these rows each column has: for the unseen, its categories, maybe missing."""
-        return tuple(self._sizes())
+        return tuple(each.size for each in self.categories.values())
+
+    @cached_property
+    def categories(self) -> dict[str, Categories]:
+        """Categorical column → what its codes mean."""
+        facts = self.facts
+        return {
+            name: Categories(
+                words, facts.hashed.get(name, 0), name in facts.pooled, name in facts.missing
+            )
+            for name, words in facts.vocabularies.items()
+        }
+
+    @property
+    def features(self) -> Features:
+        """The raw numbers of a row, made of numeric columns, dates and texts."""
+        return Features(self.schema, self.facts.calendars)
 
     @property
     def array_shape(self) -> tuple[int, ...]:
-        """The shape of a cell of the array column; () without one."""
-        return next((c.shape for c in self.schema.columns if c.kind == "array"), ())
+        """The shape of a cell of the array or image column; () without one."""
+        return next((c.shape for c in self.schema.columns if c.kind in ("array", "image")), ())
+
+    @property
+    def scaling(self) -> tuple[tuple[float, float], ...]:
+        """Of images, each channel's (mean, deviation) on training rows, pixels from 0 to 1.
+
+        Networks standardise by them, behind the augmentations; () where there are no images.
+        """
+        return self.facts.channels
 
     def prepare(self, frame: pl.DataFrame, where: str = "data") -> pl.DataFrame:
         """The needed columns in training's order and kinds; errors: see `conform`."""
@@ -126,105 +148,102 @@ class Encoders:
 
         Returns:
             "numeric": raw float32 [N, Dn], NaN where missing; "categorical": int64 [N, Dc], codes
-            into one table of ``cardinality`` rows; "array": raw float32 [N, …]. What the data
-            don't have is absent.
+            into one table of ``cardinality`` rows; "array": raw float32 [N, …], or images as
+            uint8 [N, C, H, W]. What the data don't have is absent.
         """
-        import polars as pl
+        return self._inputs(self.prepare(frame, where), None)
 
-        rows = self.prepare(frame, where)
+    def _inputs(self, rows: pl.DataFrame, numeric: NumericEncoder | None) -> dict[str, Tensor]:
+        """The inputs of conformed rows, numbers through ``numeric`` if there is one."""
         found: dict[str, Tensor] = {}
-        names = self.schema.named("numeric")
-        if names:
-            # Missing becomes NaN; what float32 can't hold becomes infinite, and then 3 or −3.
-            numbers = rows.select(pl.col(names).cast(pl.Float32).fill_null(float("nan")))
-            found["numeric"] = torch.from_numpy(numbers.to_numpy(order="c", writable=True))
+        if self.numeric is not None:
+            found["numeric"] = self.features.tensor(rows, numeric)
         if self.columns:
-            starts = [0, *accumulate(self._sizes())]
             codes = np.empty((rows.height, self.columns), dtype=np.int64)
-            for i, name in enumerate(self.facts.vocabularies):
-                codes[:, i] = self._codes(rows[name]) + starts[i]
+            parts = [each.looked_up(rows[name]) for name, each in self.categories.items()]
+            starts = accumulate(self.sizes[:-1], initial=0)
+            columns = [(t + s, places) for (t, places), s in zip(parts, starts, strict=True)]
+
+            def look_up(start: int) -> None:
+                for i, (table, places) in enumerate(columns):
+                    codes[start : start + _BLOCK, i] = table[places[start : start + _BLOCK]]
+
+            in_threads(look_up, range(0, rows.height, _BLOCK))
             found["categorical"] = torch.from_numpy(codes)
         for name in self.schema.named("array"):
-            cells = rows[name].to_numpy().reshape(rows.height, *self.array_shape)
-            found["array"] = torch.from_numpy(cells.astype(np.float32))
+            values = cells(rows[name], self.array_shape)
+            found["array"] = torch.from_numpy(values.astype(np.float32))
+        for name in self.schema.named("image"):
+            found["array"] = torch.from_numpy(cells(rows[name], self.array_shape))
         return found
 
     def encode(self, frame: pl.DataFrame, where: str = "data") -> dict[str, Tensor]:
         """`inputs`, with numbers through the `NumericEncoder` and arrays standardised.
 
+        Images stay bytes: batches turn them into numbers from 0 to 1, networks standardise them.
+
         Each row is encoded by itself, so neither order nor batches change it.
         """
-        found = self.inputs(frame, where)
-        with torch.no_grad():
-            if self.numeric is not None:
-                found["numeric"] = self.numeric(found["numeric"])
-            if "array" in found:
-                found["array"] = (found["array"] - self.facts.array_center) / self.facts.array_scale
+        return self._standardised(self._inputs(self.prepare(frame, where), self.numeric))
+
+    def encoded(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What `encode` makes of rows, from their raw `inputs`, which stay as they are.
+
+        What needs no encoding is shared with them.
+        """
+        found = dict(inputs)
+        if self.numeric is not None:
+            raw = found["numeric"]
+            out = torch.empty(len(raw), self.numeric.width)
+            for start in range(0, len(raw), _BLOCK):
+                out[start : start + _BLOCK] = self.numeric(raw[start : start + _BLOCK])
+            found["numeric"] = out
+        return self._standardised(found)
+
+    def _standardised(self, found: dict[str, Tensor]) -> dict[str, Tensor]:
+        if "array" in found and not self.scaling:
+            found["array"] = (found["array"] - self.facts.array_center) / self.facts.array_scale
         return found
 
     def unseen(self, frame: pl.DataFrame) -> dict[str, int]:
         """Categorical column → rows whose category training didn't have; only where there are any.
 
-        A missing value counts where the column had none in training.
+        A missing value counts where the column had none in training. Columns with so many
+        categories that rare ones have no code of their own can't tell, and aren't counted.
         """
         rows = self.prepare(frame)
-        counts = {n: int((self._codes(rows[n]) == 0).sum()) for n in self.facts.vocabularies}
+        known = {name: each for name, each in self.categories.items() if not each.pooled}
+        counts = {name: int((each.codes(rows[name]) == 0).sum()) for name, each in known.items()}
         return {name: count for name, count in counts.items() if count}
 
     def target(self, frame: pl.DataFrame, where: str = "data") -> Tensor:
-        """The target as networks learn it: classes int64 [N], or standardised float32 [N, 1]."""
-        truth = self.truth(frame, where)
-        if self.schema.task != "regression":
-            return torch.from_numpy(truth)
-        scaled = (truth - self.facts.target_center) / self.facts.target_scale
-        return torch.from_numpy(scaled.astype(np.float32)[:, None])
+        """The targets as networks learn them; see `answers.target`."""
+        return answers.target(self.truth(frame, where), self.schema, self._scales)
 
     def truth(self, frame: pl.DataFrame, where: str = "data") -> np.ndarray[Any, np.dtype[Any]]:
-        """The target as it is scored: classes int64 [N], or numbers in its own units float64 [N].
-
-        Raises:
-            InputError: no such column; a value is missing, no number, or an unknown class.
-        """
-        name = self.schema.target
-        if name not in frame.columns:
-            raise InputError(
-                f"{where}: the target '{name}' is missing", found=", ".join(frame.columns[:30])
-            )
-        answer = conform_target(frame[name], self.schema, where)
-        bad = first(answer.is_null())
-        if bad is not None:
-            raise InputError(
-                f"{where}: the target '{name}' has no value in {row_name(bad)}",
-                advice="Leave such rows out.",
-            )
-        if self.schema.task != "regression":
-            return class_codes(answer, self.schema).to_numpy(writable=True)
-        return answer.to_numpy().astype(np.float64)
+        """The targets as they are scored; see `answers.truth`, also for the errors."""
+        return answers.truth(frame, self.schema, where)
 
     def predictions(self, outputs: Tensor) -> Tensor:
-        """What the network's outputs mean.
+        """What the network's outputs [..., N, C] mean; see `answers.predictions`."""
+        return answers.predictions(outputs, self.schema, self._scales)
 
-        Args:
-            outputs: logits [..., N, C], or standardised numbers [..., N, 1].
-
-        Returns:
-            Probabilities, float32 [..., N, C]; or values in the target's units, float64
-            [..., N, 1].
-        """
-        if self.schema.task == "regression":
-            return outputs.double() * self.facts.target_scale + self.facts.target_center
-        return torch.softmax(outputs.double(), dim=-1).float()
+    @property
+    def _scales(self) -> tuple[answers.Scale, ...]:
+        """Center and scale of each target."""
+        facts = self.facts
+        return ((facts.target_center, facts.target_scale), *facts.more_targets)
 
     def labels(self, probabilities: Tensor) -> list[str]:
-        """The name of the likeliest class of each row of ``probabilities``, [N, C]."""
-        return [self.schema.classes[i] for i in probabilities.argmax(dim=-1).tolist()]
+        """The likeliest class, or all likely labels, of each row of ``probabilities`` [N, C]."""
+        return answers.names(probabilities, self.schema)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Everything learnt, as JSON-able values and tensors by name."""
         tensors = {"class_counts": self.class_counts}
         if self.numeric is not None:
             tensors |= {f"numeric.{name}": t for name, t in self.numeric.state_dict().items()}
-        return TypeAdapter(_Facts).dump_python(self.facts, mode="json"), tensors
+        return TypeAdapter(Facts).dump_python(self.facts, mode="json"), tensors
 
     @classmethod
     def from_state(cls, json: Any, tensors: Mapping[str, Tensor]) -> Encoders:
@@ -241,80 +260,13 @@ class Encoders:
                 advice="Use the version of Methodic that saved them.",
             )
         try:
-            facts = TypeAdapter(_Facts).validate_python(json)
+            facts = TypeAdapter(Facts).validate_python(json)
         except ValidationError as error:
             place = error.errors()[0]
-            raise _damaged(f"{'.'.join(map(str, place['loc']))}: {place['msg']}") from None
-        _check_facts(facts)
-        _check_tensors(facts.schema, tensors)
+            raise damaged(f"{'.'.join(map(str, place['loc']))}: {place['msg']}") from None
+        check_facts(facts)
+        check_tensors(facts, tensors)
         numeric = None
-        if facts.schema.named("numeric"):
+        if Features(facts.schema, facts.calendars).width:
             numeric = NumericEncoder(*(tensors[f"numeric.{name}"] for name in BUFFERS))
         return cls(facts, numeric, tensors["class_counts"])
-
-    def _sizes(self) -> list[int]:
-        """Rows of the table that each categorical column takes: unseen, categories, missing."""
-        return [
-            1 + len(words) + (name in self.facts.missing)
-            for name, words in self.facts.vocabularies.items()
-        ]
-
-    def _codes(self, column: pl.Series) -> np.ndarray[Any, np.dtype[np.int64]]:
-        """The codes of a column, before its offset: 0 unseen, 1 … the categories, then missing."""
-        import polars as pl
-
-        words = self.facts.vocabularies[column.name]
-        known = column.cast(pl.Enum(list(words)), strict=False).to_physical().cast(pl.Int64) + 1
-        codes = known.fill_null(0).to_numpy(writable=True)
-        if column.name in self.facts.missing:
-            codes[column.is_null().to_numpy()] = 1 + len(words)
-        return codes
-
-
-def _moments(values: np.ndarray[Any, Any]) -> tuple[float, float]:
-    """Mean and standard deviation in float64; 1 in place of a deviation of 0."""
-    deviation = float(values.std(dtype=np.float64))
-    return float(values.mean(dtype=np.float64)), deviation if deviation > 0 else 1.0
-
-
-def _damaged(what: str) -> InputError:
-    return InputError(
-        "the encoders of this model are damaged",
-        found=what,
-        advice="Restore the model from a copy, or train it again.",
-    )
-
-
-def _check_facts(facts: _Facts) -> None:
-    schema = facts.schema
-    if list(facts.vocabularies) != schema.named("categorical"):
-        raise _damaged(f"vocabularies for {', '.join(facts.vocabularies) or 'no column'}")
-    for name, words in facts.vocabularies.items():
-        if len(set(words)) != len(words):
-            raise _damaged(f"the vocabulary of '{name}' has a word twice")
-    if not set(facts.missing) <= set(facts.vocabularies):
-        raise _damaged("missing values of a column that isn't categorical")
-    numbers = (facts.target_center, facts.target_scale, facts.array_center, facts.array_scale)
-    if not np.isfinite(numbers).all() or min(facts.target_scale, facts.array_scale) <= 0:
-        raise _damaged(f"scales {numbers}")
-
-
-def _check_tensors(schema: Schema, tensors: Mapping[str, Tensor]) -> None:
-    n = len(schema.named("numeric"))
-    expected = {"class_counts": ((len(schema.classes),), torch.int64)}
-    for name in BUFFERS if n else ():
-        expected[f"numeric.{name}"] = ((n,), torch.bool if name == "indicator" else torch.float32)
-    _same_names(sorted(expected), sorted(tensors))
-    for name, (shape, kind) in expected.items():
-        tensor = tensors[name]
-        if tuple(tensor.shape) != shape or tensor.dtype != kind:
-            raise _damaged(f"{name}: {tensor.dtype} {tuple(tensor.shape)}, not {kind} {shape}")
-        if not torch.isfinite(tensor.double()).all():
-            raise _damaged(f"{name}: not finite")
-    if n and not bool((tensors["numeric.scale"] > 0).all()):
-        raise _damaged("numeric.scale: not above 0")
-
-
-def _same_names(expected: Sequence[str], found: Sequence[str]) -> None:
-    if expected != found:
-        raise _damaged(f"tensors {', '.join(found) or 'none'}; not {', '.join(expected)}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
+from methodic.data.images.arrays import column_of
 from methodic.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ def as_frame(source: Any) -> pl.DataFrame:
     """A table as a polars frame.
 
     The columns of arrays and lists are called x0, x1, …; an array of three or more dimensions
-    becomes the one column x, whose cells are arrays.
+    becomes the one column x, whose cells are arrays: images, if they are bytes in the shape of
+    images (see `images.arrays.layout`).
 
     Args:
         source: a polars or pandas frame, or rows × columns (× …) as array, tensor or lists.
@@ -49,8 +51,8 @@ def as_frame(source: Any) -> pl.DataFrame:
         if array.dtype.kind not in "biuf":
             raise InputError("arrays of 3 or more dimensions must hold numbers", found=array.dtype)
         if array.dtype.kind == "b":
-            array = array.astype("uint8")
-        return pl.DataFrame({"x": array.copy(order="C")})
+            array = array.astype("float32")  # bytes would be images
+        return pl.DataFrame([column_of(array.copy(order="C"), "x")])
     return pl.DataFrame([as_series(array[:, i], f"x{i}") for i in range(array.shape[1])])
 
 

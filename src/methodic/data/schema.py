@@ -6,13 +6,13 @@ table has to look like.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from methodic.data.cells import texts, tidy
+from methodic.data.labels import several
 from methodic.errors import InputError, unknown
 from methodic.plan import Reading, Task
 
@@ -21,27 +21,38 @@ if TYPE_CHECKING:
 
 Kind = Literal["numeric", "categorical", "array", "date", "text", "image"]
 
-TASKS = ("binary", "multiclass", "classification", "regression")
+TASKS = ("binary", "multiclass", "multilabel", "classification", "regression")
 FEW = 20
 """A target of whole numbers with at most so many different ones, each seen twice, means classes."""
+TRUTH = "yes/no"
+"""The notation of a categorical column in which yes and no are spelt in several ways."""
 ASKED = "asked for"
 """Why a column is left out that the user named."""
-NEARLY_ALL = 0.9
-"""A text column with this share of different values names rows; it doesn't describe them."""
-
-_ROW_NAMES = re.compile(r"(^|_)(id|uuid|index|rowid|row)$|^unnamed[_: ]*\d*$", re.IGNORECASE)
 
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Resize = Literal["crop", "pad", "stretch"]
+
+
 class Column(_Frozen):
-    """One input column; ``shape`` is that of a cell, for arrays."""
+    """One input column; ``shape`` is that of a cell, for arrays, and of images channels first.
+
+    ``resize`` says how an image gets its size: "crop" scales the short side and cuts the middle,
+    "pad" scales the long side and adds black, "stretch" scales both. ``words`` are cells of a
+    numeric column that mean a missing number. ``numbers`` says how many a cell of text becomes.
+    ``notation`` says how texts write numbers or dates (see `notations`), or `TRUTH`.
+    """
 
     name: str
     kind: Kind
     shape: tuple[int, ...] = ()
+    resize: Resize = "crop"
+    words: tuple[str, ...] = ()
+    numbers: int = 0
+    notation: str = ""
 
 
 class Dropped(_Frozen):
@@ -54,10 +65,10 @@ class Dropped(_Frozen):
 class Schema(_Frozen):
     """The input columns in order, the target, and the task.
 
-    ``classes`` holds the class names in the order of their indices; empty for regression. Further
-    columns to predict are ``others``. ``weight``, ``group``, ``time`` and ``part`` name columns
-    that say something about rows: how much each counts, which belong together, when it was, and
-    whether it is for training, validation or test.
+    ``classes`` holds the class names in the order of their indices, or the labels of a multilabel
+    task; empty for regression. Further columns to predict are ``others``. ``weight``, ``group``,
+    ``time`` and ``part`` name columns that say something about rows: how much each counts, which
+    belong together, when it was, and whether it is for training, validation or test.
     """
 
     columns: tuple[Column, ...]
@@ -92,13 +103,17 @@ def infer(
     targets: str | Sequence[str],
     reading: Reading | None = None,
     where: str = "data",
+    said: Mapping[str, Column | None] | None = None,
 ) -> Schema:
     """Read the schema off a table.
 
-    Texts and truth values are categorical, numbers (also written as text) numeric, polars Arrays
-    numeric arrays. Left out, and recorded in ``dropped``: columns without any value or with one
-    only, texts of which nearly all differ (`NEARLY_ALL`), row numbers (whole numbers, all
-    different, in a column called id, index, row or the like), dates, nested types, and ``drop``.
+    Texts and truth values are categorical, numbers (also written as text) numeric, dates and times
+    dates, polars Arrays numeric arrays. Texts of several words of which most differ are free text;
+    numbers among which a few words stand (`kinds.MOST_MIXED`) are numeric, and the words missing.
+    Left out, and recorded in ``dropped``: columns without any value, with one only, or nearly so
+    (`kinds.NEARLY_CONSTANT`), other texts of which nearly all differ (`kinds.NEARLY_ALL`), row
+    numbers (whole numbers, all different, in a column called id, index, row or the like), nested
+    types, and ``drop``.
 
     The task: texts and truth values are classes. Whole numbers are classes when there are at most
     `FEW` different ones and each occurs twice or more, or when there are two; any other numbers
@@ -110,35 +125,44 @@ def infer(
         reading: what the user said: a task, which overrules the inference, columns to leave out,
             and columns that say something about rows.
         where: the table's name, for messages.
+        said: columns whose kind isn't to be inferred; None in place of a kind leaves one out.
 
     Raises:
         InputError: no such column or task; the target is constant, doesn't fit the task, or has a
             class of one row; no input column is left.
     """
-    reading = reading or Reading()
+    from methodic.data.kinds import kind_of  # which makes columns
+
+    reading, said = reading or Reading(), said or {}
     targets = (targets,) if isinstance(targets, str) else tuple(targets)
     for name in targets:
         if name not in frame.columns:
             raise unknown("column", name, frame.columns, where)
     target, others = targets[0], targets[1:]
     named = {"weight": reading.weight, "group": reading.group, "time": reading.time}
-    for role, name in named.items():
-        if name is not None and name not in frame.columns:
-            raise unknown("column", name, frame.columns, f"{where}: {role}")
+    for role, asked in named.items():
+        if asked is not None and asked not in frame.columns:
+            raise unknown("column", asked, frame.columns, f"{where}: {role}")
     part = reading.split if reading.split in frame.columns else None
     kept = {*targets, *named.values(), part}
-    frame = frame.filter(frame[target].is_not_null())
+    if reading.task is not None and reading.task not in TASKS:
+        raise unknown("task", reading.task, TASKS)
+    found_several = several(frame, targets, reading.task, where)
     answer = tidy(frame[target])
-    frame = frame.filter(answer.is_not_null())
-    chosen, classes = _task(answer.drop_nulls(), reading.task, where)
+    if answer.null_count():
+        frame = frame.filter(answer.is_not_null())
+    chosen, classes = found_several or _task(answer.drop_nulls(), reading.task, where)
     columns: list[Column] = []
     dropped: list[Dropped] = []
     for name in frame.columns:
         if name in kept:
             continue
-        found = Dropped(name=name, why=ASKED) if name in reading.drop else _column(frame[name])
-        if isinstance(found, Column) and found.kind == "array":
-            taken = [column.name for column in columns if column.kind == "array"]
+        found: Column | Dropped | None = None if name in reading.drop else said.get(name)
+        if found is None:
+            asked = name in reading.drop or name in said
+            found = Dropped(name=name, why=ASKED) if asked else kind_of(frame[name])
+        if isinstance(found, Column) and found.kind in ("array", "image"):
+            taken = [column.name for column in columns if column.kind in ("array", "image")]
             if taken:
                 found = Dropped(name=name, why=f"one array column is used, and '{taken[0]}' is it")
         (columns if isinstance(found, Column) else dropped).append(found)  # type: ignore[arg-type]
@@ -161,53 +185,10 @@ def infer(
     )
 
 
-def _column(series: pl.Series) -> Column | Dropped:
-    """The kind of one input column, or why it is not used."""
-    import polars as pl
-
-    name, series = series.name, tidy(series)
-
-    def no(why: str) -> Dropped:
-        return Dropped(name=name, why=why)
-
-    known = len(series) - series.null_count()
-    if known == 0:
-        return no("all values are missing")
-    if isinstance(series.dtype, pl.Array):
-        base: pl.DataType = series.dtype
-        while isinstance(base, pl.Array):
-            base = base.inner  # type: ignore[assignment]
-        if not (base.is_numeric() or base == pl.Boolean):
-            return no(f"an array of {base}, not of numbers")
-        return Column(name=name, kind="array", shape=tuple(series.dtype.shape))
-    if series.dtype.is_temporal():
-        return no("dates and times are not used yet")
-    if not (series.dtype.is_numeric() or series.dtype in (pl.String, pl.Boolean)):
-        return no(f"values of type {series.dtype} are not used")
-    different = series.drop_nulls().n_unique()
-    if different == 1 and known == len(series):
-        return no(f"all values are the same ({series[0]})")
-    if series.dtype == pl.String:
-        if different == known > 1:
-            return no("every value is different: it names the rows")
-        if different > NEARLY_ALL * known and known >= FEW:
-            return no(f"{different:,} of {known:,} values are different: it names the rows")
-        return Column(name=name, kind="categorical")
-    if series.dtype == pl.Boolean:
-        return Column(name=name, kind="categorical")
-    if series.dtype.is_integer() and different == known >= FEW and _ROW_NAMES.search(name):
-        return no("whole numbers, all different, under such a name: it numbers the rows")
-    if different > 1 and series.cast(pl.Float32, strict=False).drop_nulls().n_unique() == 1:
-        return no("the values differ only after the seventh digit; subtract their mean first")
-    return Column(name=name, kind="numeric")
-
-
 def _task(answer: pl.Series, task: str | None, where: str) -> tuple[Task, tuple[str, ...]]:
     """The task, and the names of the classes in order."""
     import polars as pl
 
-    if task is not None and task not in TASKS:
-        raise unknown("task", task, TASKS)
     title = f"{where}: the target '{answer.name}'"
     if len(answer) == 0:
         raise InputError(f"{title} has no values", found="missing in every row")

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from methodic.errors import InputError
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def readable(size: float) -> str:
+    """Bytes in words.
+
+    Example:
+        >>> readable(3.2e9), readable(1_500_000)
+        ('3.2 GB', '2 MB')
+    """
+    return f"{size / 1e9:.3g} GB" if size >= 1e9 else f"{math.ceil(size / 1e6)} MB"
 
 
 def parse_size(text: str, what: str = "--memory") -> int:

@@ -14,13 +14,13 @@ ROWS = 256
 """Rows of a counted step, at most: enough for what doesn't grow with them to be little."""
 
 
-def rows_like(inputs: Inputs, count: int, task_classes: int) -> Rows:
+def rows_like(inputs: Inputs, count: int, target: torch.Tensor) -> Rows:
     """Rows without meaning, of the right shapes.
 
     Args:
         inputs: what enters the network.
         count: rows.
-        task_classes: classes of the target; 1 for a number.
+        target: of some row, [1, …]: which kind of target it is.
     """
     found: dict[str, torch.Tensor] = {}
     if inputs.numeric:
@@ -29,9 +29,7 @@ def rows_like(inputs: Inputs, count: int, task_classes: int) -> Rows:
         found["categorical"] = torch.zeros(count, inputs.categorical, dtype=torch.int64)
     if inputs.array:
         found["array"] = torch.zeros(count, *(inputs.shape or (inputs.array,)))
-    if task_classes == 1:
-        return Rows(found, torch.zeros(count, 1))
-    return Rows(found, torch.zeros(count, dtype=torch.int64))
+    return Rows(found, torch.zeros(count, *target.shape[1:], dtype=target.dtype))
 
 
 def operations(cohort: Cohort, rows: Rows) -> float:

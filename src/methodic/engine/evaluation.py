@@ -75,23 +75,41 @@ class Judge:
         rows: encoded, with their encoded target.
         metric: the plan's metric.
         predictions: outputs [M, N, C] → probabilities, or numbers in the target's units.
-        truth: classes int [N], or numbers in the target's units [N].
+        truth: classes int [N], labels int [N, C], or numbers in the targets' units [N] or [N, T].
+        labels: each output is a yes or no of its own.
     """
 
     rows: Rows
     metric: Metric
     predictions: Callable[[Tensor], Tensor]
     truth: npt.NDArray[np.generic]
+    labels: bool = False
 
     def __call__(self, out: Tensor) -> Scores:
-        """Scores and losses from the outputs [M, N, C] for this judge's rows."""
-        predicted = self.predictions(out).cpu().numpy()
-        score = np.array([self.metric.score(self.truth, each) for each in predicted])
-        return Scores(score, row_losses(out, self.rows.target).mean(1).double().cpu().numpy())
+        """Scores and losses from the outputs [M, N, C] for this judge's rows; weighted as they."""
+        predicted, weight = self.predictions(out).cpu().numpy(), self.rows.weight
+        weights = None if weight is None else weight.double().cpu().numpy()
+        score = np.array([self.metric.score(self.truth, each, weights) for each in predicted])
+        losses = row_losses(out, self.rows.target, labels=self.labels)
+        mean = losses.mean(1) if weight is None else (losses * weight).sum(1) / weight.sum()
+        return Scores(score, mean.double().cpu().numpy())
 
 
-def row_losses(out: Tensor, target: Tensor) -> Tensor:
-    """Each row's cross-entropy, or squared error in units of the target's deviation: [M, N]."""
+def row_losses(out: Tensor, target: Tensor, *, labels: bool = False) -> Tensor:
+    """Each row's loss, [M, N].
+
+    Args:
+        out: [M, N, C].
+        target: classes int64 [N], labels float32 [N, C], or standardised numbers float32 [N, C].
+        labels: which of the last two.
+
+    Returns:
+        Cross-entropy; the mean over labels of their binary cross-entropy; or the mean over targets
+        of the squared error, in units of a target's deviation.
+    """
+    if labels:
+        wanted = target.expand_as(out)
+        return F.binary_cross_entropy_with_logits(out, wanted, reduction="none").mean(-1)
     if target.dtype == torch.int64:
         logs = F.log_softmax(out, dim=-1)
         picked = target.expand(out.shape[0], -1).unsqueeze(-1)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from methodic.data.batches import Rows
+from methodic.data.sizes import readable as readable
 from methodic.engine import loop
 from methodic.engine.evaluation import CHUNK
 from methodic.engine.gradient import total_loss
@@ -89,6 +90,7 @@ def _stage_bytes(cohort: Cohort, stage: Stage, rows: Rows, judged: int) -> float
     passes = [_measured(cohort, stage, turn, rows) for turn in stage.turns]
     largest = max(each.largest for each in passes)
     inputs = sum(x[:1].nbytes for x in (*rows.inputs.values(), rows.target))
+    inputs += 0 if rows.weight is None else rows.weight[:1].nbytes
     batch = stage.batch * inputs
     noise = sum(
         math.prod(site.shape) * (4 if site.kind == "short" else 12)
@@ -100,7 +102,11 @@ def _stage_bytes(cohort: Cohort, stage: Stage, rows: Rows, judged: int) -> float
     )
     masked = any(t.decay_mask is not None or t.limits for t in stage.turns)
     update = flat + state + (3 if masked or stage.proximal else 2) * flat
-    order = 0 if stage.batch == len(rows) else len(rows) * 44 + _AHEAD * stage.batch * 16
+    order = (
+        0
+        if stage.batch == len(rows)
+        else cohort.orders[stage.name].held * 44 + _AHEAD * stage.batch * 16
+    )
     outputs = judged * cohort.model.outputs * 5 * _FLOAT
     evaluation = min(CHUNK, max(judged, 1)) * 3 * max(largest, inputs) + outputs
     # The loop holds the state with which a stretch began and the one before the step; a checkpoint
@@ -231,8 +237,3 @@ def _left_in(group: Path, limit: str, usage: str, cache: str) -> int | None:
     except (OSError, ValueError):
         return None  # no such group in this container
     return max(0, int(bound) - used)
-
-
-def readable(size: float) -> str:
-    """Bytes in words: "3.2 GB"."""
-    return f"{size / 1e9:.3g} GB" if size >= 1e9 else f"{math.ceil(size / 1e6)} MB"

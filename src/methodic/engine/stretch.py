@@ -42,9 +42,10 @@ def advance(
 ) -> State:
     """The state after ``count`` more optimizer steps of a stage; ``observe`` sees each of them.
 
-    Fewer steps are taken, but at least one, if ``pause`` says so after a step; machine code is
-    asked only after some steps.
+    Fewer steps are taken, but at least one, if ``pause`` says so after a step (machine code is
+    asked only after some steps), or if further rows aren't in memory yet.
     """
+    count = rows.at_hand(cohort.orders[stage.name], state.steps_taken, count)
     taken = _compiled_steps if cohort.program is not None else _steps
     return taken(cohort, stage, state, rows, count, observe, pause)
 

@@ -17,14 +17,23 @@ import numpy.typing as npt
 
 from methodic.evidence import bootstrap
 from methodic.evidence.calibration import Calibration, best_temperature, calibrate
-from methodic.evidence.classes import MOST_CLASSES, Classes, by_class
+from methodic.evidence.classes import MOST_CLASSES, Classes, by_class, by_label
 from methodic.evidence.residuals import Residuals, residuals
 from methodic.evidence.slices import Column, Slice, worst_slices
 from methodic.evidence.statistics import Interval
 from methodic.metrics import METRICS, Metric
+from methodic.metrics.columns import LIKELY
 from methodic.plan import Task, Value
 
 Array = npt.NDArray[Any]
+
+
+class Target(Value):
+    """One of several targets: its scores, and its residuals in its own units."""
+
+    name: str
+    scores: dict[str, float | None]  # by every metric; None: undefined
+    residuals: Residuals | None
 
 
 class Analysis(Value):
@@ -43,6 +52,7 @@ class Analysis(Value):
     slices: tuple[Slice, ...]  # worse than the rest, worst first
     tried: int  # slices
     notes: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()  # each by itself, where several numbers are predicted
 
 
 def analyse(
@@ -56,24 +66,29 @@ def analyse(
     validation_prediction: Array,
     columns: Sequence[Column],
     target: str = "target",
+    others: Sequence[str] = (),
+    weights: Array | None = None,
 ) -> Analysis:
     """Analyse one model's predictions.
 
     Args:
         model: its name.
         task: of the data.
-        classes: names of the C classes; none for numbers.
+        classes: names of the C classes or labels; none for numbers.
         metric: the run's.
-        truth: of the test rows: classes int [N], or numbers [N]; N ≥ 1.
-        prediction: probabilities [N, C], or numbers [N, 1].
+        truth: of the test rows: classes int [N], labels int [N, C], or numbers [N] or [N, T];
+            N ≥ 1.
+        prediction: probabilities [N, C], or numbers [N, T].
         validation_truth, validation_prediction: the same of the validation rows, which calibrate.
         columns: of the test rows, for slices; may be none.
         target: the name of the target, for slices by class.
+        others: names of further targets.
+        weights: of the test rows [N], for scores and their interval; all else counts rows.
 
     Returns:
         The analysis. Where predictions aren't finite, it holds a note and nothing else.
     """
-    truth, prediction = np.asarray(truth).reshape(-1), np.asarray(prediction)
+    truth, prediction = _flat(truth), np.asarray(prediction)
     bare = Analysis(
         model=model,
         rows=len(truth),
@@ -88,16 +103,114 @@ def analyse(
     if broken := int((~np.isfinite(prediction).all(axis=1)).sum()):
         note = f"{_rows(broken)} of {len(truth):,} predicted without a finite number: no analysis."
         return bare.model_copy(update={"notes": (note,)})
-    scores = {name: _finite(METRICS[name].score(truth, prediction)) for name in bare.scores}
+    scores = {
+        name: _finite(METRICS[name].score(truth, prediction, weights)) for name in bare.scores
+    }
     interval = None
     if scores[metric.name] is not None:
-        interval = bootstrap.over_rows(metric, truth, prediction[None])
+        interval = bootstrap.over_rows(metric, truth, prediction[None], weights=weights)
     found = bare.model_copy(update={"scores": scores, "interval": interval})
-    rest = np.asarray(validation_truth).reshape(-1), np.asarray(validation_prediction)
-    if task == "regression":
-        return _of_numbers(found, truth, prediction, *rest, columns)
-    own = Column(target, truth, tuple(classes))
-    return _of_classes(found, truth, prediction, *rest, [*columns, own], classes)
+    rest = _flat(validation_truth), np.asarray(validation_prediction)
+    if task == "multilabel":
+        made = _of_labels(found, truth, prediction, *rest, columns, classes)
+    elif task == "regression" and others:
+        names = (target, *others)
+        made = _of_targets(found, truth, prediction, *rest, columns, names, weights)
+    elif task == "regression":
+        made = _of_numbers(found, truth, prediction, *rest, columns)
+    else:
+        own = Column(target, truth, tuple(classes))
+        made = _of_classes(found, truth, prediction, *rest, [*columns, own], classes)
+    if weights is None:
+        return made
+    return made.model_copy(update={"notes": (*made.notes, _WEIGHED)})
+
+
+_WEIGHED = (
+    "Scores and their interval count rows by their weights; classes, calibration, residuals and "
+    "slices count each row once."
+)
+
+
+def _flat(truth: Array) -> Array:
+    """[N], of labels and several targets [N, C]."""
+    truth = np.asarray(truth)
+    return truth if truth.ndim == 2 and truth.shape[1] > 1 else truth.reshape(-1)
+
+
+def _of_labels(
+    found: Analysis,
+    truth: Array,
+    prediction: Array,
+    validation_truth: Array,
+    validation_prediction: Array,
+    columns: Sequence[Column],
+    labels: Sequence[str],
+) -> Analysis:
+    """Each label by itself; calibration is of all of them together."""
+    notes = []
+    absent = [name for name, there in zip(labels, truth.max(axis=0), strict=True) if not there]
+    if absent:
+        shown = ", ".join(absent[:5]) + (", …" if len(absent) > 5 else "")
+        these = "this label" if len(absent) == 1 else f"these {len(absent):,} labels"
+        notes.append(f"No test row has {these}: {shown}.")
+    if len(labels) > MOST_CLASSES:
+        notes.append(
+            f"Listed are the {MOST_CLASSES} of {len(labels):,} labels with the most wrong rows."
+        )
+    calibration = None
+    if not np.isfinite(validation_prediction).all():
+        notes.append("Validation predictions aren't all finite: no calibration.")
+    else:
+        sides = _yes_no(truth, prediction), _yes_no(validation_truth, validation_prediction)
+        calibration = calibrate(*sides[0], *sides[1])
+    wrong = ((prediction >= LIKELY) != (truth == 1)).any(axis=1).astype(np.float64)
+    own = [Column(n, truth[:, c], ("no", "yes")) for c, n in enumerate(labels[:MOST_CLASSES])]
+    slices, tried = worst_slices([*columns, *own], wrong, squared=False)
+    return found.model_copy(
+        update={
+            "classes": by_label(labels, truth, prediction),
+            "calibration": calibration,
+            "slices": slices,
+            "tried": tried,
+            "notes": tuple(notes),
+        }
+    )
+
+
+def _yes_no(truth: Array, prediction: Array) -> tuple[Array, Array]:
+    """Every label of every row as a row of two classes: [N · C] and [N · C, 2]."""
+    yes = prediction.reshape(-1).astype(np.float64)
+    return truth.reshape(-1), np.stack([1 - yes, yes], axis=1)
+
+
+def _of_targets(
+    found: Analysis,
+    truth: Array,
+    prediction: Array,
+    validation_truth: Array,
+    validation_prediction: Array,
+    columns: Sequence[Column],
+    names: Sequence[str],
+    weights: Array | None,
+) -> Analysis:
+    """Each target by itself; slices by the mean of their squared errors, in deviations."""
+    targets = []
+    for t, name in enumerate(names):
+        guess = prediction[:, t : t + 1]
+        scores = {
+            each: _finite(METRICS[each].score(truth[:, t], guess, weights)) for each in found.scores
+        }
+        validation = validation_truth[:, t], validation_prediction[:, t]
+        about = residuals(truth[:, t], guess[:, 0], *validation)
+        targets.append(Target(name=name, scores=scores, residuals=about))
+    with np.errstate(all="ignore"):
+        deviations = truth.std(axis=0)
+        errors = (truth - prediction) / np.where(deviations > 0, deviations, 1.0)
+        losses = (errors * errors).mean(axis=1)
+    fine = bool(np.isfinite(losses).all())
+    slices, tried = worst_slices(columns, losses, squared=True) if fine else ((), 0)
+    return found.model_copy(update={"targets": tuple(targets), "slices": slices, "tried": tried})
 
 
 def _of_classes(

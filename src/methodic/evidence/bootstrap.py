@@ -27,7 +27,12 @@ _WORK = 2 * 10**8
 
 
 def over_rows(
-    metric: Metric, truth: Array, predictions: Array, n: int = 1000, seed: int = 0
+    metric: Metric,
+    truth: Array,
+    predictions: Array,
+    n: int = 1000,
+    seed: int = 0,
+    weights: Array | None = None,
 ) -> Interval:
     """The mean score of S models on test rows, and the interval of a percentile bootstrap.
 
@@ -38,10 +43,11 @@ def over_rows(
 
     Args:
         metric: the score.
-        truth: [N]; classes, or numbers.
+        truth: [N]; classes, or numbers; of labels and several targets [N, C].
         predictions: [S, N, C]; a model whose predictions aren't finite must be left out before.
         n: samples. With more than about 20,000 rows × 10 models fewer are drawn, at least 200.
         seed: of the samples.
+        weights: of the rows [N]: a row that is drawn k times counts k times its weight.
 
     Returns:
         the interval, about other rows of this kind, with n the number of rows; without ends where
@@ -52,26 +58,32 @@ def over_rows(
 
     Source: Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979.
     """
-    scorers = _scorers(metric, truth, predictions)
+    scorers = _scorers(metric, truth, predictions, weights)
     samples = _samples(scorers, len(truth), len(scorers), n, seed)
     return _interval(_mean(scorers, np.ones((len(truth), 1)))[0], samples, len(truth))
 
 
 def difference_over_rows(
-    metric: Metric, truth: Array, a: Array, b: Array, n: int = 1000, seed: int = 0
+    metric: Metric,
+    truth: Array,
+    a: Array,
+    b: Array,
+    n: int = 1000,
+    seed: int = 0,
+    weights: Array | None = None,
 ) -> Interval:
     """Mean score of ``a`` − mean score of ``b``, and its interval over test rows.
 
     Both are scored on the same drawn rows, so what makes rows hard for both doesn't count.
 
     Args:
-        metric, truth, n, seed: as for `over_rows`.
+        metric, truth, n, seed, weights: as for `over_rows`.
         a, b: predictions [S, N, C]; the number of models may differ.
 
     Raises:
         ValueError: as for `over_rows`.
     """
-    first, second = _scorers(metric, truth, a), _scorers(metric, truth, b)
+    first, second = (_scorers(metric, truth, each, weights) for each in (a, b))
 
     def gap(weights: Array) -> Array:
         return np.asarray(_mean(first, weights) - _mean(second, weights))
@@ -80,10 +92,19 @@ def difference_over_rows(
     return _interval(gap(np.ones((len(truth), 1)))[0], samples, len(truth))
 
 
-def _scorers(metric: Metric, truth: Array, predictions: Array) -> list[Scorer]:
+def _scorers(
+    metric: Metric, truth: Array, predictions: Array, weights: Array | None
+) -> list[Scorer]:
     if predictions.ndim != 3 or 0 in predictions.shape or predictions.shape[1] != len(truth):
         raise ValueError(f"predictions {predictions.shape} don't fit {len(truth)} rows")
-    return [metric.scorer(truth, each) for each in predictions]
+    scorers = [metric.scorer(truth, each) for each in predictions]
+    if weights is None:
+        return scorers
+    return [_weighing(scorer, weights.reshape(-1, 1)) for scorer in scorers]
+
+
+def _weighing(scorer: Scorer, each: Array) -> Scorer:
+    return lambda drawn: scorer(drawn * each)
 
 
 def _mean(scorers: list[Scorer], weights: Array) -> Array:

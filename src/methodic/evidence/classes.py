@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from methodic.metrics.columns import LIKELY
 from methodic.plan import Value
 
 Array = npt.NDArray[Any]
@@ -48,7 +49,7 @@ class Curve(Value):
 
 
 class Classes(Value):
-    """A model seen class by class.
+    """A model seen class by class, or label by label; labels have no confusion matrix.
 
     Where there are more than `MOST_CLASSES`, the last row stands for all that aren't listed. Rows
     and columns of the confusion matrix are those of the table; it counts every test row once.
@@ -79,6 +80,40 @@ def by_class(names: Sequence[str], truth: Array, prediction: Array) -> Classes:
     return Classes(
         rows=rows,
         confusion=tuple(tuple(line) for line in confusion.tolist()),
+        roc=tuple(_curve(*side, _roc) for side in sides),
+        precision_recall=tuple(_curve(*side, _precision_recall) for side in sides),
+    )
+
+
+def by_label(names: Sequence[str], truth: Array, prediction: Array) -> Classes:
+    """Table and curves of a model of several labels, each by itself; said from ½ on.
+
+    Args:
+        names: of the C labels, C ≥ 2.
+        truth: int [N, C], 0 or 1, N ≥ 1.
+        prediction: the finite probability of each label [N, C].
+    """
+    there, said = np.asarray(truth) == 1, np.asarray(prediction) >= LIKELY
+    true, called, right = (each.sum(axis=0) for each in (there, said, there & said))
+    rows = [
+        ClassRow(
+            name=names[c],
+            rows=int(true[c]),
+            precision=_share(right[c], called[c]),
+            recall=_share(right[c], true[c]),
+            f1=_share(2 * right[c], true[c] + called[c]),
+        )
+        for c in _shown(true + called - 2 * right)
+    ]
+    if len(rows) < len(names):
+        name = f"{len(names) - len(rows):,} other labels"
+        rest = int(true.sum()) - sum(row.rows for row in rows)
+        rows.append(ClassRow(name=name, rows=rest, precision=None, recall=None, f1=None))
+    frequent = np.sort(np.argsort(-true, kind="stable")[:MOST_CURVES]).tolist()
+    sides = [(names[c], there[:, c], prediction[:, c]) for c in frequent]
+    return Classes(
+        rows=tuple(rows),
+        confusion=(),
         roc=tuple(_curve(*side, _roc) for side in sides),
         precision_recall=tuple(_curve(*side, _precision_recall) for side in sides),
     )

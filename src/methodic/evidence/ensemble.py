@@ -55,6 +55,7 @@ def choose(
     names: Sequence[tuple[str, int]],
     method: str,
     seed: int = 0,
+    weights: Array | None = None,
 ) -> Ensemble | None:
     """The better of two ensembles, and what it gains over the best single network.
 
@@ -66,11 +67,12 @@ def choose(
 
     Args:
         metric: what counts.
-        truth: of the validation rows [N].
+        truth: of the validation rows [N], of labels and several targets [N, C].
         predictions: of the networks [S, N, C].
         names: method and seed of each network.
         method: the best one, whose seeds are averaged.
         seed: of the parts and of the bootstrap.
+        weights: of the rows [N]; none: all count alike.
 
     Returns:
         None with fewer than two networks, fewer rows than parts, or without a defined score.
@@ -87,34 +89,36 @@ def choose(
     count, rows = predictions.shape[:2]
     if count < 2 or rows < PARTS:
         return None
-    alone = [_score(metric, truth, each) for each in predictions]
+    alone = [_score(metric, truth, each, weights) for each in predictions]
     if not np.isfinite(alone).any():
         return None
     part = _parts(truth, rows, seed)
     single, picked = np.empty_like(predictions[0]), np.empty_like(predictions[0])
     for number in range(PARTS):
         held, rest = part == number, part != number
-        inner = predictions[:, rest]
-        scores = [_score(metric, truth[rest], each) for each in inner]
+        inner, counted = predictions[:, rest], None if weights is None else weights[rest]
+        scores = [_score(metric, truth[rest], each, counted) for each in inner]
         single[held] = predictions[int(np.argmax(scores)), held]
-        picked[held] = mean(predictions[:, held], greedy(metric, truth[rest], inner))
+        picked[held] = mean(predictions[:, held], greedy(metric, truth[rest], inner, counted))
     same = np.array([name == method for name, _ in names], dtype=np.float64)
     candidates: list[tuple[Literal["greedy", "mean"], Array, Array]] = []
     if same.sum() > 1:
-        weights = same / same.sum()
-        candidates.append(("mean", weights, mean(predictions, weights)))
-    candidates.append(("greedy", greedy(metric, truth, predictions), picked))
+        shares = same / same.sum()
+        candidates.append(("mean", shares, mean(predictions, shares)))
+    candidates.append(("greedy", greedy(metric, truth, predictions, weights), picked))
     # Of equally good ones the first: the mean had nothing to choose.
-    kind, weights, fitted = max(candidates, key=lambda each: _score(metric, truth, each[2]))
-    if not all(np.isfinite(_score(metric, truth, each)) for each in (fitted, single)):
+    kind, shares, fitted = max(candidates, key=lambda each: _score(metric, truth, each[2], weights))
+    if not all(np.isfinite(_score(metric, truth, each, weights)) for each in (fitted, single)):
         return None
-    gain = difference_over_rows(metric, truth, fitted[None], single[None], seed=seed)
-    order = np.argsort(-weights, kind="stable")[: np.count_nonzero(weights)]
+    gain = difference_over_rows(
+        metric, truth, fitted[None], single[None], seed=seed, weights=weights
+    )
+    order = np.argsort(-shares, kind="stable")[: np.count_nonzero(shares)]
     return Ensemble(
-        members=tuple((*names[i], float(weights[i])) for i in order),
+        members=tuple((*names[i], float(shares[i])) for i in order),
         kind=kind,
         gain=gain if metric.greater_is_better else _turned(gain),
-        validation=metric.score(truth, mean(predictions[order], weights[order])),
+        validation=metric.score(truth, mean(predictions[order], shares[order]), weights),
     )
 
 
@@ -134,7 +138,7 @@ def mean(predictions: Array, weights: Array) -> Array:
     return total.astype(predictions.dtype)
 
 
-def greedy(metric: Metric, truth: Array, predictions: Array) -> Array:
+def greedy(metric: Metric, truth: Array, predictions: Array, weights: Array | None = None) -> Array:
     """Weights [S] of a greedy ensemble, chosen on these rows.
 
     Sorted initialization: the k best networks together, for the k that scores best. Then that
@@ -145,13 +149,15 @@ def greedy(metric: Metric, truth: Array, predictions: Array) -> Array:
         metric: what counts.
         truth: [N]; of more than `ROWS` rows an evenly spread part is used.
         predictions: [S, N, C].
+        weights: of the rows [N].
 
     Source: Caruana et al., ICML 2004, sections 2.1 and 2.2.
     """
     if len(truth) > ROWS:
         some = np.linspace(0, len(truth) - 1, ROWS).astype(np.int64)
         truth, predictions = truth[some], predictions[:, some]
-    alone = np.array([_score(metric, truth, each) for each in predictions])
+        weights = None if weights is None else weights[some]
+    alone = np.array([_score(metric, truth, each, weights) for each in predictions])
     order = np.argsort(-alone, kind="stable")[:CANDIDATES]
     order = order[np.isfinite(alone[order])]
     counts = np.zeros(len(predictions))
@@ -159,34 +165,39 @@ def greedy(metric: Metric, truth: Array, predictions: Array) -> Array:
         return counts
     running = np.cumsum(predictions[order], axis=0, dtype=np.float64)
     sizes = np.arange(1, len(order) + 1)
-    starts = [_score(metric, truth, total / k) for total, k in zip(running, sizes, strict=True)]
+    starts = [
+        _score(metric, truth, total / k, weights) for total, k in zip(running, sizes, strict=True)
+    ]
     first = int(np.argmax(starts))
     best, total = starts[first], running[first]
     counts[order[: first + 1]] = 1
     while counts.sum() < ROUNDS:
         k = counts.sum() + 1
-        tried = [_score(metric, truth, (total + predictions[i]) / k) for i in order]
+        tried = [_score(metric, truth, (total + predictions[i]) / k, weights) for i in order]
         at = int(np.argmax(tried))
         if not tried[at] > best:
             break
         best, total = tried[at], total + predictions[order[at]]
         counts[order[at]] += 1
-    weights: Array = counts / counts.sum()
-    return weights
+    shares: Array = counts / counts.sum()
+    return shares
 
 
-def _score(metric: Metric, truth: Array, prediction: Array) -> float:
+def _score(metric: Metric, truth: Array, prediction: Array, weights: Array | None) -> float:
     """Higher is better; −∞ where undefined."""
-    score = metric.score(truth, prediction)
+    score = metric.score(truth, prediction, weights)
     if np.isnan(score):
         return -np.inf
     return score if metric.greater_is_better else -score
 
 
 def _parts(truth: Array, rows: int, seed: int) -> npt.NDArray[np.int64]:
-    """The part of each row; the rows of a class, or of a range of numbers, are dealt evenly."""
+    """The part of each row; the rows of a class, or of a range of numbers, are dealt evenly.
+
+    Of several targets by the first one, and by the next where rows are equal in it.
+    """
     shuffled = np.random.default_rng(seed).permutation(rows)
-    by_truth = shuffled[np.argsort(truth.reshape(-1)[shuffled], kind="stable")]
+    by_truth = shuffled[np.lexsort(truth.reshape(rows, -1)[shuffled].T[::-1])]
     part = np.empty(rows, dtype=np.int64)
     part[by_truth] = np.arange(rows) % PARTS
     return part

@@ -1,7 +1,8 @@
 """Predictions on disk, one Parquet file for all members of a method.
 
 Columns: ``member`` and ``row`` (from 0), then ``output_0``, ``output_1``, … : a probability per
-class as float32, or one predicted number as float64. Rows are ordered by member, then row.
+class or label as float32, or a predicted number per target as float64. Rows are ordered by member,
+then row.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from methodic.files import read_parquet, write_with
 Array = npt.NDArray[Any]
 
 
-def write(path: Path, predictions: Array) -> None:
+def write(path: Path, predictions: Array, numbers: bool = False) -> None:
     """Store predictions [M, N, C], whole or not at all.
 
     Args:
         path: the file.
-        predictions: C = 1 for numbers, kept as float64; C ≥ 2 for probabilities, kept as float32.
-            M, N and C are at least 1.
+        predictions: M, N and C are at least 1.
+        numbers: they are numbers, as a single output always is, kept as float64; else
+            probabilities, kept as float32.
 
     Raises:
         InputError: the file can't be written.
@@ -34,7 +36,7 @@ def write(path: Path, predictions: Array) -> None:
     if predictions.ndim != 3 or 0 in predictions.shape:
         raise ValueError(f"predictions must be [M, N, C], none of them 0: {predictions.shape}")
     members, rows, outputs = predictions.shape
-    kept = predictions.astype(_kind(outputs))
+    kept = predictions.astype(np.float64 if numbers or outputs == 1 else np.float32)
     frame = pl.DataFrame(
         {
             "member": np.repeat(np.arange(members, dtype=np.int32), rows),
@@ -58,8 +60,8 @@ def read(path: Path) -> Array:
     columns = ["member", "row", *(f"output_{c}" for c in range(outputs))]
     if outputs < 1 or frame.columns != columns:
         raise _damaged(path, f"the columns {', '.join(frame.columns)}")
-    numbers = pl.Float64 if outputs == 1 else pl.Float32
-    if frame.dtypes != [pl.Int32, pl.Int64, *[numbers] * outputs]:
+    kind = pl.Float64 if outputs == 1 or frame.dtypes[2] == pl.Float64 else pl.Float32
+    if frame.dtypes != [pl.Int32, pl.Int64, *[kind] * outputs]:
         raise _damaged(path, f"columns of type {', '.join(map(str, frame.dtypes))}")
     if sum(frame.null_count().row(0)):
         raise _damaged(path, "missing values")
@@ -75,10 +77,6 @@ def read(path: Path) -> Array:
         raise _damaged(path, "rows that are missing or out of order")
     flat = np.stack([frame[name].to_numpy() for name in columns[2:]], axis=-1)
     return flat.reshape(members, rows, outputs)
-
-
-def _kind(outputs: int) -> type[np.floating[Any]]:
-    return np.float64 if outputs == 1 else np.float32
 
 
 def _damaged(path: Path, found: str) -> InputError:

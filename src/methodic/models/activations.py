@@ -85,6 +85,16 @@ def activate(name: str, x: Tensor) -> Tensor:
     return aligned(_ROUNDED[name], x)
 
 
+def alone(name: str, x: Tensor) -> Tensor:
+    """`activate` for one member by itself, [1, …], whose numbers may lie in any order in memory.
+
+    Where a member is never in company, its numbers have the same tail each time.
+    """
+    if name == "maxout":
+        return activate(name, x)
+    return (_EXACT.get(name) or _ROUNDED[name])(x)
+
+
 def gain(name: str) -> float:
     """How much larger initial weights must be in front of ``name`` to keep the variance.
 

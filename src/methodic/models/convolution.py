@@ -3,7 +3,8 @@
 Shapes: M members, B rows, C channels, H × W places, O outputs.
 
 Convolutions go through torch one member at a time: a cohort's members as groups of one convolution
-are slower on a processor, and would round otherwise than alone.
+are slower on a processor, and would round otherwise than alone. The networks take their members one
+by one as a whole (`models.single`), with the channels last in memory.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methodic.errors import InputError
-from methodic.models.activations import activate, gain
+from methodic.models.activations import alone, gain
 from methodic.models.inputs import Inputs
-from methodic.models.layers import Dropout, Layer, Linear
-from methodic.models.network import Network, through
+from methodic.models.layers import Dropout, Layer, Linear, members, together
 from methodic.models.normalization import normalization as normalizing
+from methodic.models.single import OneByOne, channels_last
 from methodic.types import ParameterSpec, Pass
 
 
@@ -35,7 +36,7 @@ class Conv(Layer):
             H and W.
         stride: step from place to place.
         bias: leave it out in front of batch norm, where its true gradient is 0.
-        gain: of the initial weights (He et al. 2015).
+        gain, initialization: of the weights (He et al. 2015).
     """
 
     name: str
@@ -45,13 +46,14 @@ class Conv(Layer):
     stride: int = 1
     bias: bool = True
     gain: float = 2.0**0.5
+    initialization: str = "kaiming_normal"
 
     def parameters(self) -> dict[str, ParameterSpec]:
         area = self.kernel**2
         specs = {
             f"{self.name}.weight": ParameterSpec(
                 (self.outputs, self.inputs, self.kernel, self.kernel),
-                "kaiming_normal",
+                self.initialization,
                 fan_in=self.inputs * area,
                 fan_out=self.outputs * area,
                 gain=self.gain,
@@ -62,15 +64,25 @@ class Conv(Layer):
         return specs
 
     def __call__(self, run: Pass, x: Tensor) -> Tensor:
-        weights = run.parameters[f"{self.name}.weight"].unbind(0)
-        biases: Sequence[Tensor | None] = (
-            run.parameters[f"{self.name}.bias"].unbind(0) if self.bias else [None] * len(weights)
-        )
+        several = [run.parameters[name] for name in self.parameters()]
         parts = [
-            F.conv2d(image.contiguous(), weight, bias, self.stride, self.kernel // 2)
-            for image, weight, bias in zip(x.unbind(0), weights, biases, strict=True)
+            F.conv2d(
+                each[0], each[1], each[2] if self.bias else None, self.stride, self.kernel // 2
+            )
+            for each in members(x, *several)
         ]
-        return torch.stack(parts)
+        return together(parts)
+
+
+SMALL = 3**-0.5
+"""Gain of kaiming_uniform that is torch's own start of layers: outputs begin near 0."""
+MONOTONE = ("relu", "leaky_relu")
+"""Activations that take the larger of two numbers to the larger one, exactly."""
+
+
+def pooled(x: Tensor, side: int = 2) -> Tensor:
+    """The maximum of each square of places: [1, B, C, H, W] → [1, B, C, H/side, W/side]."""
+    return F.max_pool2d(x.squeeze(0), side).unsqueeze(0)
 
 
 def image_shape(inputs: Inputs, name: str) -> tuple[int, int, int]:
@@ -92,7 +104,7 @@ def image_shape(inputs: Inputs, name: str) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-class CNN(Network):
+class CNN(OneByOne):
     """[convolution → normalization → activation → 2 × 2 maximum] for each of ``channels``; dense.
 
     Then a hidden layer of ``width`` units, dropout, and the head.
@@ -141,14 +153,15 @@ class CNN(Network):
         for i, after in enumerate(channels):
             plain = normalization != "batch"
             name = f"convolution.{i}"
-            self.convolutions.append(
-                Conv(name, before, after, kernel, bias=plain, gain=gain(activation))
-            )
+            # In front of batch norm only the direction counts, which short weights change faster.
+            start = (gain(activation), "kaiming_normal") if plain else (SMALL, "kaiming_uniform")
+            self.convolutions.append(Conv(name, before, after, kernel, 1, plain, *start))
             self.norms.append(normalizing(normalization, f"{name}.norm", after, groups))
             before, height, wide = after, height // 2, wide // 2
-        self.hidden = Linear("hidden", before * height * wide, width, gain=gain(activation))
+        uniform = "kaiming_uniform"
+        self.hidden = Linear("hidden", before * height * wide, width, True, uniform, SMALL)
         self.dropout = Dropout("dropout", width, dropout) if dropout else Layer()
-        self.head = Linear("head", width, outputs, initialization="xavier_uniform", role="head")
+        self.head = Linear("head", width, outputs, True, uniform, SMALL, "head")
 
     def layers(self) -> Sequence[Layer]:
         """Convolutions with their norms, the hidden layer, dropout, the head."""
@@ -156,19 +169,20 @@ class CNN(Network):
         front = [each for pair in pairs for each in pair if each is not None]
         return [*front, self.hidden, self.dropout, self.head]
 
-    def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
-        """[M, B, C, H, W] → [M, B, O]."""
-        x = inputs["array"]
+    def one(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[1, B, C, H, W] → [1, B, O]."""
+        x = channels_last(inputs["array"])
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = convolution(run, x)
-            x = activate(self.activation, x if norm is None else norm(run, x))
-            halved = F.max_pool2d(x.flatten(0, 1), 2)
-            x = halved.reshape(*x.shape[:2], *halved.shape[1:])
-        x = activate(self.activation, through(self.hidden, run, x.flatten(2)))
-        return through(self.head, run, self.dropout(run, x))
+            if norm is None and self.activation in MONOTONE:  # commute, and a quarter is less
+                x = alone(self.activation, pooled(x))
+            else:
+                x = pooled(alone(self.activation, x if norm is None else norm(run, x)))
+        x = alone(self.activation, self.hidden(run, x.flatten(2)))
+        return self.head(run, self.dropout(run, x))
 
 
-class ResNet(Network):
+class ResNet(OneByOne):
     """A 3 × 3 convolution, residual blocks in groups, the mean over all places, a linear head.
 
     A block is relu(x' + norm(conv(relu(norm(conv(x)))))). The first block of each group but the
@@ -232,13 +246,13 @@ class ResNet(Network):
         inner = [layer for each in every if each for layer in (each.convolution, each.norm)]
         return [*inner, self.head]
 
-    def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
-        """[M, B, C, H, W] → [M, B, O]."""
-        x = torch.relu(self.stem(run, inputs["array"]))
+    def one(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[1, B, C, H, W] → [1, B, O]."""
+        x = torch.relu(self.stem(run, channels_last(inputs["array"])))
         for first, second, past in self.blocks:
             inside = second(run, torch.relu(first(run, x)))
             x = torch.relu(inside + (x if past is None else past(run, x)))
-        return self.head(run, x.flatten(3).mean(-1))
+        return self.head(run, x.mean((3, 4)))
 
 
 @dataclass(frozen=True)

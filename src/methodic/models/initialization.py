@@ -36,6 +36,18 @@ def _orthogonal(spec: ParameterSpec, noise: Tensor) -> Tensor:
     return spec.gain * (q if rows >= columns else q.mT).reshape(noise.shape).contiguous()
 
 
+def _passing_on(spec: ParameterSpec, noise: Tensor) -> Tensor:
+    """A convolution whose first outputs are its inputs, place by place; the others are drawn."""
+    drawn = (noise * 2.0 - 1.0) * (spec.gain * math.sqrt(3.0 / spec.fan_in))
+    outputs, inputs = spec.shape[:2]
+    place = math.prod(spec.shape[2:]) // 2  # the middle: filters have odd sides
+    flat = drawn.view(*drawn.shape[:3], -1)
+    for i in range(min(inputs, outputs)):
+        flat[:, i] = 0.0
+        flat[:, i, i, place] = 1.0
+    return drawn
+
+
 _DRAWN: dict[str, tuple[Kind, Callable[[ParameterSpec, Tensor], Tensor]]] = {
     "kaiming_normal": ("normal", _scaled(lambda s: s.gain / math.sqrt(s.fan_in))),
     "kaiming_uniform": ("uniform", _symmetric(lambda s: s.gain * math.sqrt(3.0 / s.fan_in))),
@@ -49,8 +61,9 @@ _DRAWN: dict[str, tuple[Kind, Callable[[ParameterSpec, Tensor], Tensor]]] = {
     "truncated": ("normal", lambda s, noise: noise.clamp(-3.0, 3.0) * s.gain),
     "spread": ("uniform", _symmetric(lambda s: s.gain)),
     "signs": ("uniform", lambda s, noise: torch.where(noise < 0.5, -s.gain, s.gain)),
+    "passing_on": ("uniform", _passing_on),
 }
-_OF_PARTS = ("constant", "gaussian", "truncated", "spread", "signs")
+_OF_PARTS = ("constant", "gaussian", "truncated", "spread", "signs", "passing_on")
 
 INITIALIZATIONS: tuple[str, ...] = (*(n for n in _DRAWN if n not in _OF_PARTS), "zeros")
 """What a recipe may name. Kaiming: He et al. 2015; Xavier: Glorot and Bengio 2010; orthogonal: Saxe
@@ -60,7 +73,8 @@ variance 1 on training rows); normal: standard deviation 0.01; uniform: within �
 PARTS: tuple[str, ...] = _OF_PARTS
 """What networks ask for besides, with ``gain`` for size: gaussian: that standard deviation;
 truncated: the same, within 3 of them; spread: within ±gain; signs: +gain or −gain; constant:
-``value``."""
+``value``; passing_on: a convolution's first outputs are its inputs, the others are kaiming_uniform
+(Zagoruyko and Komodakis 2017)."""
 
 
 def initial_parameters(

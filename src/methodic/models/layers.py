@@ -6,6 +6,7 @@ from a `Pass`. Shapes: M members, B rows, I inputs, O outputs, D features.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,6 +45,22 @@ class Layer:
     def __call__(self, run: Pass, x: Tensor) -> Tensor:  # noqa: ARG002
         """[M, B, …] → [M, B, …]."""
         return x
+
+
+def members(*several: Tensor) -> list[tuple[Tensor, ...]]:
+    """Tensors [M, …] apart: what belongs to each member, without the leading axis.
+
+    One member keeps its layout in memory on the way back, too: a selection's gradient is a new
+    tensor, with the channels no longer last.
+    """
+    if len(several[0]) == 1:
+        return [tuple(each.squeeze(0) for each in several)]
+    return list(zip(*(each.unbind(0) for each in several), strict=True))
+
+
+def together(parts: Sequence[Tensor]) -> Tensor:
+    """What `members` took apart: [M, …]."""
+    return parts[0].unsqueeze(0) if len(parts) == 1 else torch.stack(list(parts))
 
 
 @dataclass(frozen=True)

@@ -225,7 +225,7 @@ def checked(module: nn.Module, output: object, rows: int, outputs: int) -> Tenso
             f"{type(module).__name__}.forward returned something else than outputs",
             found=found,
             accepted=f"a tensor of shape ({rows}, {outputs})",
-            advice="One output for each class, or a single one for regression.",
+            advice="One output for each class, label or predicted number.",
         )
     return output
 

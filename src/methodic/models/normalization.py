@@ -5,13 +5,13 @@ Each divides by a square root, which is exact in any kernel; rsqrt is not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methodic.models.layers import Layer
+from methodic.models.layers import Layer, members, together
 from methodic.types import BufferSpec, ParameterSpec, Pass
 
 
@@ -20,6 +20,15 @@ class BatchNorm(Layer):
     """Normalizes each feature over the batch, then scales and shifts: [M, B, D, …], same shape.
 
     Running statistics serve evaluation: r ← 0.9·r + 0.1·s, with the unbiased variance.
+
+    Args:
+        name: prefix of the names.
+        features: D.
+        momentum: share of a batch in the running statistics.
+        epsilon: is added to the variance.
+        scales: has a trained scale; otherwise it is 1.
+        rate: factor on the learning rate of the shift.
+
     Source: Ioffe and Szegedy 2015.
     """
 
@@ -27,9 +36,14 @@ class BatchNorm(Layer):
     features: int
     momentum: float = 0.1
     epsilon: float = 1e-5
+    scales: bool = True
+    rate: float = 1.0
 
     def parameters(self) -> dict[str, ParameterSpec]:
-        return _scale_and_shift(self.name, self.features)
+        specs = _scale_and_shift(self.name, self.features)
+        shift = f"{self.name}.shift"
+        specs[shift] = replace(specs[shift], lr_scale=self.rate)
+        return {k: v for k, v in specs.items() if self.scales or k == shift}
 
     def buffers(self) -> dict[str, BufferSpec]:
         return {
@@ -40,10 +54,31 @@ class BatchNorm(Layer):
     def __call__(self, run: Pass, x: Tensor) -> Tensor:
         if x.ndim == 3:
             return self._normalized(run, x)
-        # [M, B, D, H, W] → [M, B·H·W, D], so that one axis is summed up.
-        rows = x.flatten(3).transpose(2, 3)
-        flat = self._normalized(run, rows.flatten(1, 2))
-        return flat.reshape(rows.shape).transpose(2, 3).reshape(x.shape)
+        return self._of_images(run, x)
+
+    def _of_images(self, run: Pass, x: Tensor) -> Tensor:
+        """By torch's own kernel, which takes channels last and 16 bits, and each member alone."""
+        measuring = run.training or run.collect
+        names = f"{self.name}.mean", f"{self.name}.variance"
+        # The kernel writes its statistics into what it is given.
+        mean, variance = (run.buffers[name].clone() for name in names)
+        scale, shift = self._scale(run), run.parameters[f"{self.name}.shift"]
+        share = 1.0 if run.collect else self.momentum
+        parts = [
+            # No cuDNN: its bits depend on which algorithm it picks.
+            torch.batch_norm(
+                each[0], each[1], each[2], each[3], each[4], measuring, share, self.epsilon, False
+            )
+            for each in members(x, scale, shift, mean, variance)
+        ]
+        if measuring:
+            run.new_buffers.update(zip(names, (mean, variance), strict=True))
+        return together(parts)
+
+    def _scale(self, run: Pass) -> Tensor:
+        if self.scales:
+            return run.parameters[f"{self.name}.scale"]
+        return torch.ones_like(run.buffers[f"{self.name}.mean"])
 
     def _normalized(self, run: Pass, x: Tensor) -> Tensor:
         mean_name, variance_name = f"{self.name}.mean", f"{self.name}.variance"
@@ -60,7 +95,7 @@ class BatchNorm(Layer):
         else:
             centered = x - run.buffers[mean_name].unsqueeze(1)
             variance = run.buffers[variance_name].unsqueeze(1)
-        scale = run.parameters[f"{self.name}.scale"].unsqueeze(1)
+        scale = self._scale(run).unsqueeze(1)
         shift = run.parameters[f"{self.name}.shift"].unsqueeze(1)
         return centered * (scale / torch.sqrt(variance + self.epsilon)) + shift
 
@@ -119,6 +154,10 @@ class GroupNorm(Layer):
         return _scale_and_shift(self.name, self.features)
 
     def __call__(self, run: Pass, x: Tensor) -> Tensor:
+        if x.ndim == 5 and len(x) == 1:  # torch's own kernel takes channels last
+            own = [run.parameters[f"{self.name}.{each}"] for each in ("scale", "shift")]
+            image, scale, shift = members(x, *own)[0]
+            return F.group_norm(image, self.groups, scale, shift, self.epsilon).unsqueeze(0)
         grouped = x.reshape(*x.shape[:2], self.groups, -1)
         normal = F.layer_norm(grouped, grouped.shape[-1:], eps=self.epsilon).reshape(x.shape)
         after = [1] * (x.ndim - 3)

@@ -172,15 +172,18 @@ class Multilabel(Rowwise):
     """Mean over outputs of y · w · log(1 + exp(−z)) + (1 − y) · log(1 + exp(z)).
 
     Each output is a yes or no of its own. The target says so for each, [M, B, C] in [0, 1]; a
-    class, [M, B], is yes for its own output and no for the others (one against the rest).
+    class, [M, B], is yes for its own output and no for the others (one against the rest). With
+    label smoothing ε, y becomes (1 − ε) · y + ε/2.
 
     Args:
-        path: of the objective in the recipe.
+        path: of the objective in the recipe; ``path + ".label_smoothing"`` is in [0, 1).
         yes_weights: w, [C], > 0; none: a yes weighs 1, like a no.
+        smoothing: whether labels are smoothed.
     """
 
     path: str
     yes_weights: Tensor | None = None
+    smoothing: bool = False
 
     name: ClassVar[str] = "multilabel"
 
@@ -190,9 +193,12 @@ class Multilabel(Rowwise):
         elif target.shape != output.shape:
             raise misshapen("yes or no for each output", target.shape, output.shape, target.shape)
 
-    def rowwise(self, run: Pass, prepared: Tensor, target: Tensor) -> Tensor:  # noqa: ARG002
+    def rowwise(self, run: Pass, prepared: Tensor, target: Tensor) -> Tensor:
         if not target.is_floating_point():
             target = one_hot(target, prepared)
+        if self.smoothing:
+            epsilon = run.numbers[self.path + ".label_smoothing"].view(-1, 1, 1)
+            target = torch.addcmul(target, epsilon, 0.5 - target)
         missed = aligned(F.softplus, -prepared)  # log(1 + exp(−z)); + z is log(1 + exp(z))
         yes = target if self.yes_weights is None else target * self.yes_weights.to(missed)
         return (yes * missed + (1 - target) * (missed + prepared)).mean(-1)

@@ -53,6 +53,22 @@ def get(name_or_path: str | Path) -> Recipe:
     return io.from_yaml(text(str(name_or_path)), f"{name_or_path}.yaml")
 
 
+def takes_images(recipe: Recipe) -> bool:
+    """Whether a method's own network takes images, and nothing else."""
+    from methodic.recipes.kinds.models import OF_IMAGES
+
+    return recipe.model.kind in OF_IMAGES
+
+
+def fitting(images: bool) -> tuple[str, ...]:
+    """The methods of the library that train on such data, in alphabetical order.
+
+    Args:
+        images: the data are images; those that need images are left out otherwise.
+    """
+    return tuple(name for name in names() if images or not takes_images(get(name)))
+
+
 def check(name: str) -> None:
     """Refuse a name that the library doesn't have."""
     if name not in names():

@@ -109,12 +109,14 @@ SWITCHES: Final = MappingProxyType(
             _to("residual_dropout", 0.0, "dropout of residual branches"),
         ),
         models.CNN: (_DROPOUT, _NORMALIZATION),
+        models.QuickNet: (_to("mirrored", False, "predictions from mirror images, too"),),
+        models.ViT: (_to("stochastic_depth", 0.0, "stochastic depth"),),
         models.Autoencoder: (_to("tied", False, "tied weights"),),
         t.Supervised: (_to("label_smoothing", 0.0, "label smoothing"),),
         t.CrossEntropy: (_to("label_smoothing", 0.0, "label smoothing"), _BALANCED),
         objectives.Focal: (_to("gamma", 0.0, "focusing on what is hard"), _BALANCED),
         objectives.Binary: (_BALANCED,),
-        objectives.Multilabel: (_BALANCED,),
+        objectives.Multilabel: (_to("label_smoothing", 0.0, "label smoothing"), _BALANCED),
         t.SGD: (
             _to(
                 "momentum",
@@ -218,6 +220,15 @@ SWITCHES: Final = MappingProxyType(
         regularizers.Cutout: (whole("cutout", "cutout", regularizers.Cutout, "share"),),
         regularizers.InputNoise: (
             whole("input_noise", "input noise", regularizers.InputNoise, "deviation"),
+        ),
+        regularizers.Crop: (whole("crop", "random crops", regularizers.Crop),),
+        regularizers.Flip: (whole("flip", "mirror images", regularizers.Flip, "probability"),),
+        regularizers.Affine: (whole("affine", "turns and shifts", regularizers.Affine),),
+        regularizers.Colour: (
+            whole("colour", "changes of colour", regularizers.Colour, "strength"),
+        ),
+        regularizers.RandAugment: (
+            whole("randaugment", "RandAugment", regularizers.RandAugment, "strength"),
         ),
         regularizers.LabelNoise: (
             whole("label_noise", "label noise", regularizers.LabelNoise, "amount"),

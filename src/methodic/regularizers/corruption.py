@@ -18,7 +18,7 @@ from methodic.types import Batch
 
 @dataclass(frozen=True)
 class Cutout:
-    """Sets a part of each row to 0, which is the middle of standardised inputs.
+    """Sets a part of each row to the middle: 0 of standardised inputs, an image's means otherwise.
 
     Of an image, a box with the sides √share of the image's, its centre anywhere, so that it may
     reach over the edge; of a table, each number with probability ``share``. Categories stay.
@@ -28,6 +28,7 @@ class Cutout:
         columns: name of an input of numbers → its columns; arrays without a shape count by
             elements.
         shape: of the images that the input "array" holds.
+        means: of their channels, where these aren't standardised yet.
 
     Source: DeVries and Taylor 2017.
     """
@@ -35,6 +36,7 @@ class Cutout:
     path: str
     columns: Mapping[str, int]
     shape: Shape | None = None
+    means: tuple[float, ...] = ()
 
     def noise(self, rows: int) -> dict[str, Noise]:
         """The random numbers of a batch of ``rows`` rows."""
@@ -59,7 +61,11 @@ class Cutout:
             center, side = noise[f"{self.path}/center"], torch.sqrt(share).unsqueeze(-1)
             down, across = box(center[..., 0], side, height), box(center[..., 1], side, width)
             kept = 1 - (down.unsqueeze(-1) * across.unsqueeze(-2)).unsqueeze(2)
-            inputs["array"] = (x.reshape(*x.shape[:2], *self.shape) * kept).reshape(x.shape)
+            holed = x.reshape(*x.shape[:2], *self.shape) * kept
+            if self.means:
+                middle = torch.tensor(self.means, device=x.device).view(-1, 1, 1)
+                holed = torch.addcmul(holed, 1 - kept, middle)
+            inputs["array"] = holed.reshape(x.shape)
         return replace(batch, inputs=inputs)
 
 
@@ -70,12 +76,14 @@ class InputNoise:
     Args:
         path: of the regularizer in the recipe; ``path + ".deviation"`` > 0.
         columns: name of an input of numbers → its columns.
+        spread: of each channel of images that aren't standardised yet: the noise is in these units.
 
     Source: Bishop 1995.
     """
 
     path: str
     columns: Mapping[str, int]
+    spread: tuple[float, ...] = ()
 
     def noise(self, rows: int) -> dict[str, Noise]:
         """The random numbers of a batch of ``rows`` rows."""
@@ -89,6 +97,8 @@ class InputNoise:
         for name in self.columns:
             x = batch.inputs[name]
             wide = deviation.reshape(-1, *[1] * (x.ndim - 1))
+            if name == "array" and self.spread:
+                wide = wide * torch.tensor(self.spread, device=x.device).view(-1, 1, 1)
             inputs[name] = torch.addcmul(x, noise[f"{self.path}/{name}"].reshape(x.shape), wide)
         return replace(batch, inputs=inputs)
 

@@ -20,12 +20,17 @@ def data_facts(plan: Plan) -> list[tuple[str, str]]:
     task: str = data.task
     if data.classes:
         named = ", ".join(data.classes[:12]) + (", …" if len(data.classes) > 12 else "")
-        task = f"{data.task}, {cells.count(len(data.classes), 'class', 'classes')}: {named}"
+        words = ("label", "labels") if data.task == "multilabel" else ("class", "classes")
+        task = f"{data.task}, {cells.count(len(data.classes), *words)}: {named}"
+    targets = (data.target, *data.others)
+    shown = ", ".join(targets[:12]) + (", …" if len(targets) > 12 else "")
+    weighed = [("weights", data.reading.weight)] if data.reading.weight else []
     return [
         ("data", data.name),
         ("source", data.source or "in memory"),
-        ("target", data.target),
+        ("targets" if data.others else "target", shown),
         ("task", task),
+        *weighed,
         ("rows", f"{train:,} training · {validation:,} validation · {test:,} test"),
         ("columns", f"{data.numeric:,} numeric · {data.categorical:,} categorical"),
         ("fingerprint", data.fingerprint),

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from methodic.diagnosis.findings import NAME as FINDINGS
+from methodic.diagnosis.findings import Findings
 from methodic.errors import InputError
 from methodic.evidence import anytime, cost
 from methodic.evidence.ablation import Ablation
@@ -53,6 +55,7 @@ class Folder:
     ablated: tuple[UnitRecord, ...] = ()  # without one ingredient each
     analysis: Analysis | None = None  # of the model that is kept
     ablation: Ablation | None = None  # what mattered
+    findings: Findings | None = None  # about the data; None where nobody looked
 
     @cached_property
     def anytime(self) -> tuple[Anytime, ...]:
@@ -121,6 +124,7 @@ def load(folder: Path) -> Folder:
         leaderboard=_optional(folder / "leaderboard.json", "leaderboard", Leaderboard),
         analysis=_optional(folder / "analysis.json", "analysis", Analysis),
         ablation=_optional(folder / "ablation.json", "ablation", Ablation),
+        findings=_optional(folder / FINDINGS, "list of findings", Findings),
         screened=tuple(unit for unit in units if unit.unit.phase == "screen"),
         confirmed=tuple(unit for unit in units if unit.unit.phase == "confirm"),
         trained=tuple(unit for unit in units if unit.unit.phase == "train"),

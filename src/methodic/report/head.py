@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from methodic.report import cells
+from methodic.report import cells, doubts
 from methodic.report.blocks import text
 from methodic.report.folder import Folder, best, members
 
@@ -13,6 +13,7 @@ def header(folder: Folder) -> str:
     kicker = f"Methodic · {plan.data.name} · {plan.data.task} · {cells.title(plan.metric)}"
     parts = [f'<p class="kicker">{text(kicker)}</p>', f"<h1>{text(_headline(folder))}</h1>"]
     parts.append(f'<p class="verdict">{text(_verdict(folder))}</p>')
+    parts.append(doubts.warning(folder))
     if folder.state.status != "finished":
         word = "was interrupted" if folder.state.status == "interrupted" else "has not ended yet"
         parts.append(

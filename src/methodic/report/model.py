@@ -33,9 +33,19 @@ def closer(folder: Folder, found: Pictures) -> str:
     return (
         f"<section><h2>A closer look at {blocks.text(analysis.model)}</h2>"
         f"<p>{blocks.text(first)}</p>{blocks.table(about.scores(analysis))}"
-        f"{_classes(analysis, found)}{pictures(found, 'calibration')}"
+        f"{_targets(analysis)}{_classes(analysis, found)}{pictures(found, 'calibration')}"
         f"{pictures(found, 'residuals', 'residual-histogram')}"
         f"{_slices(analysis, tables.slice_metric(folder))}</section>"
+    )
+
+
+def _targets(analysis: Analysis) -> str:
+    if not analysis.targets:
+        return ""
+    each = about.targets(analysis)
+    return f"<h3>{blocks.text(each.title)}</h3>{blocks.table(each)}" + blocks.fine(
+        "Each in its own units. Bias is the mean of true − predicted; the last column is meant "
+        "to hold 90% of new rows, by the validation rows."
     )
 
 
@@ -45,7 +55,7 @@ def _classes(analysis: Analysis, found: Pictures) -> str:
     each = about.classes(analysis.classes)
     parts = [f"<h3>{blocks.text(each.title)}</h3>", blocks.table(each)]
     parts.append(pictures(found, "confusion"))
-    if len(analysis.classes.rows) > MOST_CELLS:
+    if len(analysis.classes.rows) > MOST_CELLS and analysis.classes.confusion:
         confused = about.confused(analysis.classes)
         if confused.rows:
             parts += [f"<h3>{blocks.text(confused.title)}</h3>", blocks.table(confused)]
@@ -82,7 +92,7 @@ def card(folder: Folder) -> str:
     parts = [
         "<section><h2>Model card</h2>",
         _kept(folder),
-        f"<h3>Data</h3>{blocks.facts(facts.data_facts(folder.plan))}",
+        f"<h3>Data</h3>{blocks.facts([*facts.data_facts(folder.plan), *_split(folder)])}",
         f"<h3>Plan</h3>{blocks.facts(facts.plan_facts(folder.plan))}",
         f"<h3>Limits</h3>{blocks.bullets(limits(folder))}",
         "<h3>Do it again</h3><p>This command made the run. It measures the machine anew; what was "
@@ -91,6 +101,12 @@ def card(folder: Folder) -> str:
         f"<pre>{blocks.text(folder.plan.command)}</pre></section>",
     ]
     return "".join(parts)
+
+
+def _split(folder: Folder) -> list[tuple[str, str]]:
+    """How the rows were parted, where not at random."""
+    said = folder.findings.split if folder.findings is not None else ""
+    return [("split", said)] if said else []
 
 
 def _kept(folder: Folder) -> str:

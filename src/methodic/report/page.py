@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from methodic import files
-from methodic.report import head, model, sections, tables
+from methodic.report import doubts, head, model, sections, tables
 from methodic.report.blocks import text
 from methodic.report.drawing import Figure
 from methodic.report.folder import Folder, load
@@ -46,6 +46,7 @@ def render(folder: Folder) -> str:
     drawn = figures(folder)
     parts = [
         head.header(folder),
+        doubts.section(folder),
         sections.ranking(folder, drawn),
         sections.advice(folder),
         sections.mattered(folder, drawn),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from methodic.evidence.ensemble import Ensemble
 from methodic.evidence.leaderboard import Leaderboard
-from methodic.report import blocks, cells, tables
+from methodic.report import blocks, cells, doubts, tables
 from methodic.report.drawing import Figure
 from methodic.report.folder import Folder, best, tried
 from methodic.report.tables import comparison, screening
@@ -188,6 +188,8 @@ def notes(folder: Folder) -> str:
         lines += [*folder.state.notes, *(each.reason for each in folder.state.amendments)]
     if folder.analysis is not None:
         lines += folder.analysis.notes
+    if folder.findings is not None and not folder.findings.findings:
+        lines.append(doubts.looked(folder.findings))
     return _section("Notes", blocks.bullets(dict.fromkeys(lines)) if lines else "")
 
 

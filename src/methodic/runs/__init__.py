@@ -18,6 +18,7 @@ from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
 from methodic.runs import (
     admission,
+    diagnosing,
     networks,
     origin,
     planning,
@@ -30,6 +31,7 @@ from methodic.runs import (
 from methodic.runs.execution import Execution
 from methodic.runs.folders import new_run
 from methodic.runs.given import Given, Objects, again, owned
+from methodic.runs.placement import using
 from methodic.runs.results import Run, finish, load_run
 from methodic.runs.wishes import DEFAULT_BUDGET, wish
 
@@ -149,10 +151,12 @@ def run(
     networks.check_repeatable(model, seed)
     chosen = planning.machine(wishes)
     with Pool(chosen.workers, chosen.threads) as pool, new_run(data.name, out) as folder:
-        prepared = preparation.prepare(data, wishes.seed)
         work = folder / tasks.WORK
+        prepared = preparation.prepare(data, wishes.seed, folder=work)
         preparation.save(prepared, work, (data.source, data.reading.test))
         progress.phase("planning")
+        splitting = planning.splitting(data, wishes, prepared)
+        diagnosing.look(folder, data, wishes.seed, splitting, progress)
         parts = owned(own, wishes.recipes, pool.workers)
         network = admission.admit(model, prepared, data.schema.task, work, pool, wishes, parts)
         given = Given(network, parts)
@@ -213,8 +217,8 @@ def make_plan(
     )
     chosen = planning.machine(wishes)
     with tempfile.TemporaryDirectory() as temporary, Pool(chosen.workers, chosen.threads) as pool:
-        prepared = preparation.prepare(data, wishes.seed)
         work = Path(temporary)
+        prepared = preparation.prepare(data, wishes.seed, folder=work)
         preparation.save(prepared, work)
         parts = owned(own, wishes.recipes, pool.workers)
         network = admission.admit(model, prepared, data.schema.task, work, pool, wishes, parts)
@@ -265,13 +269,15 @@ def train_method(
     given = Given(own=owned(own, wishes.recipes, 0))
     progress = progress or Quiet()
     with Pool(0, 1) as pool, new_run(data.name, out) as folder:
-        prepared = preparation.prepare(data, wishes.seed)
         work = folder / tasks.WORK
+        prepared = preparation.prepare(data, wishes.seed, folder=work)
         preparation.save(prepared, work, (data.source, data.reading.test))
-        plan = single.make(data, prepared, work, wishes, steps, given)
+        diagnosing.look(folder, data, wishes.seed, progress=progress)
+        plan = single.make(data, prepared, work, wishes, steps, given, started)
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
         origin.write(folder, data)
-        Execution(folder, plan, prepared, pool, progress, started, given).run()
+        with using(plan.machine.threads):
+            Execution(folder, plan, prepared, pool, progress, started, given).run()
     return finish(folder)
 
 
@@ -311,7 +317,8 @@ def resume(
     started = time.monotonic() - stopped.state.seconds
     machine = origin.here(stopped.plan.machine)
     plan = stopped.plan.model_copy(update={"machine": machine})
-    with Pool(machine.workers, machine.threads) as pool:
+    here = using(machine.threads if machine.workers == 0 else None)
+    with here, Pool(machine.workers, machine.threads) as pool:
         execution = Execution(path, plan, prepared, pool, progress, started, given)
         execution.note(notes)
         execution.run()

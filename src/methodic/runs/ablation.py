@@ -34,7 +34,8 @@ from methodic.runs import origin, preparation, tasks
 from methodic.runs.ablating import name_of, units
 from methodic.runs.given import Given, Objects, again
 from methodic.runs.networks import Source
-from methodic.runs.reproduction import threads_of, using
+from methodic.runs.placement import using
+from methodic.runs.reproduction import threads_of
 from methodic.runs.results import Run
 from methodic.runs.resuming import check_device
 from methodic.runs.sizing import BLOCK, CONFIRM_SEEDS

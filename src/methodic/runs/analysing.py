@@ -6,7 +6,6 @@ long as the predictions of the validation rows are there.
 
 from __future__ import annotations
 
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ def analyse(
         plan: says which metric.
         prepared: the data; the run's own split.
         name: of the model, for people.
-        test: its predictions of the test rows: probabilities [N, C], or numbers [N, 1].
+        test: its predictions of the test rows: probabilities [N, C], or numbers [N, T].
         validation: of the validation rows, likewise.
 
     Raises:
@@ -53,6 +52,8 @@ def analyse(
         validation,
         columns(prepared),
         schema.target,
+        schema.others,
+        prepared.weights("test"),
     )
     write_text(folder / NAME, found.model_dump_json(indent=1) + "\n")
     return found
@@ -61,20 +62,16 @@ def analyse(
 def columns(prepared: Prepared, part: str = "test") -> list[Column]:
     """Numbers and categories of a part's rows as they were read, by the names of their columns.
 
-    Cells of an array have no names, so arrays aren't among them.
+    Dates are there as their parts. Cells of an array have no names, and the numbers that a text is
+    hashed into no meaning of their own, so they aren't among them.
     """
-    facts, raw = prepared.encoders.facts, prepared.raw[part]
-    found = [
-        Column(name, raw["numeric"][:, i].numpy())
-        for i, name in enumerate(facts.schema.named("numeric"))
-    ]
+    encoders, raw = prepared.encoders, prepared.raw[part]
+    plain = encoders.features.names[: encoders.features.plain]
+    found = [Column(name, raw["numeric"][:, i].numpy()) for i, name in enumerate(plain)]
     # All categorical columns count into one table; each begins where the one before it ends.
-    words = {
-        name: ("unseen in training", *known, *(["missing"] if name in facts.missing else []))
-        for name, known in facts.vocabularies.items()
-    }
-    starts = [0, *accumulate(map(len, words.values()))]
-    for i, (name, meaning) in enumerate(words.items()):
-        codes = raw["categorical"][:, i].numpy() - starts[i]
-        found.append(Column(name, codes, meaning))
+    start = 0
+    for i, (name, known) in enumerate(encoders.categories.items()):
+        codes = raw["categorical"][:, i].numpy() - start
+        found.append(Column(name, codes, known.meanings))
+        start += known.size
     return found

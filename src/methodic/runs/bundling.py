@@ -105,7 +105,7 @@ def ship(
         if split := best.record.unit.split:  # its encoders are those of its own training rows
             prepared = load(place(folder / WORK, split))
     test = _predicted(folder, chosen, predictions_path)
-    scores = (score, _finite(metric.score(prepared.truth["test"], test)))
+    scores = (score, _finite(_score(metric, prepared, test)))
     bundle.save(
         folder / "model",
         _card(plan, prepared, chosen, about, scores),
@@ -127,12 +127,17 @@ def _ensemble(
         [(each.recipe, each.member.member.seed) for each in able],
         method,
         plan.data.split_seed,
+        prepared.weights("validation"),
     )
     if tried is None:
         return None
     mean = _predicted(folder, _shares(able, tried), predictions_path)
-    test = _finite(metric.score(prepared.truth["test"], mean))
+    test = _finite(_score(metric, prepared, mean))
     return tried.model_copy(update={"test": test, "shipped": ensemble.worth_it(tried)})
+
+
+def _score(metric: Metric, prepared: Prepared, test: Array) -> float:
+    return metric.score(prepared.truth["test"], test, prepared.weights("test"))
 
 
 def _usual(able: Sequence[_Network], metric: Metric) -> dict[int, float]:

@@ -3,6 +3,10 @@
 One choice after the other, each on top of those before. The most expensive step of all methods
 speaks for all; where it is short there is nothing to gain, and nothing is tried. What is tried
 costs part of the budget, so a short run tries less.
+
+The recipes' own networks for images have the channels last in memory wherever they run. That
+bfloat16 costs them no accuracy is measured by benchmarks/data.py, on five seeds; so only its speed
+is measured here.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from methodic.engine.native.library import missing_compiler
 from methodic.errors import InputError
 from methodic.models.precision import has_bfloat16
 from methodic.plan import Asked, Machine, Tried
+from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
 from methodic.runs.speed import WIDTH, Survey, Timed
 
@@ -49,10 +54,10 @@ def asked_for(asked: Asked, machine: Machine, own: bool, images: bool) -> Machin
             found=f"{machine.device}, {machine.capability}",
             accepted="--precision float32 (or auto, which is the same here)",
         )
-    if asked.memory_format == "channels_last" and not (own and images):
+    if asked.memory_format == "channels_last" and not images:
         raise InputError(
-            "channels_last is for networks of your own on arrays [channels, height, width]",
-            found="a network of your own on other data" if own else "the recipes' own networks",
+            "channels_last is for networks on arrays [channels, height, width]",
+            found="a network of your own on other data" if own else "other data",
             accepted="--memory-format contiguous (or auto)",
         )
     wanted = {
@@ -87,10 +92,11 @@ def choose(
     if asked.memory_format is None and images and network and not network.facts.together:
         made.better(LAST_FASTER, "channels last", memory_format="channels_last")
     eager = survey.machine.device != "cpu" or compiled is False or missing_compiler() is not None
-    long = network is not None or (eager and step >= SHORT)
+    pictures = network is None and catalogue.takes_images(heaviest.recipe)
+    long = network is not None or ((eager or pictures) and step >= SHORT)
     if asked.precision is None and long and has_bfloat16(survey.machine.device):
         made.better(HALF_FASTER, "bfloat16", precision="bfloat16")
-    if asked.width is None and network is None and step >= LONG:
+    if asked.width is None and network is None and not pictures and step >= LONG:
         width = 2 ** math.floor(math.log2(WIDTH - 1))
         while width and made.better(PARTS_FASTER, f"parts of {width}", width=width):
             width //= 2
@@ -124,7 +130,7 @@ class Choices:
             for name, seconds in ((f"without {what}", without), (what, having))
         ]
         harm = None
-        if without > by * having and "precision" in update:
+        if without > by * having and "precision" in update and not self._known_to_do_no_harm():
             harm = self._harm(other, without + having)
         taken = without > by * having and harm is None
         self.notes.append(
@@ -134,6 +140,11 @@ class Choices:
         if taken:
             self._survey.machine = other
         return taken
+
+    def _known_to_do_no_harm(self) -> bool:
+        """Whether bfloat16 was tried with such networks once and for all."""
+        own = self._survey.given.network is not None
+        return not own and catalogue.takes_images(self._timed.recipe)
 
     def _harm(self, other: Machine, pair: float) -> str | None:
         """Why bfloat16 isn't known to do no harm, in words; None where the check finds none."""

@@ -162,8 +162,9 @@ def _data_differences(facts: DataFacts, origin: Origin | None, data: DataSet) ->
         ]
     elif origin is None and data.test is None and sum(facts.rows) != rows[0]:
         found.append(f"{sum(facts.rows):,} rows then, {rows[0]:,} now")
-    if facts.target != data.schema.target:
-        found.append(f"the target '{facts.target}' then, '{data.schema.target}' now")
+    if (facts.target, *facts.others) != data.schema.targets:
+        named = (facts.target, *facts.others)
+        found.append(f"the target {_few(named)} then, {_few(data.schema.targets)} now")
     if facts.classes != data.schema.classes:
         found.append(f"the classes {_few(facts.classes)} then, {_few(data.schema.classes)} now")
     if origin is not None:
@@ -183,7 +184,7 @@ def _data_differences(facts: DataFacts, origin: Origin | None, data: DataSet) ->
 
 
 def _rows(data: DataSet) -> tuple[int, int]:
-    return data.frame.height, 0 if data.test is None else data.test.height
+    return data.heights
 
 
 def _few(names: tuple[str, ...] | list[str]) -> str:

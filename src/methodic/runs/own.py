@@ -134,7 +134,8 @@ def train_module(
     started = time.monotonic()
     task = data.schema.task
     chosen = recipe if isinstance(recipe, Recipe) else catalogue.get(str(recipe))
-    scored = default_metric(task) if metric is None else get_metric(metric, task)
+    targets = len(data.schema.targets)
+    scored = default_metric(task, None, targets) if metric is None else get_metric(metric, task)
     prepared = prepare(data, seed)
     resolved = build.resolve(chosen, task, prepared.counts[0])
     concrete = replace(resolved, design.grid(resolved, 1)[0])
@@ -153,10 +154,11 @@ def train_module(
             inputs=prepared.inputs,
             outputs=prepared.outputs,
             rows=len(rows),
-            class_counts=prepared.encoders.class_counts,
+            class_counts=prepared.class_counts,
             device=target,
             module=module,
             own=parts,
+            block=prepared.block,
         )
 
     if steps is None:
@@ -189,7 +191,7 @@ def train_module(
         recipe=concrete,
         metric=scored.name,
         validation=fate.kept_score,
-        test=scored.score(prepared.truth["test"], predicted),
+        test=scored.score(prepared.truth["test"], predicted, prepared.weights("test")),
         status=fate.status,
         why=fate.why,
         curve=trained.curves[0],

@@ -7,8 +7,9 @@ fixes it.
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,9 +128,7 @@ def step_seconds(
     prepared = load(work)
     parsed = [Recipe.model_validate_json(each) for each in recipes]
     width = at_once(parsed[0], machine, given.network, len(parsed))
-    before = torch.get_num_threads()
-    torch.set_num_threads(machine.threads)
-    try:
+    with using(machine.threads):
         endless = [10**6 for _ in parsed[0].stages]
         cohort = cohort_of(prepared, parsed[:width], range(width), endless, machine, given)
         rows = prepared.rows["train"].to(cohort.device)
@@ -141,6 +140,15 @@ def step_seconds(
             state = loop.advance(cohort, stage, state, rows, 1, lambda _: None)
             taken += 1
         return (time.perf_counter() - start) / taken * len(parsed) / width
+
+
+@contextlib.contextmanager
+def using(threads: int | None) -> Iterator[None]:
+    """Let torch take so many threads in this process; None leaves it alone."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if threads is None else threads)
+    try:
+        yield
     finally:
         torch.set_num_threads(before)
 

@@ -17,7 +17,7 @@ import torch
 from methodic import build
 from methodic.baselines import plan_baselines
 from methodic.data.dataset import DataSet
-from methodic.data.splits import FOLDS
+from methodic.data.splits import FOLDS, rule, uncrossable
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.evidence import design
@@ -123,7 +123,7 @@ def make(
         InputError: the budget is too small for these data.
     """
     task, rows = data.schema.task, prepared.counts[0]
-    recipes = [build.resolve(recipe, task, rows) for recipe in wishes.recipes]
+    recipes = [build.resolve(recipe, task, rows, prepared.inputs) for recipe in wishes.recipes]
     network = given.network
     if network is not None:
         recipes = [recipe.model_copy(update={"model": Auto()}) for recipe in recipes]
@@ -161,9 +161,7 @@ def make(
         MOST_SEEDS if wishes.detect is not None else wishes.seeds,
         1 if splits == "cv" else BLOCK,
         wishes.equal,
-        [flops(survey, recipe, prepared.inputs, prepared.outputs) for recipe in recipes]
-        if wishes.equal == "flops"
-        else (),
+        [flops(survey, recipe, prepared) for recipe in recipes] if wishes.equal == "flops" else (),
         wishes.finalists,
     )
     fit, notes = fitted(survey, wanted), []
@@ -296,6 +294,7 @@ def _too_small(wishes: Wishes, data: DataSet, fit: Fit, elapsed: float, workers:
 
 def _notes(fit: Fit, seeds: int, data: DataSet, wishes: Wishes, splits: Splits) -> tuple[str, ...]:
     notes = [
+        *filter(None, [rule(data)]),
         _equality(fit, wishes),
         f"Screening: at most {fit.shape.points} settings × {SCREEN_SEEDS} seeds of each method, "
         "validation rows only.",
@@ -367,5 +366,6 @@ def splitting(data: DataSet, wishes: Wishes, prepared: Prepared) -> Splits:
     if wishes.splits is not None:
         return wishes.splits
     few = prepared.counts[2] < FEW_TEST_ROWS
-    fixed = data.test is not None or wishes.detect is not None or wishes.seeds == 1
+    asked = uncrossable(data) is not None or data.reading.split is not None
+    fixed = asked or wishes.detect is not None or wishes.seeds == 1
     return "cv" if few and not fixed else "one"

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from methodic.data.dataset import DataSet
+from methodic.data.schema import Schema
 from methodic.recipes import catalogue
 
 _SIZES: Final = ((0.0, 6), (120.0, 8), (300.0, 10), (600.0, 12))
 """Seconds → methods, for tables of up to `_MANY` rows."""
 _MANY = 20_000  # rows; a table of ten times as many gets one size less for its budget
 _FEW = 5_000
+_LEAST = 24  # pixels of a side
 _HOUR = 3600.0
 
 
@@ -30,6 +32,7 @@ class Facts:
         columns: all of them, and ``categorical`` among them.
         own: a network of the user's own takes the place of the recipes'.
         seconds: of the run.
+        image: its channels, height and width, where the data are images; () otherwise.
     """
 
     rows: int
@@ -37,11 +40,26 @@ class Facts:
     categorical: int
     own: bool = False
     seconds: float = 60.0
+    image: tuple[int, ...] = ()
+
+    @property
+    def table(self) -> bool:
+        """Not images."""
+        return not self.image
+
+    @property
+    def photographs(self) -> bool:
+        """Images in colour, and not too small: likely to show the same in a mirror."""
+        return bool(self.image) and self.image[0] == 3 and min(self.image[1:]) >= _LEAST
 
     @property
     def wide(self) -> bool:
         """Fewer than ten rows for each column."""
         return self.rows < 10 * self.columns
+
+
+def _patient(facts: Facts) -> bool:
+    return not facts.own and facts.seconds >= _HOUR
 
 
 @dataclass(frozen=True)
@@ -62,18 +80,26 @@ class Portfolio:
 
 
 RULES: Final = (
+    Rule("convnet", "made for images", lambda f: not f.table and not f.own),
+    Rule("quicknet", "made for photographs", lambda f: f.photographs and not f.own),
     Rule("sgd", "the plain reference"),
     Rule("adamw_cosine", "strong on most data"),
     Rule("adam", "works over a wide span of rates"),
     Rule("momentum", "often the best at the end, once tuned"),
+    Rule("resnet", "deeper than convnet", lambda f: not f.table and not f.own),
     Rule("rmsprop", "an adaptive rule without momentum"),
-    Rule("gradient_descent", "exact gradients, cheap with few rows", lambda f: f.rows <= _FEW),
-    Rule("elastic_net", "few rows for so many columns", lambda f: f.wide and not f.own),
-    Rule("realmlp", "made for tables", lambda f: not f.own),
+    Rule(
+        "gradient_descent",
+        "exact gradients, cheap with few rows",
+        lambda f: f.rows <= _FEW and f.table,
+    ),
+    Rule("elastic_net", "few rows for so many columns", lambda f: f.wide and f.table and not f.own),
+    Rule("realmlp", "made for tables", lambda f: f.table and not f.own),
     Rule("one_cycle", "high rates, and quick"),
-    Rule("tabm", "many networks in one", lambda f: not f.own and f.seconds >= _HOUR),
+    Rule("tabm", "many networks in one", lambda f: _patient(f) and f.table),
+    Rule("vit", "attention between patches", lambda f: _patient(f) and not f.table),
     Rule("muon", "orthogonal steps for matrices"),
-    Rule("cocktail", "many regularizers at once", lambda f: not f.own),
+    Rule("cocktail", "many regularizers at once", lambda f: f.table and not f.own),
     Rule("adagrad", "rare categories keep large steps", lambda f: f.categorical > 0),
     Rule("schedule_free_adamw", "an average in place of a schedule"),
     Rule("mixup", "few rows, mixed in pairs", lambda f: f.rows <= _FEW),
@@ -95,15 +121,24 @@ def choose(data: DataSet, budget: float, own: bool = False) -> Portfolio:
     """
     columns = data.schema.columns
     categorical = sum(column.kind == "categorical" for column in columns)
-    return chosen(Facts(len(data.frame), len(columns), categorical, own, budget))
+    image = image_shape(data.schema)
+    return chosen(Facts(data.heights[0], len(columns), categorical, own, budget, image))
+
+
+def image_shape(schema: Schema) -> tuple[int, ...]:
+    """Channels, height and width, where the data are images and nothing else; () otherwise."""
+    shapes = [column.shape for column in schema.columns]
+    return tuple(shapes[0]) if len(shapes) == 1 and len(shapes[0]) == 3 else ()
 
 
 def chosen(facts: Facts) -> Portfolio:
     """The methods by the rules alone; see `choose`."""
     most = size(facts.rows, facts.seconds)
+    if not facts.table:  # whose networks are slow; half of the methods get twice the time
+        most //= 2
     taken = [rule for rule in RULES if rule.fits(facts)][:most]
     taken.sort(key=lambda rule: rule.recipe)
-    left = len(catalogue.names()) - len(taken)
+    left = len(catalogue.fitting(not facts.table)) - len(taken)
     reasons = ", ".join(f"{rule.recipe} ({rule.why})" for rule in taken)
     return Portfolio(
         tuple(rule.recipe for rule in taken),

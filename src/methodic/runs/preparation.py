@@ -15,16 +15,20 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from methodic.baselines import Rows as BaselineRows
+from methodic.data import answers
 from methodic.data.batches import Rows
 from methodic.data.dataset import DataSet
 from methodic.data.encoders import Encoders
+from methodic.data.large.maps import Mapped
 from methodic.data.splits import fold, split
+from methodic.data.weights import weights_of
 from methodic.engine.evaluation import Judge
 from methodic.errors import InputError
 from methodic.files import file_hash, make_folder, read_json, write_json, write_with
 from methodic.metrics import get_metric
 from methodic.models.mlp import Inputs
 from methodic.plan import FORMAT, Plan
+from methodic.runs import streaming
 
 PARTS = ("train", "validation", "test")
 _FILES = ("rows.safetensors", "encoders.json")
@@ -37,9 +41,10 @@ class Prepared:
 
     Args:
         encoders: fitted on the training rows.
-        rows: part → encoded rows.
+        rows: part → encoded rows, with their weights where they have any: 1 on average.
         raw: part → host-side inputs before the numeric encoder, for the baselines.
-        truth: part → classes int64 [N], or numbers in the target's units float64 [N].
+        truth: part → classes int64 [N], labels int64 [N, C], or numbers in the targets' units
+            float64 [N], of several targets [N, T].
     """
 
     encoders: Encoders
@@ -57,12 +62,32 @@ class Prepared:
             array=int(np.prod(self.encoders.array_shape)) if self.encoders.array_shape else 0,
             shape=tuple(self.encoders.array_shape),
             sizes=self.encoders.sizes,
+            scaling=self.encoders.scaling,
         )
 
     @property
     def outputs(self) -> int:
-        """C: classes, or 1 number."""
-        return len(self.encoders.schema.classes) or 1
+        """C: classes, labels, or numbers."""
+        return answers.outputs(self.encoders.schema)
+
+    def weights(self, part: str) -> npt.NDArray[np.float64] | None:
+        """How much each row of a part counts, [N]; None where all count alike."""
+        found = self.rows[part].weight
+        return None if found is None else found.double().numpy()
+
+    @property
+    def class_counts(self) -> Tensor:
+        """Training rows of each class (or label; see `Encoders`), or their weights' sums."""
+        weights = self.weights("train")
+        if weights is None:
+            return self.encoders.class_counts
+        return answers.counts(self.truth["train"], self.encoders.schema, weights)
+
+    @property
+    def block(self) -> int:
+        """Training rows that are read together from a file; 0: they are in memory."""
+        rows = self.rows["train"]
+        return rows.block if isinstance(rows, Mapped) else 0
 
     @property
     def counts(self) -> tuple[int, int, int]:
@@ -77,27 +102,37 @@ class Prepared:
             get_metric(metric, self.encoders.schema.task),
             self.encoders.predictions,
             self.truth["validation"],
+            labels=self.encoders.schema.task == "multilabel",
         )
 
     def baseline_rows(self, part: str) -> BaselineRows:
-        """Rows as the baselines take them."""
+        """Rows as the baselines take them; of training rows in a file, those kept for them."""
         raw = {name: value.flatten(1).numpy() for name, value in self.raw[part].items()}
         numeric = [raw[name] for name in ("numeric", "array") if name in raw]
+        kept = len(next(iter(raw.values()))) if raw else len(self.truth[part])
+        some = slice(None, None, -(-len(self.truth[part]) // kept))
+        weights = self.weights(part)
         return BaselineRows(
             numeric=np.concatenate(numeric, axis=1) if numeric else None,
             categorical=raw.get("categorical"),
-            target=self.truth[part],
+            target=self.truth[part][some],
+            weight=None if weights is None else weights[some],
         )
 
 
-def prepare(data: DataSet, split_seed: int, number: int = 0) -> Prepared:
+def prepare(
+    data: DataSet, split_seed: int, number: int = 0, folder: Path | None = None
+) -> Prepared:
     """Split and encode ``data``; encoders see training rows only.
 
     Args:
         data: what to split.
         split_seed: of the run.
         number: 0 for the run's own split; from 1 on those of repeated cross-validation.
+        folder: where rows that don't fit into memory are kept; by default a temporary one.
     """
+    if data.large is not None:
+        return _from_file(streaming.write(data, split_seed, number, folder))
     cut = fold(data, number - 1, split_seed) if number else split(data, split_seed)
     frames = {
         "train": data.frame[cut.train],
@@ -108,8 +143,12 @@ def prepare(data: DataSet, split_seed: int, number: int = 0) -> Prepared:
     rows, raw, truth = {}, {}, {}
     for part, frame in frames.items():
         raw[part] = encoders.inputs(frame)
-        target = encoders.target(frame)
-        rows[part] = Rows(encoders.encode(frame), target)
+        target, weight = encoders.target(frame), weights_of(frame, data.schema)
+        rows[part] = Rows(
+            encoders.encoded(raw[part]),
+            target,
+            None if weight is None else torch.from_numpy(weight.astype(np.float32)),
+        )
         truth[part] = encoders.truth(frame)
     return Prepared(encoders, rows, raw, truth)
 
@@ -130,9 +169,15 @@ def save(prepared: Prepared, folder: Path, sources: Iterable[str | None] = ()) -
         for name, value in prepared.raw[part].items():
             flat[f"{part}/raw/{name}"] = value
         flat[f"{part}/target"] = prepared.rows[part].target
+        weight = prepared.rows[part].weight
+        if weight is not None:
+            flat[f"{part}/weight"] = weight
         flat[f"{part}/truth"] = torch.from_numpy(np.ascontiguousarray(prepared.truth[part]))
-    contiguous = {name: value.contiguous().clone() for name, value in flat.items()}
-    write_with(folder / "rows.safetensors", lambda path: save_file(contiguous, path))
+    if prepared.block:
+        streaming.move(prepared.rows["train"], folder)
+    else:
+        contiguous = {name: value.contiguous().clone() for name, value in flat.items()}
+        write_with(folder / "rows.safetensors", lambda path: save_file(contiguous, path))
     write_json(folder / "encoders.json", state)
     write_json(
         folder / _MANIFEST,
@@ -215,9 +260,18 @@ def _hash(source: str) -> str | None:
         return None
 
 
-@lru_cache(maxsize=1)
 def load(folder: Path) -> Prepared:
     """Read what `save` wrote; a worker does so once."""
+    _manifest(folder)
+    return _loaded(folder, file_hash(folder / _MANIFEST))
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: Path, content: str) -> Prepared:  # noqa: ARG001 - one folder may serve two runs
+    return _from_file(folder)
+
+
+def _from_file(folder: Path) -> Prepared:
     flat = load_file(folder / "rows.safetensors")
 
     def under(prefix: str) -> dict[str, Tensor]:
@@ -226,9 +280,10 @@ def load(folder: Path) -> Prepared:
     encoders = Encoders.from_state(
         read_json(folder / "encoders.json", "encoder file"), under("encoders/")
     )
-    return Prepared(
-        encoders,
-        {part: Rows(under(f"{part}/inputs/"), flat[f"{part}/target"]) for part in PARTS},
-        {part: under(f"{part}/raw/") for part in PARTS},
-        {part: flat[f"{part}/truth"].numpy() for part in PARTS},
-    )
+    rows = {
+        part: Rows(under(f"{part}/inputs/"), flat[f"{part}/target"], flat.get(f"{part}/weight"))
+        for part in PARTS
+    }
+    raw = {part: under(f"{part}/raw/") for part in PARTS}
+    rows, raw = streaming.mapped(folder, rows, raw)
+    return Prepared(encoders, rows, raw, {part: flat[f"{part}/truth"].numpy() for part in PARTS})

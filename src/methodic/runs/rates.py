@@ -141,7 +141,9 @@ class _Finder:
         self.steps = steps
         self.machine: Machine = machine(wishes)
         self.metric = get_metric(wishes.metric, prepared.encoders.schema.task)
-        self.recipe = build.resolve(chosen, prepared.encoders.schema.task, prepared.counts[0])
+        self.recipe = build.resolve(
+            chosen, prepared.encoders.schema.task, prepared.counts[0], prepared.inputs
+        )
         self.range: Any = dict(walk(self.recipe))[LR]
         self.grid: tuple[float, ...] = ()
         if LR in ranges(self.recipe):

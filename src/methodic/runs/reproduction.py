@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from collections import Counter
@@ -10,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
@@ -25,10 +23,11 @@ from methodic.plan import Amendment, Plan, RunState, Unit
 from methodic.report.folder import Folder
 from methodic.report.folder import load as read_folder
 from methodic.report.terminal import Quiet
-from methodic.runs import origin, planning, preparation, tasks
+from methodic.runs import diagnosing, origin, planning, preparation, tasks
 from methodic.runs.execution import Execution
 from methodic.runs.folders import new_run
 from methodic.runs.given import NOTHING, Given
+from methodic.runs.placement import using
 from methodic.runs.resuming import check_device
 from methodic.runs.units import block_of
 
@@ -114,12 +113,15 @@ def execute(
         Pool(machine.workers, machine.threads) as pool,
         new_run(name, out) as folder,
     ):
-        prepared = preparation.prepare(data, plan.data.split_seed)
-        preparation.save(prepared, folder / tasks.WORK, (data.source, data.reading.test))
+        work = folder / tasks.WORK
+        prepared = preparation.prepare(data, plan.data.split_seed, folder=work)
+        preparation.save(prepared, work, (data.source, data.reading.test))
         preparation.save_folds(data, plan, folder / tasks.WORK)
         write_text(folder / "run.json", state.model_dump_json(indent=1))
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
         origin.write(folder, data)
+        splits = plan.confirm.splits if plan.confirm is not None else "one"
+        diagnosing.look(folder, data, plan.data.split_seed, splits)
         Execution(folder, plan, prepared, pool, progress, time.monotonic(), given).run()
     return folder
 
@@ -242,14 +244,3 @@ def _idle(path: Path) -> None:
                 f"{path}: another process is working on this run",
                 advice="Wait for it, or stop it first.",
             ) from None
-
-
-@contextlib.contextmanager
-def using(threads: int | None) -> Iterator[None]:
-    """Let torch take so many threads in this process; None leaves it alone."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(before if threads is None else threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

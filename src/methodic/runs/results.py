@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from methodic.diagnosis import Finding, Findings
 from methodic.evidence import curves
 from methodic.evidence.ablation import Ablation
 from methodic.evidence.analysis import Analysis
@@ -34,6 +35,7 @@ class Run:
         leaderboard: the ranking; None before the first cohort is done.
         analysis: the shipped model on test rows, beyond one number; None before it was made.
         ablation: what mattered in the winner; None where it was not measured.
+        diagnosis: leaks and lies in the data, and what was looked for; None where nobody looked.
         model: the user's own network, in a run that trains it; needed for predictions.
     """
 
@@ -43,7 +45,13 @@ class Run:
     leaderboard: Leaderboard | None
     analysis: Analysis | None = None
     ablation: Ablation | None = None
+    diagnosis: Findings | None = None
     model: Source | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was found about the data, serious ones first."""
+        return self.diagnosis.findings if self.diagnosis is not None else ()
 
     @property
     def bundle_path(self) -> Path:
@@ -120,5 +128,6 @@ def load_run(folder: Path | str, model: Source | None = None) -> Run:
         leaderboard=read.leaderboard,
         analysis=read.analysis,
         ablation=read.ablation,
+        diagnosis=read.findings,
         model=model,
     )

@@ -100,16 +100,17 @@ class Scoring:
                     found.setdefault(member.member.recipe, []).append(each)
         for baseline in self.baselines():
             found[baseline.kind] = [*self._predicted(tasks.baseline_name(baseline.kind))]
-        truth = self.prepared.truth["test"]
+        truth, weights = self.prepared.truth["test"], self.prepared.weights("test")
         return {
-            name: over_rows(self.metric, truth, np.stack(x))
+            name: over_rows(self.metric, truth, np.stack(x), weights=weights)
             for name, x in found.items()
-            if all(math.isfinite(self.metric.score(truth, each)) for each in x)  # else undefined
+            if all(math.isfinite(self.metric.score(truth, each, weights)) for each in x)
         }
 
     def _scored(self, name: str, split: int) -> list[float]:
-        truth = self.split(split).truth["test"]
-        return [self.metric.score(truth, each) for each in self._predicted(name)]
+        prepared = self.split(split)
+        truth, weights = prepared.truth["test"], prepared.weights("test")
+        return [self.metric.score(truth, each, weights) for each in self._predicted(name)]
 
     def _predicted(self, name: str) -> Array:
         return predictions.read(tasks.predictions_path(self.folder, name))

@@ -3,58 +3,76 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 from methodic import build
 from methodic.data.dataset import DataSet
 from methodic.evidence import design
-from methodic.plan import BaselinePlan, Contender, Member, Plan, Unit
+from methodic.plan import BaselinePlan, Contender, Machine, Member, Plan, Unit
 from methodic.recipes.numbers import replace
+from methodic.runs import alone
 from methodic.runs.given import Given
 from methodic.runs.measuring import measure
+from methodic.runs.placement import using
 from methodic.runs.planning import SLACK, facts, machine
 from methodic.runs.preparation import Prepared
-from methodic.runs.speed import EPOCHS, LEAST_CAP, Speed, Timed, steps_within
-from methodic.runs.units import EVALUATIONS, evaluations
+from methodic.runs.speed import EPOCHS, LEAST_CAP, Speed, Timed, looks, steps_within
+from methodic.runs.units import evaluations
 from methodic.runs.wishes import Wishes
 
 
 def make(
-    data: DataSet, prepared: Prepared, work: Path, wishes: Wishes, steps: int | None, given: Given
+    data: DataSet,
+    prepared: Prepared,
+    work: Path,
+    wishes: Wishes,
+    steps: int | None,
+    given: Given,
+    started: float | None = None,
 ) -> Plan:
-    """One method, one member, the middle of each range; as many steps as asked for, or as fit."""
-    rows = prepared.counts[0]
-    recipe = build.resolve(wishes.recipes[0], data.schema.task, rows)
-    batch = [build.batch_rows(stage, rows) for stage in recipe.stages]
+    """One method, one member, the middle of each range; as many steps as asked for, or as fit.
+
+    ``started``: the monotonic clock when the budget began; None: now.
+    """
+    started = time.monotonic() if started is None else started
+    recipe = build.resolve(wishes.recipes[0], data.schema.task, prepared.counts[0], prepared.inputs)
     settings = design.grid(recipe, 1)
-    middle = replace(recipe, settings[0]).model_dump_json()
-    chosen = machine(wishes).model_copy(update={"workers": 0})
-    speed = Speed(*measure(work, [middle], wishes.metric, chosen, given))
-    method = Timed(recipe, tuple(batch), speed)
-    if steps is None:
-        count = steps_within(method, wishes.budget * SLACK, EVALUATIONS, rows)
-        most = max(LEAST_CAP, math.ceil(EPOCHS * rows / batch[-1]))
-        count = [
-            min(each, max(1, round(most * s.share)))
-            for each, s in zip(count, recipe.stages, strict=True)
-        ]
-    else:
-        count = [max(1, round(steps * stage.share)) for stage in recipe.stages]
+    middle = replace(recipe, settings[0])
+
+    def timed(on: Machine) -> Timed:
+        batch = tuple(build.batch_rows(stage, prepared.counts[0]) for stage in recipe.stages)
+        with using(on.threads):
+            found = measure(work, [middle.model_dump_json()], wishes.metric, on, given)
+        return Timed(recipe, batch, Speed(*found))
+
+    def training(method: Timed) -> tuple[int, ...]:
+        if steps is not None:
+            return tuple(max(1, round(steps * stage.share)) for stage in recipe.stages)
+        left = wishes.budget - (time.monotonic() - started)
+        return _steps(method, prepared, max(left, wishes.budget / 4))
+
+    method = timed(machine(wishes).model_copy(update={"workers": 0}))
+    seconds = sum(training(method)) * method.speed.step
+    chosen = alone.choose(work, middle, method, machine(wishes), given, seconds, wishes)
+    if chosen.machine != machine(wishes).model_copy(update={"workers": 0}):
+        method = timed(chosen.machine)
     contender = Contender(
         recipe=recipe,
         settings=settings,
-        batch=tuple(batch),
-        steps=tuple(count),
+        batch=method.batch,
+        steps=training(method),
         confirm_steps=(),
-        milliseconds=round(speed.step * 1000, 4),
+        milliseconds=round(method.speed.step * 1000, 4),
     )
+    total = sum(contender.steps)
     unit = Unit(
         id=f"train-{recipe.name}",
         phase="train",
         block=0,
         members=(Member(recipe=recipe.name, setting=0, seed=wishes.seed),),
-        steps=tuple(count),
-        evaluate=evaluations(sum(count)),
+        steps=contender.steps,
+        evaluate=evaluations(total, looks([method], total * method.speed.step)),
         predict_test=True,
     )
     notes = tuple(
@@ -66,11 +84,25 @@ def make(
         data=facts(data, prepared, wishes.seed),
         metric=wishes.metric,
         budget=None if steps is not None else wishes.budget,
-        machine=chosen,
+        machine=chosen.machine,
         contenders=(contender,),
         baselines=(BaselinePlan(kind="constant"),),
         screen=(),
         confirm=None,
         train=(unit,),
-        notes=notes,
+        notes=(*notes, *chosen.notes),
+        tried=tuple(chosen.tried),
+    )
+
+
+def _steps(method: Timed, prepared: Prepared, seconds: float) -> tuple[int, ...]:
+    """As many steps as fit beside the evaluations, the last of which is on test rows, too."""
+    rows, validated, tested = prepared.counts
+    share = seconds * SLACK
+    share = max(share - method.speed.evaluation * tested / max(validated, 1), share / 2)
+    count = steps_within(method, share, looks([method], share), rows)
+    most = max(LEAST_CAP, math.ceil(EPOCHS * rows / method.batch[-1]))
+    return tuple(
+        min(each, max(1, round(most * stage.share)))
+        for each, stage in zip(count, method.recipe.stages, strict=True)
     )

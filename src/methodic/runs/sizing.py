@@ -14,10 +14,10 @@ from typing import Literal
 from methodic import build
 from methodic.engine.counting import ROWS, operations, rows_like
 from methodic.evidence import design
-from methodic.models.mlp import Inputs
 from methodic.plan import Equal
 from methodic.recipes import numbers
 from methodic.recipes.types import Recipe
+from methodic.runs.preparation import Prepared
 from methodic.runs.speed import (
     WIDTH,
     Survey,
@@ -181,7 +181,7 @@ def _steps(
     return steps_of_equal(methods, units, share, count, rows)
 
 
-def flops(survey: Survey, recipe: Recipe, inputs: Inputs, outputs: int) -> float:
+def flops(survey: Survey, recipe: Recipe, prepared: Prepared) -> float:
     """Floating-point operations of a step for each row of its batch.
 
     Counted, for a recipe's own network: products of matrices and convolutions in the gradients and
@@ -194,14 +194,14 @@ def flops(survey: Survey, recipe: Recipe, inputs: Inputs, outputs: int) -> float
     if survey.given.network is not None:
         return 6.0 * survey.given.network.facts.parameters
     concrete = numbers.replace(recipe, design.grid(recipe, 1)[0])
-    rows = rows_like(inputs, ROWS, outputs)
+    rows = rows_like(prepared.inputs, ROWS, prepared.rows["train"].target[:1])
     steps = [1 for _ in recipe.stages]
     cohort = build.cohort(
         [concrete],
         [0],
         steps=steps,
-        inputs=inputs,
-        outputs=outputs,
+        inputs=prepared.inputs,
+        outputs=prepared.outputs,
         rows=ROWS,
         own=survey.given.own,
     )

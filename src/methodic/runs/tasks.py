@@ -37,6 +37,7 @@ from methodic.plan import (
     Unit,
     UnitRecord,
 )
+from methodic.recipes import catalogue
 from methodic.recipes.kinds.optimizers import LBFGS
 from methodic.recipes.numbers import replace, walk
 from methodic.recipes.types import Recipe
@@ -98,12 +99,13 @@ def cohort_of(
         inputs=prepared.inputs,
         outputs=prepared.outputs,
         rows=len(prepared.rows["train"]),
-        class_counts=prepared.encoders.class_counts,
+        class_counts=prepared.class_counts,
         device=torch.device(machine.device),
         module=None if network is None else network.model(seeds, prepared.outputs, last),
         compiled=machine.compiled and not alone(recipes[0]),
         precision=machine.precision,
-        shared_batches=batches == "shared",
+        shared_batches=batches == "shared" or prepared.block > 0,
+        block=prepared.block,
         own=given.own,
     )
 
@@ -116,9 +118,12 @@ def alone(recipe: Recipe) -> bool:
 def at_once(recipe: Recipe, machine: Machine, network: Network | None, members: int) -> int:
     """How many of a unit's members train in one cohort; the others follow in further cohorts.
 
-    As few parts as the machine's width allows, and all about equally large.
+    As few parts as the machine's width allows, and all about equally large. Networks for images
+    take members one by one in any case.
     """
     if alone(recipe) or (network is not None and not network.facts.together):
+        return 1
+    if network is None and catalogue.takes_images(recipe):
         return 1
     parts = math.ceil(members / (machine.width or members))
     return math.ceil(members / parts)
@@ -254,6 +259,7 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
     judge = prepared.judge(plan.metric, cohort.device)
     rows = prepared.rows["train"].to(cohort.device)
     width = at_once(recipes[0], machine, given.network, len(seeds))
+    waited = rows.waited
     if width == len(seeds):
         trained = fitting.train(make, everyone, rows, judge, unit.evaluate, keeper, found)
     else:
@@ -294,6 +300,7 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
         )
         if unit.predict_test
         else None,
+        waited=rows.waited - waited,
     )
     write_text(record_path(folder, unit.id), record.model_dump_json(indent=1))
 
@@ -313,7 +320,8 @@ def _predict(
             prepared.rows[part].to(cohort.device),
             cohort.numbers,
         )
-        predictions.write(path, prepared.encoders.predictions(out).cpu().numpy())
+        predicted = prepared.encoders.predictions(out).cpu().numpy()
+        predictions.write(path, predicted, prepared.encoders.schema.task == "regression")
     tensors = {f"parameters/{k}": v for k, v in cohort.layout.views(trained.flat).items()}
     tensors |= {f"buffers/{k}": v for k, v in trained.buffers.items()}
     contiguous = {name: value.cpu().contiguous().clone() for name, value in tensors.items()}
@@ -341,7 +349,8 @@ def fit_baseline(folder: Path, plan_json: str, baseline_json: str, split: int = 
         prepared.outputs,
     )
     name = baseline_name(chosen.kind, split)
-    predictions.write(predictions_path(folder, name), result.predictions[None])
+    numbers = plan.data.task == "regression"
+    predictions.write(predictions_path(folder, name), result.predictions[None], numbers)
     record = BaselineRecord(
         kind=chosen.kind,
         about=result.about,

@@ -11,6 +11,8 @@ import numpy as np
 
 from methodic.data.conform import class_codes
 from methodic.data.dataset import DataSet
+from methodic.data.splits import uncrossable
+from methodic.data.weights import weights_of
 from methodic.durations import parse_budget
 from methodic.errors import InputError
 from methodic.evidence.design import difference_of
@@ -18,7 +20,7 @@ from methodic.metrics import Metric, default_metric, get_metric
 from methodic.plan import Asked, Equal, Splits, check_design, count_of_finalists
 from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
-from methodic.runs import portfolio, resuming
+from methodic.runs import portfolio, resuming, streaming
 
 DEFAULT_BUDGET = 60.0  # seconds
 
@@ -107,15 +109,16 @@ def wish(
     resuming.check_device(device, "Leave --device out to use the processor.")
     same, splitting = check_design(equal, splits, detect, seeds)
     chosen = get_metric(metric, task) if metric is not None else _default(data)
-    if splits == "cv" and data.test is not None:
-        raise InputError(
-            "cross-validation makes test rows of all rows, but you gave your own",
-            advice="Leave --split out, or ask for --splits one.",
-        )
+    if splits == "cv" and (reason := uncrossable(data)) is not None:
+        raise InputError(reason, advice="Ask for --splits one.")
     seconds = DEFAULT_BUDGET if budget is None else parse_budget(budget)
     fitting = portfolio.choose(data, seconds, module) if recipes is None else None
+    named = recipes is not None and recipes != "all"
+    chosen_methods = methods(_named(data, recipes, fitting))
+    if data.large is not None:
+        chosen_methods = streaming.possible(chosen_methods, named)
     return Wishes(
-        recipes=methods(fitting.names if fitting is not None else recipes or ()),
+        recipes=chosen_methods,
         metric=chosen.name,
         budget=seconds,
         seed=seed,
@@ -125,9 +128,9 @@ def wish(
         device=device,
         compile=compile,
         command=command,
-        named=recipes is not None and recipes != "all",
+        named=named,
         asked=asked or Asked(),
-        shared_batches=shared_batches,
+        shared_batches=shared_batches or data.large is not None,
         equal=same,
         splits=splitting,
         detect=None if detect is None else difference_of(detect, chosen),
@@ -136,10 +139,24 @@ def wish(
     )
 
 
+def _named(
+    data: DataSet,
+    recipes: Sequence[str | Path | Recipe] | Literal["all"] | None,
+    fitting: portfolio.Portfolio | None,
+) -> Sequence[str | Path | Recipe]:
+    """The methods asked for; "all" are those that can train on the data."""
+    if fitting is not None:
+        return fitting.names
+    if recipes == "all":
+        return catalogue.fitting(bool(portfolio.image_shape(data.schema)))
+    return recipes or ()
+
+
 def _default(data: DataSet) -> Metric:
     """The task's own metric, which depends on how unequal the classes are."""
     schema = data.schema
-    if schema.task == "regression":
-        return default_metric(schema.task)
+    if schema.task in ("regression", "multilabel"):
+        return default_metric(schema.task, None, len(schema.targets))
     codes = class_codes(data.frame[schema.target], schema).drop_nulls().to_numpy()
-    return default_metric(schema.task, np.bincount(codes, minlength=len(schema.classes)).tolist())
+    counts = np.bincount(codes, weights_of(data.frame, schema), minlength=len(schema.classes))
+    return default_metric(schema.task, counts.tolist())

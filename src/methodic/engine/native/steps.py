@@ -220,7 +220,8 @@ def _members(cohort: Cohort, stage: Stage, which: int) -> dict[str, dict[str, Te
 
 
 def _shared(rows: Rows) -> dict[str, Any]:
-    return {"inputs": dict(rows.inputs), "target": rows.target}
+    found = {"inputs": dict(rows.inputs), "target": rows.target}
+    return found if rows.weight is None else {**found, "weight": rows.weight}
 
 
 def _states(state: State, which: int) -> tuple[Any, ...]:
@@ -231,7 +232,9 @@ def _batch(shared: Any, index: Tensor | None) -> Batch:
     def take(x: Tensor) -> Tensor:
         return (x if index is None else x.index_select(0, index)).unsqueeze(0)
 
-    return Batch({k: take(v) for k, v in shared["inputs"].items()}, take(shared["target"]))
+    inputs = {k: take(v) for k, v in shared["inputs"].items()}
+    weight = take(shared["weight"]) if "weight" in shared else None
+    return Batch(inputs, take(shared["target"]), weight)
 
 
 def _in_parts(work: Any, members: int) -> None:

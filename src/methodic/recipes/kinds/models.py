@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -259,6 +259,51 @@ class ResNet(Part):
         return self
 
 
+class QuickNet(Part):
+    """A convolutional net that learns photographs in few epochs: a block for each of ``channels``.
+
+    Images only. Whitened patches; blocks of ``depth`` convolutions that start by passing on what
+    they get, the first of which halves the sides; batch norm whose shifts learn fast.
+    ``head_scale`` is a factor on the logits. ``mirrored``: predictions are means over an image and
+    its mirror image, for things that don't change their meaning in a mirror, which letters do.
+
+    It wants high rates: SGD with momentum and large batches.
+
+    Source: arXiv 2404.00498, and what it builds on.
+    """
+
+    kind: Literal["quicknet"] = "quicknet"
+    channels: Channels = (64, 256, 256)
+    depth: int = Field(default=2, ge=1, le=16)
+    activation: Elementwise = "gelu"
+    head_scale: float = Field(default=1 / 9, gt=0, le=100)
+    mirrored: bool = False
+
+
+class ViT(Part):
+    """A small vision transformer on patches of ``patch`` × ``patch`` pixels.
+
+    Images only. ``expansion`` is the size of a block's inner layer as a multiple of the width;
+    ``stochastic_depth`` leaves the last block's branches out with this probability, and earlier
+    ones less often.
+
+    Source: arXiv 2010.11929 and 2205.01580.
+    """
+
+    kind: Literal["vit"] = "vit"
+    patch: int = Field(default=4, ge=1, le=64)
+    width: Width = 192
+    depth: Depth = 6
+    heads: int = Field(default=3, ge=1, le=1024)
+    expansion: float = Field(default=2.0, gt=0, le=64)
+    stochastic_depth: Fraction = 0.0
+
+    @model_validator(mode="after")
+    def _fits(self) -> ViT:
+        _divides(self.heads, self.width, "width", "heads")
+        return self
+
+
 class Autoencoder(Part):
     """A network that gives numeric inputs back through a bottleneck.
 
@@ -299,6 +344,19 @@ def _listed(sizes: tuple[int, ...] | None) -> str:
 
 
 Model = Annotated[
-    Auto | Linear | MLP | RealMLP | TabM | FTTransformer | CNN | ResNet | Autoencoder,
+    Auto
+    | Linear
+    | MLP
+    | RealMLP
+    | TabM
+    | FTTransformer
+    | CNN
+    | ResNet
+    | QuickNet
+    | ViT
+    | Autoencoder,
     Field(discriminator="kind"),
 ]
+
+OF_IMAGES: Final = ("cnn", "resnet", "quicknet", "vit")
+"""Kinds that take images, and nothing else."""

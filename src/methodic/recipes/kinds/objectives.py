@@ -15,9 +15,9 @@ ClassWeights = Literal["none", "balanced"]
 
 
 class Supervised(Part):
-    """The task's usual loss: cross-entropy for classes, mean squared error for numbers.
+    """The task's usual loss: cross-entropy for classes and labels, mean squared error for numbers.
 
-    Labels are smoothed where they are classes; numbers have none.
+    Labels are smoothed where they are classes or yes and no; numbers have none.
     """
 
     kind: Literal["supervised"] = "supervised"
@@ -54,11 +54,13 @@ class Binary(Part):
 class Multilabel(Part):
     """Each output a yes or no of its own; a class among several is one yes and many noes.
 
-    ``class_weights="balanced"`` weighs each yes by the number of noes for it.
+    ``class_weights="balanced"`` weighs each yes by the number of noes for it. Labels are smoothed
+    towards ½.
     """
 
     kind: Literal["multilabel"] = "multilabel"
     weight: NotNegative = 1.0
+    label_smoothing: Fraction = 0.0
     class_weights: ClassWeights = "none"
 
 

@@ -84,7 +84,7 @@ class CutMix(Part):
 
 
 class Cutout(Part):
-    """A square box of each image, or some numbers of each row, are set to 0."""
+    """A square box of each image is set to the mean, or some numbers of each row to 0."""
 
     kind: Literal["cutout"] = "cutout"
     share: Fraction = 0.25
@@ -102,6 +102,49 @@ class LabelNoise(Part):
 
     kind: Literal["label_noise"] = "label_noise"
     amount: Fraction = 0.1
+
+
+class Crop(Part):
+    """Each image is moved by up to ``padding`` pixels; the margin mirrors the image, or is 0."""
+
+    kind: Literal["crop"] = "crop"
+    padding: Annotated[int, Ge(1), Le(1024)] = 4
+    edge: Literal["reflect", "zeros"] = "reflect"
+
+
+class Flip(Part):
+    """Each image becomes its mirror image with this probability."""
+
+    kind: Literal["flip"] = "flip"
+    probability: Annotated[Number, within(Ge(0), Le(1))] = 0.5
+
+
+class Affine(Part):
+    """Each image is turned, moved, zoomed and sheared, by up to these amounts.
+
+    ``degrees`` and ``shear`` are angles, ``shift`` is a share of the sides, ``zoom`` of the size.
+    """
+
+    kind: Literal["affine"] = "affine"
+    degrees: Annotated[Number, within(Ge(0), Le(180))] = 10.0
+    shift: Fraction = 0.1
+    zoom: Fraction = 0.1
+    shear: Annotated[Number, within(Ge(0), Le(60))] = 0.0
+
+
+class Colour(Part):
+    """Brightness, contrast and saturation of each image change by up to this share."""
+
+    kind: Literal["colour"] = "colour"
+    strength: Fraction = 0.3
+
+
+class RandAugment(Part):
+    """``count`` operations on each image, drawn from 14, all of one strength (1: the strongest)."""
+
+    kind: Literal["randaugment"] = "randaugment"
+    count: Annotated[int, Ge(1), Le(14)] = 2
+    strength: Annotated[Number, within(Ge(0), Le(1))] = 0.3
 
 
 class GradientNoise(Part):
@@ -151,6 +194,11 @@ Regularizer = Annotated[
     | Cutout
     | InputNoise
     | LabelNoise
+    | Crop
+    | Flip
+    | Affine
+    | Colour
+    | RandAugment
     | GradientNoise
     | SAM
     | EMA

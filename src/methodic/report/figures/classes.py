@@ -31,14 +31,14 @@ MOST_CELLS = 20
 
 
 def confusion(found: Classes) -> Figure | None:
-    """True classes by predicted ones; None where there are too many to be read.
+    """True classes by predicted ones; None where there are too many to be read, or of labels.
 
     The diagonal and the mistakes have a colour scale each: on one scale of both, mistakes of a good
     model are too pale to be seen.
     """
     names = [row.name for row in found.rows]
     n = len(names)
-    if not 2 <= n <= MOST_CELLS:
+    if not 2 <= n <= MOST_CELLS or not found.confusion:
         return None
     ticks = {
         "tickmode": "array",

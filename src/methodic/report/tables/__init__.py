@@ -8,11 +8,13 @@ from methodic import files
 from methodic.report import folder as folders
 from methodic.report.folder import Folder
 from methodic.report.tables import comparison, costs, model, screening
+from methodic.report.tables.findings import findings
 from methodic.report.tables.table import Table, csv, markdown
 
 KEYS = (
     *("ranking", "pairs", "ensemble", "ablation", "anytime", "cost"),
-    *("scores", "classes", "confused", "slices", "screening", "baselines", "trained"),
+    *("scores", "targets", "classes", "confused", "slices"),
+    *("screening", "baselines", "trained", "findings"),
 )
 """Names of the files, without their endings."""
 
@@ -25,6 +27,7 @@ def all_tables(read: Folder) -> list[Table]:
     found.append(costs.cost(read.costs))
     found.append(screening.screening(folders.tried(read), metric, "Every setting"))
     found += [screening.baselines(read), screening.trained(read)]
+    found += [findings(read.findings)] if read.findings is not None else []
     return [table for table in found if table.rows]
 
 
@@ -44,15 +47,19 @@ def _analysed(read: Folder) -> list[Table]:
     found = read.analysis
     if found is None:
         return []
-    parts = [model.scores(found), model.slices(found, slice_metric(read))]
+    parts = [model.scores(found), model.targets(found), model.slices(found, slice_metric(read))]
     if found.classes is not None:
         parts += [model.classes(found.classes), model.confused(found.classes)]
     return parts
 
 
 def slice_metric(read: Folder) -> str:
-    """Slices are scored by accuracy or root mean squared error, whatever the run's metric."""
-    return "rmse" if read.plan.data.task == "regression" else "accuracy"
+    """Slices are scored by accuracy or root mean squared error, whatever the run's metric.
+
+    Labels must all be right; of several targets the errors are in deviations of each.
+    """
+    own = {"regression": "rmse", "multilabel": "exact_match"}
+    return own.get(read.plan.data.task, "accuracy")
 
 
 def write_all(folder: Path, read: Folder | None = None) -> list[Path]:

@@ -25,13 +25,47 @@ def scores(found: Analysis) -> Table:
     )
 
 
+def targets(found: Analysis) -> Table:
+    """Each of several targets by itself, in its own units."""
+    names = ("rmse", "mae", "r2")
+    numbers = [
+        (
+            *(each.scores[name] for name in names),
+            None if each.residuals is None else each.residuals.bias,
+            None if each.residuals is None else each.residuals.half_width,
+        )
+        for each in found.targets
+    ]
+    shown = [
+        (
+            *(cells.score(x, of) for x, of in zip(values[:3], names, strict=True)),
+            *(cells.NOTHING if x is None else cells.number(x) for x in values[3:]),
+        )
+        for values in numbers
+    ]
+    return Table(
+        key="targets",
+        title="Each target, on test rows",
+        columns=(
+            Column("target"),
+            *(Column(cells.title(name), number=True) for name in names),
+            Column("bias", number=True),
+            Column("90% within ±", number=True),
+        ),
+        rows=tuple((t.name, *row) for t, row in zip(found.targets, shown, strict=True)),
+        fields=("target", *names, "bias", "half_width"),
+        values=tuple((t.name, *row) for t, row in zip(found.targets, numbers, strict=True)),
+    )
+
+
 def classes(found: Classes) -> Table:
-    """Precision, recall and F1 of each class."""
+    """Precision, recall and F1 of each class, or of each label."""
+    word = "class" if found.confusion else "label"
     return Table(
         key="classes",
-        title="Each class, on test rows",
+        title=f"Each {word}, on test rows",
         columns=(
-            Column("class"),
+            Column(word),
             *(Column(word, number=True) for word in ("rows", "precision", "recall", "F1")),
         ),
         rows=tuple(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from methodic.data.dataset import DataSet, load
 from methodic.data.schema import Column, Schema
-from methodic.data.splits import FOLDS, Split, fold, split
+from methodic.data.splits import FOLDS, Split, fold, rule, split, uncrossable
 from methodic.errors import InputError
 
 
@@ -219,3 +219,142 @@ def test_folds_need_rows_and_no_test_rows_of_ones_own() -> None:
         fold(own, 0)
     with pytest.raises(ValueError, match="doesn't exist"):
         fold(data, -1)
+
+
+# --- what the user says about parts ---------------------------------------------------------------
+
+
+def table(rows: int = 200, seed: int = 0) -> pl.DataFrame:
+    random = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {
+            "a": random.normal(size=rows),
+            "y": random.choice(["no", "yes"], rows),
+            "who": random.integers(0, 40, rows),
+            "day": random.permutation(rows),
+            "part": random.choice(["train", "valid", "test"], rows, p=[0.6, 0.2, 0.2]),
+        }
+    )
+
+
+@pytest.mark.parametrize(("asked", "share"), [("30%", 0.3), ("0.1", 0.1), (0.2, 0.2)])
+def test_a_share_of_test_rows(asked: str | float, share: float) -> None:
+    data = load(table().select("a", "y"), "y", split=asked)
+    made = split(data, 0)
+    assert abs(len(made.test) - 200 * share) <= 2
+    assert abs(len(made.validation) - 200 * (1 - share) * 15 / 85) <= 2
+    assert rule(data) == f"{share:g} of the rows are test rows, as asked."
+
+
+def test_a_split_that_is_nothing_is_refused_on_loading() -> None:
+    with pytest.raises(InputError, match="no share and no column") as caught:
+        load(table(), "y", split="parts")
+    assert caught.value.advice == "Did you mean the column 'part'?"
+    with pytest.raises(InputError, match="nothing to split off"):
+        load(table(), "y", test=table(40), split=0.2)
+
+
+def test_groups_stay_on_one_side() -> None:
+    data = load(table(), "y", group="who")
+    assert data.schema.named("numeric") == ["a", "day"]
+    who = data.frame["who"].to_numpy()
+    for seed in range(5):
+        sides = [set(who[rows].tolist()) for rows in parts(split(data, seed))]
+        assert sum(map(len, sides)) == len(set(who.tolist()))
+    assert rule(data) == "Rows of one 'who' stay on one side."
+
+
+def test_folds_respect_groups_and_test_each_once() -> None:
+    data = load(table(), "y", group="who")
+    who = data.frame["who"].to_numpy()
+    tested: list[int] = []
+    for i in range(FOLDS):
+        made = fold(data, i)
+        sides = [set(who[rows].tolist()) for rows in parts(made)]
+        assert sum(map(len, sides)) == len(set(who.tolist())), "no group is on two sides"
+        assert min(map(len, parts(made))) > 0
+        assert abs(len(made.validation) - 30) <= 10
+        tested += made.test.tolist()
+    assert sorted(tested) == list(range(200))
+
+
+def test_the_latest_rows_are_the_test() -> None:
+    data = load(table(), "y", time="day")
+    day = data.frame["day"].to_numpy()
+    made = split(data, 0)
+    assert day[made.train].max() < day[made.validation].min()
+    assert day[made.validation].max() < day[made.test].min()
+    assert [len(rows) for rows in parts(made)] == [140, 30, 30]
+    assert all(
+        np.array_equal(a, b) for a, b in zip(parts(made), parts(split(data, 9)), strict=True)
+    )
+
+
+def test_of_a_group_the_last_time_counts() -> None:
+    data = load(table(), "y", time="day", group="who")
+    day, who = data.frame["day"].to_numpy(), data.frame["who"].to_numpy()
+    made = split(data, 0)
+    sides = [set(who[rows].tolist()) for rows in parts(made)]
+    assert sum(map(len, sides)) == len(set(who.tolist()))
+    last = {each: day[who == each].max() for each in set(who.tolist())}
+    assert max(last[each] for each in sides[0]) < min(last[each] for each in sides[1])
+    assert day[made.train].max() < day[made.test].max()
+
+
+def test_a_column_of_parts() -> None:
+    data = load(table(), "y", split="part")
+    assert "part" not in [column.name for column in data.schema.columns]
+    for rows, word in zip(parts(split(data, 0)), ("train", "valid", "test"), strict=True):
+        assert set(data.frame["part"][rows]) == {word}
+    assert rule(data) == "'part' names each row's part."
+
+
+@pytest.mark.parametrize("said", [{}, {"time": "day"}, {"group": "who"}])
+def test_validation_rows_come_out_of_training_where_no_cell_names_them(said: dict) -> None:
+    frame = table().with_columns(pl.col("part").replace({"valid": "train"}))
+    data = load(frame, "y", split="part", **said)
+    made = split(data, 0)
+    assert set(data.frame["part"][made.test]) == {"test"}
+    rest = data.frame["part"].eq("train").sum()
+    assert len(made.train) + len(made.validation) == rest
+    assert abs(len(made.validation) - rest * 15 / 85) <= 4
+    day, who = data.frame["day"].to_numpy(), data.frame["who"].to_numpy()
+    if "time" in said:
+        assert day[made.train].max() < day[made.validation].min()
+    if "group" in said:
+        assert not set(who[made.train].tolist()) & set(who[made.validation].tolist())
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [({"time": "day"}, "later than its test rows"), ({"split": "part"}, "'part' names them")],
+)
+def test_what_cross_validation_would_spoil(said: dict, reason: str) -> None:
+    data = load(table(), "y", **said)
+    assert reason in str(uncrossable(data))
+    with pytest.raises(InputError, match=reason) as caught:
+        fold(data, 0)
+    assert caught.value.advice == "Ask for one split (--splits one)."
+    assert uncrossable(load(table(), "y", group="who")) is None
+
+
+def test_equal_rows_of_two_groups_stay_together() -> None:
+    frame = table()
+    copies = frame.head(20).with_columns(who=pl.lit(100) + pl.int_range(20))
+    data = load(pl.concat([frame, copies]), "y", group="who", drop=["day", "part"])
+    made = split(data, 3)
+    where = np.empty(220, dtype=int)
+    for number, rows in enumerate(parts(made)):
+        where[rows] = number
+    assert np.array_equal(where[:20], where[200:])
+
+
+def test_the_usual_split_has_no_rule() -> None:
+    assert rule(load("iris")) == ""
+    both = load(table(), "y", time="day", group="who")
+    assert rule(both) == "Test rows are the latest by 'day'; rows of one 'who' stay on one side."
+    own = load(table(), "y", time="day", test=table(40, 1))
+    assert (
+        rule(own)
+        == "The test rows are your own; validation rows are the latest of the rest by 'day'."
+    )

@@ -1,0 +1,209 @@
+"""How the cells of a text column write numbers, dates and times, and what they are then.
+
+A cell by itself tells most of it: 1234.5, 1,234.5 and 12% are numbers, 2024-01-31 is a date. The
+rest only a column tells: whether the comma of 1,234 is a decimal comma, whether 03/04/2024 is in
+March or in April. This is the column's *notation*: "" where each cell tells by itself, `COMMA`, or
+a format of dates or times such as "%d/%m/%Y".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+COMMA = "1.234,5"
+"""The notation of numbers with a decimal comma; points, spaces or apostrophes part thousands."""
+
+_PEEK = 1000  # so many cells are tried before a long column is parsed
+_GROUP = "[ '’\u00a0\u202f{}]"  # what parts thousands, beside a comma or a point
+_NUMBER = (
+    r"^[+-]?(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+|\d*{mark}\d)(?:{mark}\d*)?"
+    r"(?:[eE][+-]?\d+)?\s*%?$"
+)
+_TIMES = ("%H:%M:%S", "%H:%M", "%H:%M:%S%.f", "%I:%M:%S %p", "%I:%M %p", "%I:%M:%S%p", "%I:%M%p")
+_ISO_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d")
+_DATES = (
+    *("%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%d-%m-%Y", "%m-%d-%Y"),
+    *("%d.%m.%y", "%m/%d/%y", "%d/%m/%y", "%d-%m-%y", "%m-%d-%y"),
+    *("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%b %d %Y", "%a, %d %b %Y", "%Y-%b-%d"),
+    *("%d %B %Y", "%B %d, %Y", "%B %d %Y"),
+)
+_FORMATS = (*_DATES, *(f"{date} {time}" for date in _DATES for time in _TIMES), *_TIMES)
+_ZONE = r"(?:[Zz]|[+-]\d{2}:?\d{2})$"
+
+
+def notation(cells: pl.Series) -> str | None:
+    """In what way all cells of a column are numbers, dates or times; None where they are texts.
+
+    Of two formats that fit, the one in which the day doesn't vary is taken (03/01, 04/01, 05/01 are
+    the first days of three months), else month/day/year, day-month-year and day.month.year.
+
+    Args:
+        cells: texts without spaces around them; null where missing.
+
+    Example:
+        >>> import polars as pl
+        >>> notation(pl.Series(["3,5", "1.200,75"])), notation(pl.Series(["13/04/2024"]))
+        ('1.234,5', '%d/%m/%Y')
+    """
+    known = cells.drop_nulls()
+    if not len(known):
+        return None
+    if plain_numbers(known) is not None:
+        return ""
+    peek = known.head(_PEEK)
+    fitting = [each for each in _candidates(str(peek[0])) if not parse(peek, each).null_count()]
+    if len(known) > _PEEK:
+        fitting = [each for each in fitting if not parse(known, each).null_count()]
+    if len(fitting) > 1 and "%d" in fitting[0] and "%d" in fitting[1]:
+        return min(fitting[:2], key=lambda each: _days(known, each) > 1)
+    return fitting[0] if fitting else None
+
+
+def parse(cells: pl.Series, notation: str) -> pl.Series:
+    """What the cells are: Int64, Float64, Date, Datetime in microseconds (UTC) or Time.
+
+    Args:
+        cells: texts without spaces around them; null where missing.
+        notation: see the module; null is returned for a cell that isn't written so.
+    """
+    if notation == COMMA:
+        return _numbers(cells, ",")
+    if notation:
+        return _moments(cells, notation)
+    found = plain_numbers(cells)
+    if found is not None:
+        return found
+    first = cells.drop_nulls().head(1)
+    if len(first) and _is_iso(str(first[0])):
+        return _iso(cells)
+    return _numbers(cells, ".")
+
+
+def ambiguous(cells: pl.Series) -> bool:
+    """Whether these numbers could as well have a decimal comma: 1,234 beside nothing that tells."""
+    import polars as pl
+
+    known = cells.drop_nulls()
+    if not len(known) or not known.str.contains(",", literal=True).any():
+        return False
+    pattern = r"^[+-]?[1-9]\d{0,2},\d{3}\s*%?$"
+    either = pl.Series(known).str.contains(pattern) | known.str.contains(r"^[+-]?\d+\s*%?$")
+    return bool(either.all())
+
+
+def _candidates(cell: str) -> list[str]:
+    """The notations that a column may have whose first cell this is; cheap."""
+    if not any(each.isdigit() for each in cell) or len(cell) > 40:
+        return []
+    found = ["", COMMA] if cell[-1] in "0123456789.%" or cell[0].isdigit() else []
+    if ":" not in cell and sum(each in "-/. ," for each in cell) < 2:
+        return found
+    return found + [each for each in _FORMATS if _fits(cell, each)]
+
+
+def _fits(cell: str, form: str) -> bool:
+    from datetime import datetime
+
+    try:
+        datetime.strptime(cell, form.replace("%.f", ".%f"))
+    except ValueError:
+        return False
+    return True
+
+
+def _days(known: pl.Series, form: str) -> int:
+    return _moments(known, form).dt.day().n_unique()
+
+
+def plain_numbers(cells: pl.Series) -> pl.Series | None:
+    """Texts as integers, or else as floats; None unless all are numbers as programs write them."""
+    import polars as pl
+
+    gone = cells.null_count()
+    known = len(cells) - gone
+    if not known:
+        return None
+    peek = cells.drop_nulls().head(_PEEK) if known > _PEEK else None
+    for kind in (pl.Int64, pl.Float64):
+        if peek is not None and peek.cast(kind, strict=False).null_count():
+            continue
+        parsed = cells.cast(kind, strict=False)
+        if parsed.null_count() == gone:
+            return parsed if kind == pl.Int64 else parsed.fill_nan(None)
+    return None
+
+
+def _numbers(cells: pl.Series, mark: str) -> pl.Series:
+    """Numbers with parted thousands, percent signs and this decimal mark; integers where it fits.
+
+    A column has percent signs everywhere or nowhere.
+    """
+    import polars as pl
+
+    other = "," if mark == "." else "."
+    pattern = _NUMBER.format(group=_GROUP.format(other), mark=rf"\{mark}")
+    cell = pl.col("cell")
+    bare = cell.str.replace_all(_GROUP.format(other + r"%\s"), "").str.replace(
+        mark, ".", literal=True
+    )
+    number = pl.when(cell.str.contains(pattern)).then(bare)
+    percent = cell.str.ends_with("%")
+    frame = cells.to_frame("cell").select(number.alias("number"), percent.alias("percent"))
+    texts, percents = frame["number"], frame["percent"]
+    if not percents.any():
+        whole = texts.cast(pl.Int64, strict=False)
+        if whole.null_count() == texts.null_count():
+            return whole.alias(cells.name)
+        return texts.cast(pl.Float64, strict=False).fill_nan(None).alias(cells.name)
+    shares = texts.cast(pl.Float64, strict=False) / 100
+    # 7 among percents could mean 7 or 7%: no number, unless it is 0.
+    kept = frame.select(pl.when(pl.col("percent") | (shares == 0)).then(shares))
+    return kept.to_series().alias(cells.name)
+
+
+def _is_iso(cell: str) -> bool:
+    return len(cell) >= 8 and cell[:4].isdigit() and cell[4] in "-/."
+
+
+def _iso(cells: pl.Series) -> pl.Series:
+    """Year, month and day in this order, perhaps with a time of day, perhaps with its zone."""
+    import polars as pl
+
+    start = str(cells.drop_nulls()[0])
+    form = _ISO_DATES["-/.".index(start[4])]
+    gone = cells.null_count()
+    # How most files write them, before what costs more to find out.
+    seconds = ("%S%.f", "%S") if "." in start[10:] else ("%S", "%S%.f")
+    usual = [f"{form}{start[10:11]}%H:%M:{each}" for each in seconds] if ":" in start else [form]
+    for each in usual:
+        found = _moments(cells, each)
+        if found.null_count() == gone:
+            return found
+    texts = cells.str.replace("T", " ", literal=True)
+    if texts.str.contains(_ZONE).any():
+        zoned = texts.str.replace(r"\s*[Zz]$", "+00:00")
+        for time in ("%H:%M:%S%.f%#z", "%H:%M%#z"):
+            found = zoned.str.to_datetime(f"{form} {time}", time_unit="us", strict=False)
+            if found.null_count() == gone:
+                return found.dt.replace_time_zone(None)
+        return pl.Series(cells.name, [None] * len(cells), dtype=pl.Datetime("us"))
+    tried = [f"{form} %H:%M:%S%.f", f"{form} %H:%M", form]
+    parts = pl.DataFrame([_moments(texts, each).alias(each) for each in tried])
+    moments = parts.select(pl.all().cast(pl.Datetime("us")))
+    return moments.select(pl.coalesce(tried)).to_series().alias(cells.name)
+
+
+def _moments(cells: pl.Series, form: str) -> pl.Series:
+    """Dates, moments or times of one format."""
+    if "%Y" not in form and "%y" not in form:
+        return cells.str.to_time(form, strict=False)
+    if "%H" not in form and "%I" not in form:
+        found = cells.str.to_date(form, strict=False, exact=True)
+    else:
+        found = cells.str.to_datetime(form, time_unit="us", strict=False, exact=True)
+    # Polars takes 31/12/24 for a day of the year 24, where a year has four digits.
+    early = "%Y" in form and (found.dt.year() < 1000).any()
+    return found.set(found.dt.year() < 1000, None) if early else found

@@ -1,0 +1,66 @@
+"""Parquet and Arrow files."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from methodic.errors import InputError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from methodic.data.sources.places import Place
+
+_NAMES = {"parquet": "Parquet", "arrow": "Arrow", "stream": "Arrow"}
+
+
+def read_columns(place: Place, kind: str) -> pl.DataFrame:
+    """A table from a file of columns.
+
+    Args:
+        place: the file.
+        kind: "parquet", "arrow" or "stream" (Arrow without a table of contents).
+
+    Raises:
+        InputError: it is damaged, or two columns have the same name.
+    """
+    import polars as pl
+
+    path = place.path
+    try:
+        if kind != "parquet":
+            return _arrow(place, kind)
+        if place.content is not None:
+            return pl.read_parquet(io.BytesIO(place.content))
+        return pl.scan_parquet(path, glob=False).collect()
+    except pl.exceptions.DuplicateError as error:
+        raise InputError(
+            f"{path}: two columns have the same name",
+            found=str(error).splitlines()[0],
+            accepted="a different name for each column",
+        ) from None
+    # A panic of the reader's is no Exception, and damaged files do cause them.
+    except (Exception, pl.exceptions.PanicException) as error:
+        name = _NAMES[kind]
+        raise InputError(
+            f"{path}: this {name} file is damaged, or isn't one",
+            found=str(error).splitlines()[0] if str(error) else type(error).__name__,
+            accepted=f"a complete {name} file",
+            advice="Copy or write the file again.",
+        ) from None
+
+
+def _arrow(place: Place, kind: str) -> pl.DataFrame:
+    """By pyarrow, which checks that no offset of a damaged file leads out of it."""
+    import polars as pl
+    import pyarrow as pa
+
+    source = pa.py_buffer(place.whole())
+    opened = pa.ipc.open_stream(source) if kind == "stream" else pa.ipc.open_file(source)
+    table = opened.read_all()
+    table.validate(full=True)
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise pl.exceptions.DuplicateError(", ".join(f"'{name}'" for name in twice))
+    return pl.DataFrame(pl.from_arrow(table))

@@ -1,0 +1,149 @@
+"""Columns as numbers, for looking at them: a sample of rows, whatever their kinds.
+
+N rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from methodic.data.cells import tidy
+from methodic.data.labels import matrix
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from methodic.data.schema import Schema
+
+Array = npt.NDArray[Any]
+
+CELLS = 600_000
+"""So many cells are looked at, about; of wide tables fewer rows."""
+MOST_ROWS = 20_000
+FEWEST_ROWS = 1_000
+MOST_TARGETS = 10
+"""Of more targets or labels the first ones are looked at."""
+_LONG = 40  # letters: longer texts are looked at by their length alone
+
+
+@dataclass(frozen=True)
+class View:
+    """One column, of some rows.
+
+    Args:
+        name: of the column.
+        values: float64 [N]: numbers, or codes of categories from 0; NaN where missing.
+        words: the categories by code; None for numbers.
+    """
+
+    name: str
+    values: Array
+    words: tuple[str, ...] | None = None
+
+    def part(self, rows: Array) -> View:
+        """Some of its rows."""
+        return View(self.name, self.values[rows], self.words)
+
+    def show(self, value: float) -> str:
+        """A value as people read it."""
+        return f"{value:g}" if self.words is None else f"'{self.words[int(value)]}'"
+
+
+def some(rows: int, columns: int) -> Array:
+    """Row numbers of a sample, ascending: the same each time, from all over the table."""
+    most = int(np.clip(CELLS // max(columns, 1), FEWEST_ROWS, MOST_ROWS))
+    if rows <= most:
+        return np.arange(rows)
+    picked = np.random.Generator(np.random.Philox(0)).choice(rows, most, replace=False)
+    return np.sort(picked)
+
+
+def inputs(frame: pl.DataFrame, schema: Schema) -> list[View]:
+    """The input columns; an array as the mean and the deviation of each row's cells."""
+    views: list[View] = []
+    for column in schema.columns:
+        if column.kind in ("array", "image"):
+            views += _array(frame[column.name])
+        else:
+            views.append(_plain(frame[column.name], words=column.kind in ("categorical", "text")))
+    return views
+
+
+def targets(frame: pl.DataFrame, schema: Schema) -> list[View]:
+    """The targets: numbers, or codes of classes; of a multilabel task, a yes and no each."""
+    if schema.task == "multilabel":
+        has = matrix([frame[name] for name in schema.targets], schema)
+        named = zip(schema.classes[:MOST_TARGETS], has.iter_columns(), strict=False)
+        return [View(name, _floats(column), ("no", "yes")) for name, column in named]
+    if schema.task == "regression":
+        return [View(name, _floats(frame[name])) for name in schema.targets[:MOST_TARGETS]]
+    code = {name: i for i, name in enumerate(schema.classes)}
+    codes = frame[schema.target].replace_strict(code, default=None, return_dtype=_float())
+    return [View(schema.target, _floats(codes), schema.classes)]
+
+
+def _float() -> Any:
+    import polars as pl
+
+    return pl.Float64
+
+
+def _floats(column: pl.Series) -> Array:
+    """float64 [N], NaN where missing."""
+    values = column.cast(_float(), strict=False).to_numpy()
+    return values.astype(np.float64)
+
+
+def _plain(column: pl.Series, *, words: bool) -> View:
+    import polars as pl
+
+    cells = tidy(column, text=words)
+    if cells.dtype.is_temporal():
+        return View(column.name, _floats(cells.to_physical()))
+    if not words and (cells.dtype.is_numeric() or cells.dtype == pl.Boolean):
+        return View(column.name, _floats(cells))
+    spelt = cells.cast(pl.String)
+    if float(spelt.str.len_chars().mean() or 0) > _LONG:  # type: ignore[arg-type]
+        return View(f"{column.name} (its length)", _floats(spelt.str.len_chars()))
+    known = spelt.drop_nulls().unique().sort().to_list()
+    codes = spelt.cast(pl.Enum(known)).to_physical()
+    return View(column.name, _floats(codes), tuple(known))
+
+
+def _array(column: pl.Series) -> Iterator[View]:
+    cells = column.to_numpy().reshape(len(column), -1)
+    yield View(f"{column.name} (mean)", cells.mean(axis=1, dtype=np.float64))
+    yield View(f"{column.name} (deviation)", cells.std(axis=1, dtype=np.float64))
+
+
+def table(views: Sequence[View]) -> Array:
+    """The columns side by side, float64 [N, columns]."""
+    return np.stack([view.values for view in views], axis=1)
+
+
+def codes(view: View, bins: int) -> tuple[Array, int]:
+    """Each row's bin, int64 [N], and how many there are; missing values have one of their own.
+
+    Few different values are a bin each; of numbers else as many rows each, of categories the
+    commonest.
+    """
+    values = view.values
+    missing = np.isnan(values)
+    known, inverse, count = np.unique(values[~missing], return_inverse=True, return_counts=True)
+    if len(known) > bins and view.words is None:
+        edges = np.unique(np.quantile(values[~missing], np.linspace(0, 1, bins + 1)[1:-1]))
+        inverse, size = np.searchsorted(edges, values[~missing], side="right"), len(edges) + 1
+    elif len(known) > bins:
+        rank = np.empty(len(known), dtype=np.int64)
+        rank[np.argsort(-count, kind="stable")] = np.arange(len(known))
+        inverse, size = np.minimum(rank[inverse], bins - 1), bins
+    else:
+        size = len(known)
+    found = np.full(len(values), size, dtype=np.int64)
+    found[~missing] = inverse
+    return found, size + 1

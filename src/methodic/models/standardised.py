@@ -1,0 +1,72 @@
+"""Images standardised in front of a network.
+
+Shapes: M members, B rows, C channels, H × W places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from methodic.rng import Noise
+from methodic.types import BufferSpec, Model, ParameterSpec, Pass
+
+
+class Standardised:
+    """``model`` behind (x − mean) / deviation, by channel: pixels come in as numbers from 0 to 1.
+
+    So augmentations, which stand in front of it, can count on that range.
+
+    Args:
+        model: takes images as the input "array".
+        scaling: each channel's mean and deviation.
+    """
+
+    def __init__(self, model: Model, scaling: tuple[tuple[float, float], ...]) -> None:
+        self.model = model
+        self.scaling = scaling
+        self.native = model.native
+        self.outputs = model.outputs
+
+    def parameters(self) -> dict[str, ParameterSpec]:
+        """The model's."""
+        return self.model.parameters()
+
+    def buffers(self) -> dict[str, BufferSpec]:
+        """The model's."""
+        return self.model.buffers()
+
+    def noise(self, rows: int) -> dict[str, Noise]:
+        """The model's."""
+        return self.model.noise(rows)
+
+    def adapted(
+        self,
+        parameters: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
+        inputs: Mapping[str, Tensor],
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """What the model learns from training rows before the first step."""
+        adapt = getattr(self.model, "adapted", None)
+        if adapt is None:
+            return dict(parameters), dict(buffers)
+        found: tuple[dict[str, Tensor], dict[str, Tensor]] = adapt(
+            parameters, buffers, self._standardised(inputs)
+        )
+        return found
+
+    def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[M, B, …] by name → [M, B, O]."""
+        return self.model(run, self._standardised(inputs))
+
+    def _standardised(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        # Channel by channel, by plain numbers: constants that every device and machine code have.
+        parts = [
+            (channel - mean) * (1 / deviation)
+            for channel, (mean, deviation) in zip(
+                torch.split(inputs["array"], 1, 2), self.scaling, strict=True
+            )
+        ]
+        return {**inputs, "array": parts[0] if len(parts) == 1 else torch.cat(parts, 2)}

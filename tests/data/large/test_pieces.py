@@ -1,0 +1,96 @@
+"""Files in pieces: the same rows as when they are read whole, wherever they are cut."""
+
+import gzip
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from methodic.data.large.pieces import of_frame, pieces_of, shifted
+from methodic.errors import InputError
+
+NOTHING = frozenset()
+
+
+def table(rows=500):
+    text = [f'says "{i % 7}",\nand more' for i in range(rows)]
+    return pl.DataFrame({"a": np.arange(rows), "b": text, "c": np.arange(rows) / 8})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    frame = table()
+    frame.write_csv(tmp_path / "t.csv")
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress((tmp_path / "t.csv").read_bytes()))
+    frame.write_parquet(tmp_path / "t.parquet", row_group_size=90)
+    frame.write_ipc(tmp_path / "t.arrow")
+    frame.write_ndjson(tmp_path / "t.jsonl")
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet", "arrow", "jsonl"])
+def test_pieces_are_the_whole(folder, kind):
+    pieces = pieces_of(folder / f"t.{kind}")
+    found = list(pieces.cut(70, NOTHING))
+    assert len(found) > 3
+    assert pl.concat(found).equals(table())
+    assert pieces.need > table().estimated_size()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.text('a",\n', max_size=5), min_size=1, max_size=40), st.integers(1, 30))
+def test_a_quoted_cell_is_never_cut(tmp_path_factory, cells, rows):
+    path = tmp_path_factory.mktemp("cut") / "t.csv"
+    frame = pl.DataFrame({"n": np.arange(len(cells)), "text": [f"x{cell}x" for cell in cells]})
+    frame.write_csv(path)
+    assert pl.concat(list(pieces_of(path).cut(rows, NOTHING))).equals(frame)
+
+
+def test_several_files_follow_each_other(folder):
+    table(30).write_csv(folder / "u.csv")
+    found = pl.concat(list(pieces_of(folder / "*.csv").cut(100, NOTHING)))
+    assert found.height == 530
+
+
+def test_categories_that_look_like_numbers_can_stay_texts(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("zip,y\n" + "01234,1\n" * 20)
+    assert next(pieces_of(path).cut(5, frozenset({"zip"})))["zip"][0] == "01234"
+    assert next(pieces_of(path).cut(5, NOTHING))["zip"][0] == 1234
+
+
+def test_errors_name_the_line_of_the_file(tmp_path):
+    path = tmp_path / "t.csv"
+    lines = ["a,b"] + [f"{i},{i}" for i in range(300)] + ["1,2,3"]
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(InputError, match=r"t\.csv: line 302 has 3 cells"):
+        list(pieces_of(path).cut(50, NOTHING))
+
+
+def test_a_damaged_file_is_named(tmp_path):
+    path = tmp_path / "t.parquet"
+    table().write_parquet(path)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(InputError, match="damaged"):
+        list(pieces_of(path).cut(50, NOTHING))
+
+
+@pytest.mark.parametrize("name", ["nowhere.csv", "t.json", "t.npy"])
+def test_what_is_not_read_in_pieces_is_left_to_others(tmp_path, name):
+    if name != "nowhere.csv":
+        (tmp_path / name).write_text("[]")
+    assert pieces_of(tmp_path / name) is None
+
+
+def test_a_row_with_an_image_takes_its_pixels():
+    images = pl.Series("image", np.zeros((6, 3, 8, 8), np.uint8))
+    pieces = of_frame("images", pl.DataFrame([images, pl.Series("label", list("ababab"))]))
+    assert 192 <= pieces.row_bytes < 220
+
+
+def test_shifted_errors_keep_what_they_say():
+    error = shifted(InputError("x: row 1,002 is bad, line 3", found=7, advice="Mend it."), 1000)
+    assert error.problem == "x: row 2,002 is bad, line 3"
+    assert (error.found, error.advice) == ("7", "Mend it.")

@@ -1,0 +1,32 @@
+"""Work by all processors."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from methodic.data.parallel import in_threads, processors
+
+
+@pytest.mark.parametrize("threads", [1, 2, None])
+def test_every_item_once(threads: int | None) -> None:
+    done: list[int] = []
+    in_threads(done.append, range(100), threads=threads)
+    assert sorted(done) == list(range(100))
+
+
+def test_several_at_a_time() -> None:
+    both = threading.Barrier(2, timeout=20)  # each waits for the other
+    in_threads(lambda _: both.wait(), range(2), threads=2)
+    assert processors() >= 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_errors_arrive(threads: int) -> None:
+    with pytest.raises(ZeroDivisionError):
+        in_threads(lambda i: 1 / i, [2, 1, 0], threads=threads)
+
+
+def test_nothing_to_do() -> None:
+    in_threads(print, [])
