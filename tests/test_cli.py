@@ -229,7 +229,14 @@ def test_json_is_one_document(
 ) -> None:
     assert methodic("run", "iris", "--json") == 0
     out, err = capsys.readouterr()
-    assert set(json.loads(out)) == {"run", "status", "leaderboard", "model", "report"}
+    assert set(json.loads(out)) == {
+        "run",
+        "status",
+        "leaderboard",
+        "findings",
+        "model",
+        "report",
+    }
     assert err == ""
     assert type(runs["run"]["progress"]).__name__ == "Quiet"
 

@@ -90,3 +90,7 @@ def test_from_a_folder_to_predictions(tmp_path: Path) -> None:
     assert told.to_series().mean() == 1.0
     assert "cats" in run("predict", "run", "pets/test/cats/03.png")
     assert "accuracy: 1" in run("evaluate", "run", "pets/test")
+    (tmp_path / "pets" / "test" / "dogs" / "99.png").write_bytes(b"lost")
+    told = json.loads(run("predict", "run", "pets/test", "--skip-broken", "--json"))
+    assert told["rows"] == table.height
+    assert any("99.png" in note for note in told["notes"])

@@ -27,7 +27,9 @@ Target = Annotated[
 ]
 Task = Annotated[
     str | None,
-    typer.Option(help="binary, multiclass or regression.", show_default="read off the target"),
+    typer.Option(
+        help="binary, multiclass, multilabel or regression.", show_default="read off the target"
+    ),
 ]
 Drop = Annotated[
     list[str] | None, typer.Option(metavar="COLUMN", help="Columns to ignore; repeatable.")
@@ -68,7 +70,7 @@ Memory = Annotated[
     typer.Option(
         metavar="SIZE",
         help="Rows that take more are streamed: 4GB.",
-        show_default="half of what is free",
+        show_default="all in memory",
     ),
 ]
 SkipBroken = Annotated[

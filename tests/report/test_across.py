@@ -5,6 +5,7 @@ from report.across_runs import SEEDS, scored
 from report.runs import FINALISTS, make_leaderboard, put
 
 from methodic.errors import InputError
+from methodic.plan import Reading
 from methodic.report.across import compare, ranks
 
 
@@ -41,9 +42,13 @@ def test_one_seed(tmp_path):
     [
         ("target", "one: target; two: digit", {"target": "digit"}),
         ("data", "; two: digits, ffff", {"fingerprint": "ffff"}),
-        ("columns left out", "one: none; two: a, b", {"drop": ("b", "a")}),
+        ("columns left out", "one: none; two: a, b", {"reading": Reading(drop=("b", "a"))}),
         ("split (seed)", "one: 0; two: 7", {"split_seed": 7}),
-        ("test rows", "one: a part of the data; two: your own", {"test": "test.csv"}),
+        (
+            "test rows",
+            "one: a part of the data; two: your own",
+            {"reading": Reading(test="test.csv")},
+        ),
         ("rows", "one: 1,077, 360, 360; two: 1,000, 400, 397", {"rows": (1000, 400, 397)}),
     ],
 )

@@ -244,8 +244,8 @@ def test_data_are_read_as_they_were(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     Path("mine.csv").write_text(CSV)
     data = load("t.csv", "price", drop=["junk"], test="mine.csv")
     run = runs.train_method(data, PLAIN, steps=40, out="a", metric="mae")
-    assert run.plan.data.drop == ("junk",)
-    assert run.plan.data.test == str(tmp_path / "mine.csv")
+    assert run.plan.data.reading.drop == ("junk",)
+    assert run.plan.data.reading.test == str(tmp_path / "mine.csv")
     assert runs.reproduce("a", out="b").grade == "bit"
     # The files moved away.
     Path("t.csv").rename("moved.csv")

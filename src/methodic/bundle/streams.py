@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from methodic.bundle.model import Bundle
 from methodic.data import images
 from methodic.data.builtin import builtin, builtin_names
+from methodic.data.images.columns import decoded
 from methodic.data.images.reading import FILE
 from methodic.data.large.pieces import pieces_of, shifted
 from methodic.data.schema import Schema
@@ -37,9 +38,11 @@ class Predictions:
     Args:
         bundle: what predicts.
         source: a built-in name, a file, a pattern, a picture or a folder of pictures.
+        skip_broken: leave out pictures that can't be read.
 
     Attributes:
         rows: predicted so far.
+        notes: what was left out so far.
         unseen: column → rows so far whose category training never saw.
 
     Example:
@@ -48,21 +51,26 @@ class Predictions:
         ...     print(made.rows, table.columns)
     """
 
-    def __init__(self, bundle: Bundle, source: str) -> None:
+    def __init__(self, bundle: Bundle, source: str, skip_broken: bool = False) -> None:
         self.bundle = bundle
         self.source = source
+        self.skip_broken = skip_broken
         self.rows = 0
+        self.notes: list[str] = []
         self.unseen: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
+        schema = self.bundle.encoders.schema
         for frame in tables(self.source, self.bundle):
+            if self.skip_broken:
+                frame = decoded(frame, schema, self.source, self.notes, skip_broken=True)
             try:
                 made = self.bundle.predict_frame(frame, self.source)
                 self.unseen.update(self.bundle.unseen(frame))
             except InputError as error:
                 raise shifted(error, self.rows) from None
             self.rows += frame.height
-            named = FILE in frame.columns and self.bundle.encoders.schema.named("image")
+            named = FILE in frame.columns and schema.named("image")
             yield made.insert_column(0, frame[FILE]) if named else made
         if self.rows == 0:
             raise InputError(f"{self.source}: there are no rows to predict")

@@ -10,7 +10,11 @@ from methodic import options as o
 
 
 def predict_command(
-    model: o.Model, data: o.Data, out: o.Table = None, json: o.Json = False
+    model: o.Model,
+    data: o.Data,
+    out: o.Table = None,
+    skip_broken: o.SkipBroken = False,
+    json: o.Json = False,
 ) -> None:
     """Predict each row of DATA; classes come with their probabilities."""
     arguments.check_model(model)
@@ -19,20 +23,23 @@ def predict_command(
     from methodic import bundle, files
     from methodic.bundle import streams
 
-    made = streams.Predictions(bundle.load(model), data)
+    made = streams.Predictions(bundle.load(model), data, skip_broken)
     if out is not None:
         parquet = out.suffix == ".parquet"
         files.write_with(out, lambda path: streams.write(path, made, parquet=parquet))
     if json:
         rows = [] if out is not None else [row for frame in made for row in frame.to_dicts()]
         shown = {"predictions": rows} if out is None else {"out": str(out)}
-        console.show_json({"rows": made.rows, "unseen": dict(made.unseen), **shown})
+        told = {"rows": made.rows, "unseen": dict(made.unseen), "notes": made.notes}
+        console.show_json({**told, **shown})
         return
     if out is None:
         for i, frame in enumerate(made):
             sys.stdout.write(frame.write_csv(include_header=i == 0))
     else:
         console.show(f"{made.rows} predictions in {out}")
+    for each in made.notes:
+        console.note(each)
     console.tell_unseen(made.unseen)
 
 

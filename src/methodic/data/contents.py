@@ -50,7 +50,7 @@ def _digest(column: pl.Series) -> tuple[bytes, bytes]:
     if isinstance(column.dtype, pl.Array):
         values = column.to_numpy()
         if arrays.layout(values.shape[1:]) and values.dtype == np.uint8:
-            digest.update(memoryview(np.ascontiguousarray(values)))  # as floats 8 times as much
+            digest.update(np.ascontiguousarray(values).data)  # as floats 8 times as much
             return f"image {column.dtype.shape}".encode(), digest.digest()
         digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
         return f"array {column.dtype.shape}".encode(), digest.digest()

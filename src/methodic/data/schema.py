@@ -159,8 +159,8 @@ def infer(
             continue
         found: Column | Dropped | None = None if name in reading.drop else said.get(name)
         if found is None:
-            asked = name in reading.drop or name in said
-            found = Dropped(name=name, why=ASKED) if asked else kind_of(frame[name])
+            unwanted = name in reading.drop or name in said
+            found = Dropped(name=name, why=ASKED) if unwanted else kind_of(frame[name])
         if isinstance(found, Column) and found.kind in ("array", "image"):
             taken = [column.name for column in columns if column.kind in ("array", "image")]
             if taken:

@@ -94,9 +94,9 @@ def _finding(
         + (", which all other columns together don't." if rest else "."),
         evidence=(f"By itself, on rows held out: {by_itself}{compared} ({len(wrong):,} rows).",),
         advice=f"Would you know '{view.name}' when you have to predict, and was it not made from "
-        f"'{target.name}'? If in doubt, run once more with --drop {view.name}.",
+        f"'{target.name}'? If in doubt, run once more with --drop {view.column}.",
         serious=True,
-        columns=(view.name,),
+        columns=(view.column,),
         numbers={
             "error": float(wrong.mean()),
             "error of the others": float(others.mean()),

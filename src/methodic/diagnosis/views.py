@@ -39,15 +39,22 @@ class View:
         name: of the column.
         values: float64 [N]: numbers, or codes of categories from 0; NaN where missing.
         words: the categories by code; None for numbers.
+        of: the column that was looked at, where ``name`` says more than that.
     """
 
     name: str
     values: Array
     words: tuple[str, ...] | None = None
+    of: str = ""
+
+    @property
+    def column(self) -> str:
+        """The name that the column has in the table."""
+        return self.of or self.name
 
     def part(self, rows: Array) -> View:
         """Some of its rows."""
-        return View(self.name, self.values[rows], self.words)
+        return View(self.name, self.values[rows], self.words, self.of)
 
     def show(self, value: float) -> str:
         """A value as people read it."""
@@ -109,7 +116,8 @@ def _plain(column: pl.Series, *, words: bool) -> View:
         return View(column.name, _floats(cells))
     spelt = cells.cast(pl.String)
     if float(spelt.str.len_chars().mean() or 0) > _LONG:  # type: ignore[arg-type]
-        return View(f"{column.name} (its length)", _floats(spelt.str.len_chars()))
+        length = _floats(spelt.str.len_chars())
+        return View(f"{column.name} (its length)", length, of=column.name)
     known = spelt.drop_nulls().unique().sort().to_list()
     codes = spelt.cast(pl.Enum(known)).to_physical()
     return View(column.name, _floats(codes), tuple(known))
@@ -117,8 +125,9 @@ def _plain(column: pl.Series, *, words: bool) -> View:
 
 def _array(column: pl.Series) -> Iterator[View]:
     cells = column.to_numpy().reshape(len(column), -1)
-    yield View(f"{column.name} (mean)", cells.mean(axis=1, dtype=np.float64))
-    yield View(f"{column.name} (deviation)", cells.std(axis=1, dtype=np.float64))
+    for what, values in (("mean", np.mean), ("deviation", np.std)):
+        each = values(cells, axis=1, dtype=np.float64)
+        yield View(f"{column.name} ({what})", each, of=column.name)
 
 
 def table(views: Sequence[View]) -> Array:

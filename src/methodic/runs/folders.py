@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from methodic.diagnosis.findings import NAME as FINDINGS
 from methodic.errors import InputError
 from methodic.files import make_folder
 from methodic.runs.tasks import WORK
@@ -31,6 +32,7 @@ def new_run(name: str, out: Path | str | None) -> Iterator[Path]:
     finally:
         if not (folder / "plan.json").exists():
             shutil.rmtree(work, ignore_errors=True)
+            (folder / FINDINGS).unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # not empty after all: leave it alone
                 folder.rmdir()
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from methodic import __version__
 from methodic.data.dataset import DataSet, read_as
+from methodic.data.overview import to_yaml
 from methodic.engine.native.library import missing_compiler
 from methodic.errors import InputError
 from methodic.files import read_json, write_text
@@ -41,7 +42,7 @@ class Origin(Value):
 
 
 def write(folder: Path, data: DataSet) -> None:
-    """Write RUN/origin.json for a run on ``data`` that starts now."""
+    """Write RUN/origin.json for a run on ``data`` that starts now, and what its columns mean."""
     origin = Origin(
         software=_software(),
         processor=_processor(),
@@ -49,6 +50,7 @@ def write(folder: Path, data: DataSet) -> None:
         columns=data.digests,
     )
     write_text(folder / _NAME, origin.model_dump_json(indent=1))
+    write_text(folder / "schema.yaml", to_yaml(data))
 
 
 def read(folder: Path) -> Origin | None:
@@ -213,7 +215,7 @@ def _no_bfloat16(machine: Machine) -> list[str]:
 
 
 def _software() -> dict[str, str]:
-    libraries = {name: version(name) for name in ("numpy", "scikit-learn")}
+    libraries = {name: version(name) for name in ("numpy", "polars", "scikit-learn")}
     return {"methodic": __version__, "torch": torch.__version__, **libraries}
 
 

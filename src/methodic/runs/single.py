@@ -18,7 +18,7 @@ from methodic.runs.placement import using
 from methodic.runs.planning import SLACK, facts, machine
 from methodic.runs.preparation import Prepared
 from methodic.runs.speed import EPOCHS, LEAST_CAP, Speed, Timed, looks, steps_within
-from methodic.runs.units import evaluations
+from methodic.runs.units import EVALUATIONS, evaluations
 from methodic.runs.wishes import Wishes
 
 
@@ -66,13 +66,15 @@ def make(
         milliseconds=round(method.speed.step * 1000, 4),
     )
     total = sum(contender.steps)
+    # So many steps with a seed are the same training each time, on a busy machine, too.
+    count = EVALUATIONS if steps is not None else looks([method], total * method.speed.step)
     unit = Unit(
         id=f"train-{recipe.name}",
         phase="train",
         block=0,
         members=(Member(recipe=recipe.name, setting=0, seed=wishes.seed),),
         steps=contender.steps,
-        evaluate=evaluations(total, looks([method], total * method.speed.step)),
+        evaluate=evaluations(total, count),
         predict_test=True,
     )
     notes = tuple(

@@ -187,7 +187,9 @@ def _arrow(path: Path, rows: int, _: frozenset[str]) -> Iterator[pl.DataFrame]:
     try:
         with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
             for i in range(file.num_record_batches):
-                frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([file.get_batch(i)])))
+                batch = file.get_batch(i)
+                batch.validate(full=True)  # else an offset of a damaged file may lead out of it
+                frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
                 yield from frame.iter_slices(rows)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, "Arrow", error) from None
