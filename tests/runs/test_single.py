@@ -35,3 +35,18 @@ def test_a_single_method_takes_the_middle_of_its_ranges(
     assert planned(None).train[0].steps[0] == pytest.approx(20 * planning.SLACK / 0.01, rel=0.01)
     assert planned(None, 1e4).train[0].steps == (2000,)
     assert planned(None).budget == 20.0
+
+
+def test_slow_evaluations_are_fewer_in_a_budget_and_not_in_so_many_steps(
+    iris: DataSet, prepared: Prepared, set_speeds: SetSpeeds, tmp_path: Path
+) -> None:
+    """Early stopping looks at evaluations: the same steps have to be looked at each time."""
+
+    def looks(steps: int | None, evaluation: float) -> int:
+        set_speeds({"plain": (0.01, evaluation)})
+        wishes = Wishes(recipes=(PLAIN,), metric="accuracy", budget=20.0, seed=3)
+        plan = single.make(iris, prepared, tmp_path, wishes, steps, NOTHING)
+        return len(plan.train[0].evaluate)
+
+    assert looks(100, 5.0) == looks(100, 0.0)
+    assert looks(None, 5.0) < looks(None, 0.0)
