@@ -126,7 +126,7 @@ def _plain(column: pl.Series, *, words: bool) -> View:
 def _array(column: pl.Series) -> Iterator[View]:
     cells = column.to_numpy().reshape(len(column), -1)
     for what, values in (("mean", np.mean), ("deviation", np.std)):
-        each = values(cells, axis=1, dtype=np.float64)
+        each: Array = np.asarray(values(cells, axis=1, dtype=np.float64))
         yield View(f"{column.name} ({what})", each, of=column.name)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from methodic.engine.workers import Pool
+from methodic.errors import InputError
 from methodic.models.precision import has_bfloat16
 from methodic.plan import Machine, Tried
 from methodic.recipes import catalogue
@@ -69,7 +70,7 @@ def choose(
     if pays and wishes.threads is None and (cores or 1) > 1 and race.now >= placement.LONG:
         race.run(f"{cores} threads", placement.FASTER, threads=cores)
     if not pictures and not alone(recipe):
-        _compile(work, method, made, given, seconds, wishes)
+        _compile(work, method, made, given, seconds, wishes, race)
     return made
 
 
@@ -105,12 +106,27 @@ class _Race:
 
 
 def _compile(
-    work: Path, method: Timed, made: Chosen, given: Given, seconds: float, wishes: Wishes
+    work: Path,
+    method: Timed,
+    made: Chosen,
+    given: Given,
+    seconds: float,
+    wishes: Wishes,
+    race: _Race,
 ) -> None:
-    """Machine code, where it saves twice what it costs."""
+    """Machine code, where it saves twice what it costs.
+
+    A long step is raced: in large products torch is as fast, and there it has all the threads.
+    """
     with Pool(0, 1) as pool:
         survey = Survey(pool, work, method.batch[-1], wishes.metric, made.machine, given)
         choice = compiling.choose(survey, [method], seconds, 0, wishes.compile)
+    if choice.compiled and wishes.compile is None and race.now >= placement.LONG / 2:
+        try:
+            race.run("machine code", placement.FASTER, compiled=True)
+        except InputError as error:
+            made.notes.append(f"Not compiled: {error.problem.splitlines()[0]}.")
+        return
     if choice.compiled and not survey.refused:
         made.machine = made.machine.model_copy(update={"compiled": True})
     if choice.compiled or wishes.compile is not None:
