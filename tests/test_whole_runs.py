@@ -138,7 +138,11 @@ def results(folder: Path) -> dict[str, object]:
 
     def timeless(value: object) -> object:
         if isinstance(value, dict):
-            return {k: timeless(v) for k, v in value.items() if k not in ("seconds", "inference")}
+            return {
+                k: timeless(v)
+                for k, v in value.items()
+                if k not in ("seconds", "inference", "waited")
+            }
         if isinstance(value, str):
             return re.sub(r"took [\d.]+ \w+", "took a while", value)  # in the verdict
         return [timeless(v) for v in value] if isinstance(value, list) else value

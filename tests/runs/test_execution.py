@@ -32,7 +32,7 @@ from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan, execute, recipe
 from tests.runs.test_tasks import Request
 
 PHASES = ("screen", "confirm", "ablate")
-CLOCKS = {"seconds", "inference"}
+CLOCKS = {"seconds", "inference", "waited"}
 
 
 def timeless(value: Any) -> Any:
