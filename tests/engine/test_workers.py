@@ -340,3 +340,12 @@ def test_memory_is_that_of_who_works() -> None:
         assert 150e6 < pool.memory() - before < 250e6
         del taken
     assert workers.company() == 1
+
+
+def test_without_workers_this_process_takes_the_threads_that_were_asked_for() -> None:
+    """A member's bits may depend on them, so a plan's number holds here, too."""
+    before = torch.get_num_threads()
+    for threads in (1, 3):
+        with Pool(0, threads) as pool:
+            assert pool.submit(torch.get_num_threads).result() == threads
+        assert torch.get_num_threads() == before

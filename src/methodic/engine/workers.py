@@ -47,7 +47,7 @@ class Pool:
 
     Args:
         workers: how many processes; 0 runs every task in this process, at once.
-        threads: for each worker.
+        threads: of torch for each worker; without workers, of this process until the pool ends.
     """
 
     def __init__(self, workers: int, threads: int) -> None:
@@ -63,13 +63,17 @@ class Pool:
         self._stopped = False
         self._error: InputError | None = None  # workers died too often
         self._lock = threading.RLock()  # futures call back from the executor's own thread
+        self._here = contextlib.ExitStack()
 
     def __enter__(self) -> Pool:
         if self.workers:
             self._executor = self._started()
+        else:
+            self._here.enter_context(using(self.threads))
         return self
 
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
+        self._here.close()
         if kind is not None or self._mending is not None:
             self.stop()
         elif self._executor is not None:
@@ -288,6 +292,19 @@ def private(process: Any) -> int:
     except psutil.Error:
         return 0
     return max(0, int(memory.rss) - int(getattr(memory, "shared", 0)))
+
+
+@contextlib.contextmanager
+def using(threads: int) -> Iterator[None]:
+    """Let torch take so many threads in this process: a member's bits may depend on them."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _start(workers: int, threads: int, parent: int) -> None:

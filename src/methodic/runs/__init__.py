@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from methodic.data.dataset import DataSet
-from methodic.engine.workers import Pool
+from methodic.engine.workers import Pool, using
 from methodic.errors import InputError
 from methodic.evidence.sameness import Reproduction
 from methodic.files import write_text
@@ -31,7 +31,6 @@ from methodic.runs import (
 from methodic.runs.execution import Execution
 from methodic.runs.folders import new_run
 from methodic.runs.given import Given, Objects, again, owned
-from methodic.runs.placement import using
 from methodic.runs.results import Run, finish, load_run
 from methodic.runs.wishes import DEFAULT_BUDGET, wish
 
@@ -317,8 +316,7 @@ def resume(
     started = time.monotonic() - stopped.state.seconds
     machine = origin.here(stopped.plan.machine)
     plan = stopped.plan.model_copy(update={"machine": machine})
-    here = using(machine.threads if machine.workers == 0 else None)
-    with here, Pool(machine.workers, machine.threads) as pool:
+    with Pool(machine.workers, machine.threads) as pool:
         execution = Execution(path, plan, prepared, pool, progress, started, given)
         execution.note(notes)
         execution.run()

@@ -34,7 +34,6 @@ from methodic.runs import origin, preparation, tasks
 from methodic.runs.ablating import name_of, units
 from methodic.runs.given import Given, Objects, again
 from methodic.runs.networks import Source
-from methodic.runs.placement import using
 from methodic.runs.reproduction import threads_of
 from methodic.runs.results import Run
 from methodic.runs.resuming import check_device
@@ -236,8 +235,7 @@ class _Work:
         self, work: Path, todo: Sequence[Unit], started: float, budget: float | None
     ) -> list[UnitRecord]:
         machine = self.plan.machine
-        threads = machine.threads if machine.workers == 0 else None
-        with using(threads), Pool(machine.workers, machine.threads) as pool:
+        with Pool(machine.workers, machine.threads) as pool:
             prepared = preparation.prepare(self.data, self.plan.data.split_seed)
             preparation.save(prepared, work, (self.data.source, self.data.reading.test))
             preparation.save_folds(self.data, self.plan, work)

@@ -7,9 +7,8 @@ fixes it.
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import torch
 
 from methodic.engine import loop, memory
+from methodic.engine.workers import using
 from methodic.plan import Machine, Tried
 from methodic.recipes.types import Recipe
 from methodic.runs.given import NOTHING, Given
@@ -140,17 +140,6 @@ def step_seconds(
             state = loop.advance(cohort, stage, state, rows, 1, lambda _: None)
             taken += 1
         return (time.perf_counter() - start) / taken * len(parsed) / width
-
-
-@contextlib.contextmanager
-def using(threads: int | None) -> Iterator[None]:
-    """Let torch take so many threads in this process; None leaves it alone."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(before if threads is None else threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _with(machine: Machine, workers: int) -> Machine:

@@ -27,7 +27,6 @@ from methodic.runs import diagnosing, origin, planning, preparation, tasks
 from methodic.runs.execution import Execution
 from methodic.runs.folders import new_run
 from methodic.runs.given import NOTHING, Given
-from methodic.runs.placement import using
 from methodic.runs.resuming import check_device
 from methodic.runs.units import block_of
 
@@ -108,11 +107,7 @@ def execute(
 ) -> Path:
     """Execute ``plan`` on ``data`` in a new folder, which is returned."""
     machine = plan.machine
-    with (
-        using(machine.threads if machine.workers == 0 else None),
-        Pool(machine.workers, machine.threads) as pool,
-        new_run(name, out) as folder,
-    ):
+    with Pool(machine.workers, machine.threads) as pool, new_run(name, out) as folder:
         work = folder / tasks.WORK
         prepared = preparation.prepare(data, plan.data.split_seed, folder=work)
         preparation.save(prepared, work, (data.source, data.reading.test))

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from methodic import build
 from methodic.data.dataset import DataSet
+from methodic.engine.workers import using
 from methodic.evidence import design
 from methodic.plan import BaselinePlan, Contender, Machine, Member, Plan, Unit
 from methodic.recipes.numbers import replace
 from methodic.runs import alone
 from methodic.runs.given import Given
 from methodic.runs.measuring import measure
-from methodic.runs.placement import using
 from methodic.runs.planning import SLACK, facts, machine
 from methodic.runs.preparation import Prepared
 from methodic.runs.speed import EPOCHS, LEAST_CAP, Speed, Timed, looks, steps_within
@@ -29,13 +29,12 @@ def make(
     wishes: Wishes,
     steps: int | None,
     given: Given,
-    started: float | None = None,
+    started: float,
 ) -> Plan:
     """One method, one member, the middle of each range; as many steps as asked for, or as fit.
 
-    ``started``: the monotonic clock when the budget began; None: now.
+    ``started``: the monotonic clock when the budget began.
     """
-    started = time.monotonic() if started is None else started
     recipe = build.resolve(wishes.recipes[0], data.schema.task, prepared.counts[0], prepared.inputs)
     settings = design.grid(recipe, 1)
     middle = replace(recipe, settings[0])
@@ -52,10 +51,11 @@ def make(
         left = wishes.budget - (time.monotonic() - started)
         return _steps(method, prepared, max(left, wishes.budget / 4))
 
-    method = timed(machine(wishes).model_copy(update={"workers": 0}))
+    plain = machine(wishes).model_copy(update={"workers": 0})
+    method = timed(plain)
     seconds = sum(training(method)) * method.speed.step
-    chosen = alone.choose(work, middle, method, machine(wishes), given, seconds, wishes)
-    if chosen.machine != machine(wishes).model_copy(update={"workers": 0}):
+    chosen = alone.choose(work, middle, method, plain, given, seconds, wishes)
+    if chosen.machine != plain:
         method = timed(chosen.machine)
     contender = Contender(
         recipe=recipe,
