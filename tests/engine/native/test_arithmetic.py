@@ -22,6 +22,11 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softplus": F.softplus,
     "silu": F.silu,
     "elu": F.elu,
+    "mish": F.mish,
+    # At infinity torch finds no slope; it is 1.
+    "slope of mish": lambda x: torch.ops.aten.mish_backward(
+        torch.ones_like(x), x.clamp(-1e30, 1e30)
+    ),
     "sqrt": torch.sqrt,
     "sin": torch.sin,
     "cos": torch.cos,

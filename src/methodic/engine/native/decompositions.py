@@ -24,7 +24,6 @@ def decompositions() -> Mapping[Any, Callable[..., Any]]:
         "native_layer_norm",
         "softplus",
         "silu",
-        "mish",
         "addcmul",
         "softplus_backward",
         "sigmoid_backward",
@@ -32,7 +31,6 @@ def decompositions() -> Mapping[Any, Callable[..., Any]]:
         "gelu_backward",
         "elu_backward",
         "silu_backward",
-        "mish_backward",
         "leaky_relu_backward",
         "threshold_backward",
         "native_layer_norm_backward",
@@ -45,7 +43,8 @@ def decompositions() -> Mapping[Any, Callable[..., Any]]:
     table[aten.nll_loss2d_forward.default] = _nll_loss
     table[aten.nll_loss2d_backward.default] = _nll_loss_backward
     table[aten.var_mean.correction] = _var_mean
-    table.pop(aten.embedding_dense_backward.default, None)
+    for kept in (aten.embedding_dense_backward, aten.mish, aten.mish_backward):
+        table.pop(kept.default, None)
     return table
 
 

@@ -171,6 +171,8 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "leaky_relu": arithmetic.leaky_relu,
     "gelu": arithmetic.gelu,
     "elu": arithmetic.elu,
+    "mish": elementwise("mish_({0})", 25),
+    "mish_backward": elementwise("{0}*mish_slope_({1})", 30),
     "maximum": elementwise("larger({0}, {1})", 2),
     "minimum": elementwise("smaller({0}, {1})", 2),
     "clamp": arithmetic.clamp,

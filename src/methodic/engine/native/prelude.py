@@ -16,16 +16,18 @@ constexpr int W = 8, REGISTERS = 16;
 constexpr int W = 4, REGISTERS = 32;
 #endif
 typedef float vec __attribute__((vector_size(W * 4), aligned(4)));
+// A call that the compiler leaves in a loop keeps it from becoming vectors.
+#define INLINE static inline __attribute__((always_inline))
 
-static inline float larger(float a, float b) { return (a > b) | (a != a) ? a : b; }
-static inline float smaller(float a, float b) { return (a < b) | (a != a) ? a : b; }
-static inline int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
-static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+INLINE float larger(float a, float b) { return (a > b) | (a != a) ? a : b; }
+INLINE float smaller(float a, float b) { return (a < b) | (a != a) ? a : b; }
+INLINE int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 
-static inline float from_bits(int32_t i) { float x; memcpy(&x, &i, 4); return x; }
-static inline int32_t to_bits(float x) { int32_t i; memcpy(&i, &x, 4); return i; }
+INLINE float from_bits(int32_t i) { float x; memcpy(&x, &i, 4); return x; }
+INLINE int32_t to_bits(float x) { int32_t i; memcpy(&i, &x, 4); return i; }
 
-static inline float exp_(float x) {
+INLINE float exp_(float x) {
   float c = x > 89.0f ? 89.0f : x;
   c = c < -87.3f ? -87.3f : c;
   float n = __builtin_rintf(c * 1.44269504f);
@@ -44,7 +46,7 @@ static inline float exp_(float x) {
   return x != x ? x : y;
 }
 
-static inline float log_(float x) {
+INLINE float log_(float x) {
   int32_t i = to_bits(x);
   int32_t e = ((i - 0x3f3504f3) >> 23);
   float m = from_bits(i - (e << 23)) - 1.0f;
@@ -67,21 +69,21 @@ static inline float log_(float x) {
   return x < 0.0f || x != x ? NAN : y;
 }
 
-static inline float log1p_(float x) {
+INLINE float log1p_(float x) {
   float u = 1.0f + x;
   float y = log_(u) - ((u - 1.0f) - x) / u;
   return u == INFINITY || u == 0.0f ? log_(u) : y;
 }
 
-static inline float expm1_(float x) {
+INLINE float expm1_(float x) {
   float small = x * (1.0f + x * (0.5f + x * (1.6666667e-1f
       + x * (4.1666668e-2f + x * 8.3333e-3f))));
   return __builtin_fabsf(x) < 0.08f ? small : exp_(x) - 1.0f;
 }
 
-static inline float sigmoid_(float x) { return 1.0f / (1.0f + exp_(-x)); }
+INLINE float sigmoid_(float x) { return 1.0f / (1.0f + exp_(-x)); }
 
-static inline float tanh_(float x) {
+INLINE float tanh_(float x) {
   float a = __builtin_fabsf(x), z = x * x;
   float t = exp_(-2.0f * a);
   float y = __builtin_copysignf((1.0f - t) / (1.0f + t), x);
@@ -90,7 +92,17 @@ static inline float tanh_(float x) {
   return a < 0.2f ? s : y;
 }
 
-static inline float erf_(float x) {
+// x·tanh(log(1 + eˣ)) and its slope, by one exponential: the tanh is n/(n + 2), n = eˣ·(eˣ + 2).
+INLINE float mish_(float x) {
+  float e = exp_(smaller(x, 20.0f)), n = e * (e + 2.0f);
+  return x * (n / (n + 2.0f));
+}
+INLINE float mish_slope_(float x) {
+  float c = smaller(x, 20.0f), e = exp_(c), n = e * (e + 2.0f), y = 1.0f / (n + 2.0f);
+  return y * (n + c * 4.0f * e * (e + 1.0f) * y);
+}
+
+INLINE float erf_(float x) {
   float a = __builtin_fabsf(x), t = 1.0f / (1.0f + 0.3275911f * a), z = x * x;
   float p = t * (0.254829592f + t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f
       + t * 1.061405429f))));
@@ -102,7 +114,7 @@ static inline float erf_(float x) {
 
 // sin(x + n quarter turns), by the quarter turn that is nearest to x. Beyond some thousand turns
 // the rest of the division by a quarter turn loses digits, which x itself has lost.
-static inline float turned(float x, int32_t n) {
+INLINE float turned(float x, int32_t n) {
   float q = __builtin_rintf(x * 0.636619772f);
   float r = __builtin_fmaf(q, -1.5703125f, x);
   r = __builtin_fmaf(q, -4.837512969970703e-4f, r);
@@ -120,11 +132,11 @@ static inline float turned(float x, int32_t n) {
   y = (k & 2) ? -y : y;
   return x - x == 0.0f ? y : NAN;
 }
-static inline float sin_(float x) { return turned(x, 0); }
-static inline float cos_(float x) { return turned(x, 1); }
+INLINE float sin_(float x) { return turned(x, 0); }
+INLINE float cos_(float x) { return turned(x, 1); }
 
-static inline vec load(const float* p) { return *(const vec*)p; }
-static inline void store(float* p, vec v) { *(vec*)p = v; }
+INLINE vec load(const float* p) { return *(const vec*)p; }
+INLINE void store(float* p, vec v) { *(vec*)p = v; }
 
 // R rows and V vectors of columns of C = A·B; TAIL columns of the last vector are kept.
 template <int R, int V, int TAIL, int K, int AI, int AK, int BK, int CI>
