@@ -67,6 +67,7 @@ OTHER: dict[str, Any] = {
     "output_activation": "sigmoid",
     "head_scale": 0.5,
     "mirrored": True,
+    "rate": 2.0,
     "patch": 2,
 }
 
@@ -139,8 +140,8 @@ def test_numeric_embeddings(spec: dict[str, Any], made: object) -> None:
 
 
 def test_the_task_decides_what_is_left_to_it() -> None:
-    assert fitting(recipe.RealMLP(), "multiclass") == recipe.RealMLP(activation="selu")
-    assert fitting(recipe.RealMLP(), "regression") == recipe.RealMLP(activation="mish")
+    assert fitting(recipe.RealMLP(), "multiclass") == recipe.RealMLP(activation="selu", rate=1.0)
+    assert fitting(recipe.RealMLP(), "regression") == recipe.RealMLP(activation="mish", rate=3.5)
     assert fitting(recipe.TabM(), "binary") == recipe.TabM(averages="probabilities")
     assert fitting(recipe.TabM(), "regression") == recipe.TabM(averages="outputs")
     chosen = recipe.TabM(averages="outputs")

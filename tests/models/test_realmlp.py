@@ -147,3 +147,9 @@ def test_parts_can_be_left_out() -> None:
     assert not {"scale", "hidden.0.mix"} & set(model.parameters())
     x = table(6, 5, SIZES)
     assert model(pass_of(model, scattered(model), training=False), x).shape == (MEMBERS, 6, 3)
+
+
+def test_a_rate_scales_all_updates() -> None:
+    plain, quick = (RealMLP(Inputs(numeric=4), 1, width=8, depth=1, rate=r) for r in (1.0, 3.5))
+    found = {k: v.lr_scale / plain.parameters()[k].lr_scale for k, v in quick.parameters().items()}
+    assert set(found.values()) == {3.5}

@@ -21,8 +21,12 @@ from methodic.types import Model
 def fitting(spec: recipe.Model, task: Task) -> recipe.Model:
     """The recipe of a network with everything that the task decides written out."""
     numbers, whole = task == "regression", task in ("binary", "multiclass")
-    if isinstance(spec, recipe.RealMLP) and spec.activation == "auto":
-        return spec.model_copy(update={"activation": "mish" if numbers else "selu"})
+    if isinstance(spec, recipe.RealMLP):
+        due = (
+            {"activation": "mish", "rate": 3.5} if numbers else {"activation": "selu", "rate": 1.0}
+        )
+        left = {name: value for name, value in due.items() if getattr(spec, name) == "auto"}
+        return spec.model_copy(update=left)
     if isinstance(spec, recipe.TabM) and spec.averages == "auto":
         return spec.model_copy(update={"averages": "probabilities" if whole else "outputs"})
     return spec
@@ -80,6 +84,7 @@ def _network(spec: recipe.Model, inputs: Inputs, outputs: int) -> Model:
                 one_hot=spec.one_hot,
                 scale=spec.scale,
                 parametric=spec.parametric,
+                rate=1.0 if spec.rate == "auto" else spec.rate,
             )
         case recipe.TabM():
             return TabM(

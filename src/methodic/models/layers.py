@@ -267,7 +267,8 @@ class Dropout(Layer):
     def __call__(self, run: Pass, x: Tensor) -> Tensor:
         if not run.training:
             return x
-        return x * kept(run.noise[self.name], run.numbers[self.number].view(-1, 1, 1))
+        mask = kept(run.noise[self.name], run.numbers[self.number].view(-1, 1, 1))
+        return x * mask.to(x.dtype)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -153,6 +153,7 @@ class RealMLP(Network):
         one_hot: most categories of a one-hot column.
         scale: whether there is a front scale.
         parametric: whether activations have a trained mix.
+        rate: factor on the updates of all parameters; > 0.
 
     Example:
         >>> RealMLP(Inputs(numeric=4), 3, width=8, depth=1).parameters()["scale"].lr_scale
@@ -173,8 +174,10 @@ class RealMLP(Network):
         one_hot: int = ONE_HOT,
         scale: bool = True,
         parametric: bool = True,
+        rate: float = 1.0,
     ) -> None:
         self.outputs = outputs
+        self.rate = rate
         self.front = Front(
             inputs,
             embedding=embedding,
@@ -209,6 +212,11 @@ class RealMLP(Network):
             each for pair in zip(self.linears, self.activations, strict=True) for each in pair
         ]
         return [*self.front.layers(), self.scale, *hidden, *self.dropouts, self.head]
+
+    def parameters(self) -> dict[str, ParameterSpec]:
+        """The layers', at this network's rate."""
+        found = super().parameters()
+        return {k: replace(v, lr_scale=v.lr_scale * self.rate) for k, v in found.items()}
 
     def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """[M, B, …] by name → [M, B, C]."""

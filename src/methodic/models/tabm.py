@@ -85,12 +85,12 @@ class SharedLinear(Layer):
 
     def __call__(self, run: Pass, x: Tensor) -> Tensor:
         inward, outward, bias = (
-            run.parameters[f"{self.name}.{each}"].unsqueeze(1)
+            run.parameters[f"{self.name}.{each}"].unsqueeze(1).to(x.dtype)
             for each in ("inward", "outward", "bias")
         )
         mixed = x * inward
         out = linear(mixed.flatten(1, 2), run.parameters[f"{self.name}.weight"], None)
-        return out.reshape(*mixed.shape[:3], self.outputs) * outward + bias
+        return torch.addcmul(bias, out.reshape(*mixed.shape[:3], self.outputs), outward)
 
 
 @dataclass(frozen=True)
@@ -204,6 +204,9 @@ class TabM(Network):
     def _each(self, run: Pass, x: Tensor) -> Tensor:
         """[M, B, features] → [M, B, K, C]."""
         x = x.unsqueeze(2)  # the same for all submodels
+        if torch.is_autocast_enabled(x.device.type):
+            # What lies between the products takes longer than they do: it, too, is of 16 bits.
+            x = x.to(torch.get_autocast_dtype(x.device.type))
         for layer, dropout in zip(self.linears, self.dropouts, strict=True):
             x = activate(self.activation, layer(run, x))
             x = dropout(run, x.flatten(2)).reshape(x.shape)
