@@ -32,8 +32,8 @@ def imaginary(monkeypatch: pytest.MonkeyPatch) -> list[Machine]:
         tried.append(machine)
         if machine.compiled:
             return 0.03 if "wide" not in recipes[0] else 0.09
-        half = 0.4 if machine.precision == "bfloat16" else 1.0
-        return 0.1 * half * (0.6 if machine.threads == 2 else 1.0)
+        seconds = 0.04 if machine.precision == "bfloat16" else 0.09
+        return seconds * (0.6 if machine.threads == 2 else 1.0)
 
     monkeypatch.setattr(placement, "step_seconds", step)
     monkeypatch.setattr(alone, "has_bfloat16", lambda device: True)
@@ -63,7 +63,7 @@ def test_what_takes_too_long_to_try_is_not_tried(imaginary: list[Machine]) -> No
 
 
 def test_tables_stay_float32_and_may_be_compiled(imaginary: list[Machine]) -> None:
-    made = chosen(PLAIN, 60.0)
+    made = chosen(PLAIN, 60.0, step=0.09)
     assert (made.machine.precision, made.machine.threads) == ("float32", 2)
     assert made.machine.compiled
     assert made.notes[-1].startswith("With machine code: a step of plain takes 30 ms with it")
@@ -72,10 +72,15 @@ def test_tables_stay_float32_and_may_be_compiled(imaginary: list[Machine]) -> No
     assert not short.notes
 
 
+def test_large_products_on_tables_are_tried_in_bfloat16(imaginary: list[Machine]) -> None:
+    made = chosen(PLAIN, 60.0, step=alone.DENSE)
+    assert (made.machine.precision, made.machine.threads) == ("bfloat16", 2)
+
+
 def test_machine_code_has_one_thread_and_may_be_slower(imaginary: list[Machine]) -> None:
-    made = chosen(PLAIN.model_copy(update={"name": "wide"}), 60.0)
+    made = chosen(PLAIN.model_copy(update={"name": "wide"}), 60.0, step=0.09)
     assert (made.machine.threads, made.machine.compiled) == (2, False)
-    assert "Without machine code: a step of wide takes 90 ms with it and 60 ms" in made.notes[-1]
+    assert "Without machine code: a step of wide takes 90 ms with it and 54 ms" in made.notes[-1]
 
 
 def test_threads_that_were_asked_for(imaginary: list[Machine]) -> None:

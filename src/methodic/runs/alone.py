@@ -6,12 +6,12 @@ that is planned isn't tried.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
+from methodic.data.parallel import processors
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.models.precision import has_bfloat16
@@ -25,6 +25,7 @@ from methodic.runs.speed import Survey, Timed
 from methodic.runs.tasks import alone
 from methodic.runs.wishes import Wishes
 
+DENSE = 0.1  # seconds of a step on a table that bfloat16 may shorten: large products, as in TabM
 RACE = 1.0  # seconds of measuring one more choice, about
 SHARE = 0.2  # of the training, for each of them
 
@@ -53,21 +54,21 @@ def choose(
         work: folder of the prepared data.
         recipe: resolved, without ranges.
         method: the same, with its speed on ``machine``.
-        machine: one thread, float32.
+        machine: float32, without workers.
         given: what the user brought.
         seconds: of the whole training, as it is.
         wishes: threads and compilation may be asked for.
     """
-    made = Chosen(machine.model_copy(update={"workers": 0}))
+    made = Chosen(machine)
     if torch.device(machine.device).type != "cpu":
         return made
     race = _Race(work, recipe, given, made, method.speed.step)
     pays = max(RACE, method.speed.step) <= SHARE * seconds
     pictures = catalogue.takes_images(recipe)
-    if pays and pictures and race.now >= SHORT and has_bfloat16(machine.device):
+    if pays and race.now >= (SHORT if pictures else DENSE) and has_bfloat16(machine.device):
         race.run("bfloat16", HALF_FASTER, precision="bfloat16")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if pays and wishes.threads is None and (cores or 1) > 1 and race.now >= placement.LONG:
+    cores = processors()
+    if pays and wishes.threads is None and cores > 1 and race.now >= placement.LONG:
         race.run(f"{cores} threads", placement.FASTER, threads=cores)
     if not pictures and not alone(recipe):
         _compile(work, method, made, given, seconds, wishes, race)
