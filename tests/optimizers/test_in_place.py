@@ -11,6 +11,7 @@ from methodic.optimizers.in_place import in_place
 from methodic.optimizers.prodigy import Prodigy
 from methodic.types import Rule
 
+MEANS = {f"fresh{i}": f"beta{i}" for i in (1, 2, 3)}
 PRODIGY = {"lr": 1.0, "beta1": 0.9, "beta2": 0.97, "epsilon": 1e-8, "d0": 1e-3, "d_coef": 1.0}
 TABLE = [(row.name, row.rule, row.numbers) for row in ROWS]
 TABLE += [("prodigy", Prodigy(True, True), PRODIGY | {"weight_decay": 0.1})]
@@ -23,7 +24,8 @@ def apart(rule, numbers, steps=5, size=37):
     w, state = start.clone(), rule.initial(start)
     mine, own = start.clone(), {name: x.clone() for name, x in rule.initial(start).items()}
     names = list(coefficients(rule, 1, numbers, torch.float32))
-    program = in_place(rule, [*names, "point"] if rule.probes else names)
+    names += ["point"] if rule.probes else []
+    program = in_place(rule, names, {f: k for f, k in MEANS.items() if {f, k} <= set(names)})
     rows = {f"t{i}": torch.full_like(start, torch.nan) for i in range(program.scratch)}
     rows |= {f"k{i}": torch.full_like(start, torch.nan) for i in range(program.kept)}
     for t in range(1, steps + 1):

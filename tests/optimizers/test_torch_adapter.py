@@ -5,6 +5,7 @@ import copy
 import io
 import pickle
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,8 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, StepLR
 from methodic import optimizers
 from methodic.errors import InputError
 from methodic.optimizers import descent
+from methodic.optimizers.torch_adapter import TorchOptimizer
+from methodic.types import Rule
 
 PAIRS = [
     (
@@ -277,3 +280,47 @@ def test_a_rule_lacking_a_number_names_it():
         optimizers.TorchOptimizer(
             [torch.nn.Parameter(torch.ones(1))], descent.SGD(momentum=True), {"lr": 0.1}
         )
+
+
+def test_hooks_and_profilers_are_told_of_a_step():
+    weight = torch.nn.Parameter(torch.ones(3))
+    weight.grad = torch.ones(3)
+    optimizer, seen = optimizers.SGD([weight], lr=0.25), []
+    hooks = [
+        optimizer.register_step_pre_hook(lambda *_: seen.append(weight[0].item())),
+        optimizer.register_step_post_hook(lambda *_: seen.append(weight[0].item())),
+    ]
+    optimizer.step()
+    for hook in hooks:
+        hook.remove()
+    optimizer.step()
+    assert seen == [1.0, 0.75]
+    with torch.autograd.profiler.profile() as profile:
+        optimizer.step()
+    assert "Optimizer.step#SGD.step" in [event.name for event in profile.function_events]
+    assert weight[0].item() == 0.25
+
+
+class Summing(Rule):
+    """What it calls as others call their means' weights doesn't add up to 1."""
+
+    def initial(self, parameter):
+        return {"mean": torch.zeros_like(parameter)}
+
+    def coefficients(self, step, numbers):
+        ones = np.ones_like(step) * numbers["lr"]
+        return {"scale": -ones, "beta1": 0.5 * ones / ones, "fresh1": ones / ones}
+
+    def update(self, gradient, parameter, state, c):
+        del parameter
+        mean = (state["mean"] * c["beta1"]).addcmul_(gradient, c["fresh1"])
+        return mean * c["scale"], {"mean": mean}
+
+
+def test_weights_that_do_not_add_up_to_one_stay_apart():
+    weight = torch.nn.Parameter(torch.zeros(2))
+    optimizer = TorchOptimizer([weight], Summing(), {"lr": 1.0})
+    for _ in range(2):
+        weight.grad = torch.ones(2)
+        optimizer.step()
+    assert weight.tolist() == [-2.5, -2.5]

@@ -6,10 +6,12 @@ import torch
 
 from methodic.optimizers.adam import Adam
 from methodic.optimizers.prodigy import Prodigy
-from methodic.optimizers.written import Written
+from methodic.optimizers.sign import Lion
+from methodic.optimizers.written import Written, name
 from methodic.types import Rule
 
 NAMES = ["scale", "beta1", "fresh1", "beta2", "fresh2", "epsilon"]
+LION = ["scale", "beta1", "fresh1", "beta2", "fresh2", "weight_decay"]
 PRODIGY = ["rate", "d0", "d_coef", "epsilon", "beta1", "fresh1", "beta2", "fresh2", "beta3"]
 
 
@@ -27,7 +29,10 @@ def test_what_needs_a_sum_waits_for_it():
 
 
 class Overwriting(Rule):
-    """Its change is built on something that is written over afterwards."""
+    """Its change is built on something that is written over before or after."""
+
+    def __init__(self, early):
+        self.early = early
 
     def initial(self, parameter):
         return {"a": torch.zeros_like(parameter)}
@@ -36,9 +41,23 @@ class Overwriting(Rule):
         del parameter
         a = state["a"] + gradient
         change = a * c["lr"]
-        return change, {"a": a.mul_(c["lr"])}
+        kept = a.mul_(c["lr"])
+        return (change + 0 if self.early else change), {"a": kept}
 
 
-def test_a_change_stays_whole_if_its_operands_are_written_over():
-    (term,) = Written(Overwriting(), ["lr"]).terms
+def test_a_change_stays_whole_if_its_operands_are_written_over_before_it():
+    (term,) = Written(Overwriting(early=True), ["lr"]).terms
     assert term.method == "add_"
+
+
+def test_what_is_written_over_later_can_be_added_before():
+    written = Written(Overwriting(early=False), ["lr"])
+    assert [term.method for term in written.terms] == ["addcmul_"]
+    assert [name(node) for node in written.late] == ["mul_"]
+
+
+def test_a_running_mean_is_one_operation_where_its_weights_add_up_to_one():
+    names = [name(node) for node in Written(Lion(), LION, {"fresh1": "beta1"}).operations]
+    assert names.count("lerp") == 1
+    assert names.count("mul") == 1
+    assert "lerp" not in [name(node) for node in Written(Lion(), LION).operations]

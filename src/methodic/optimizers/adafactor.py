@@ -58,13 +58,14 @@ class Adafactor(Rule):
     def coefficients(
         self, step: FloatArray, numbers: Mapping[str, FloatArray]
     ) -> dict[str, FloatArray]:
-        """``fresh`` = t^(−decay_power), ``kept`` = 1 − fresh, ``scale`` = −min(lr, 1/√t)."""
+        """How squares are kept; ``limit`` = 1/epsilon; ``scale`` = −threshold · min(lr, 1/√t)."""
         fresh = _powers(step, -numbers["decay_power"])
         columns = {
-            "scale": -np.minimum(numbers["lr"], 1.0 / np.sqrt(step)),
+            "scale": -numbers["threshold"] * np.minimum(numbers["lr"], 1.0 / np.sqrt(step)),
             "kept": 1.0 - fresh,
             "fresh": fresh,
             "epsilon": numbers["epsilon"],
+            "limit": 1.0 / numbers["epsilon"],
             "threshold": numbers["threshold"],
             "scale_floor": numbers["scale_floor"],
         }
@@ -83,7 +84,7 @@ class Adafactor(Rule):
         if gradient.ndim < 3:
             square = (state["mean_square"] * c["kept"]).addcmul_(gradient * gradient, c["fresh"])
             following = {"mean_square": square}
-            root = square.sqrt()
+            inverse = square.rsqrt()
         else:
             matrix = as_matrix(gradient)
             kept, fresh, epsilon = (_three(c[name]) for name in ("kept", "fresh", "epsilon"))
@@ -92,11 +93,12 @@ class Adafactor(Rule):
             columns = (state["columns"] * kept).addcmul_(squares.mean(1, keepdim=True), fresh)
             following = {"rows": rows, "columns": columns}
             average = torch.maximum(rows.mean(1, keepdim=True), epsilon)
-            root = (rows * (columns / average)).sqrt_().view(gradient.shape)
-        update = gradient / torch.maximum(root, c["epsilon"])
-        clipped = torch.clamp_min(_size(update) / c["threshold"], 1.0)
+            # Roots of the factors, since roots and quotients of all elements would take long.
+            inverse = (rows.rsqrt() * (columns / average).rsqrt_()).view(gradient.shape)
+        update = inverse.clamp_max_(c["limit"]).mul_(gradient)
+        clipped = torch.maximum(_size(update), c["threshold"])
         rate = torch.maximum(_size(parameter), c["scale_floor"]) * c["scale"]
-        change = update * (rate / clipped)
+        change = update.mul_(rate / clipped)
         if self.decay:
             change = torch.addcmul(change, parameter, c["weight_decay"], value=-1)
         return change, following

@@ -9,7 +9,9 @@ each parameter takes its step by itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +37,7 @@ class _Lane:
     parameters: list[Tensor]
     rows: dict[str, Tensor]
     joined: bool
+    _cut: dict[tuple[str, int], Sequence[Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.joined:
@@ -65,6 +68,15 @@ class _Lane:
             rows[point] = torch.cat([points[p].reshape(1, -1) for p in parameters], 1)
         return rows
 
+    def pieces(self, name: str, row: Tensor, size: int) -> Sequence[Tensor]:
+        """Some elements at a time. What stays in its place from step to step is cut once."""
+        if name not in self.rows:
+            return torch.split(row, size, 1)
+        found = self._cut.get((name, size))
+        if found is None:
+            found = self._cut[name, size] = torch.split(row, size, 1)
+        return found
+
     def close(self) -> None:
         """Give the parameters what was joined."""
         if self.joined:
@@ -91,7 +103,7 @@ class Block:
     program: InPlace
     sizes: list[int] | None
     _shown: list[dict[str, Tensor]] = field(default_factory=list)
-    _scratch: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+    _scratch: dict[tuple[int, int], dict[str, list[Tensor]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         program = self.program
@@ -148,7 +160,7 @@ class Block:
                     numbers = [self._spread(x) for x in numbers]
                 found = self._over_elements(phase, rows, numbers)
             else:
-                found = phase.run(*[known[name] for name in phase.numbers])
+                found = self._over_numbers(phase, [known[name] for name in phase.numbers])
             known.update(zip(phase.results, found, strict=True))
         for lane in self.lanes:
             lane.close()
@@ -157,6 +169,17 @@ class Block:
         at = self.states[0]["step"] + 1
         for state in self.states:
             state["step"] = at
+
+    def _over_numbers(self, phase: Phase, numbers: list[Tensor]) -> Sequence[Tensor]:
+        """One phase without elements; by Python, where that is near and nothing has diverged."""
+        like = self.parameters[0]
+        if phase.host is None or like.device.type != "cpu":
+            return phase.run(*numbers)
+        values = [x.item() for x in numbers]
+        if all(map(math.isfinite, values)):
+            with suppress(ZeroDivisionError):
+                return torch.tensor(phase.host(*values), dtype=like.dtype).unbind()
+        return phase.run(*numbers)
 
     def _spread(self, value: Any) -> Any:
         """Each parameter's number for all of its elements: [K, 1] → [1, n]."""
@@ -168,42 +191,48 @@ class Block:
         self, phase: Phase, rows: Sequence[Mapping[str, Tensor]], numbers: list[Any]
     ) -> Sequence[Tensor]:
         """One phase in all lanes, piece by piece."""
-        divisible = not self.program.whole and self.sizes is None
         parts = [
             phase.run(*own, *numbers)
-            for row in rows
-            for own in self._pieces(phase.full, row, divisible=divisible)
+            for lane, row in zip(self.lanes, rows, strict=True)
+            for own in self._pieces(phase.full, lane, row)
         ]
-        if len(parts) == 1:
+        if len(parts) == 1 or not phase.results:
             return parts[0]
         columns = zip(phase.combine, zip(*parts, strict=True), strict=True)
         return [combine(list(column)) for combine, column in columns]
 
     def _pieces(
-        self, names: Sequence[str], row: Mapping[str, Tensor], *, divisible: bool
+        self, names: Sequence[str], lane: _Lane, row: Mapping[str, Tensor]
     ) -> Iterator[Sequence[Tensor]]:
         """What a phase wants, some elements at a time."""
         n = row["w"].shape[1]
+        divisible = not self.program.whole and self.sizes is None
         size = -(-n // max(1, round(n / _piece()))) if divisible else n
-        scratch = self._memory(row["w"], size)
         if size == n:
-            yield [row[name] if name in row else scratch[name] for name in names]
+            scratch = self._memory(row["w"], n, n)
+            yield [row[name] if name in row else scratch[name][0] for name in names]
             return
-        count = -(-n // size)
-        rest = {name: memory[:, : n - (count - 1) * size] for name, memory in scratch.items()}
+        scratch = self._memory(row["w"], n, size)
         columns = [
-            torch.split(row[name], size, 1)
-            if name in row
-            else [scratch[name]] * (count - 1) + [rest[name]]
-            for name in names
+            lane.pieces(name, row[name], size) if name in row else scratch[name] for name in names
         ]
         yield from zip(*columns, strict=True)
 
-    def _memory(self, like: Tensor, size: int) -> dict[str, Tensor]:
-        found = self._scratch.get(size)
+    def _memory(self, like: Tensor, n: int, size: int) -> dict[str, list[Tensor]]:
+        """Scratch memory for each of the pieces; all but the last have the same."""
+        found = self._scratch.get((n, size))
         if found is None:
-            names = [f"t{i}" for i in range(self.program.scratch)]
-            found = self._scratch[size] = {name: like.new_empty(1, size) for name in names}
+            full = self._scratch.get((size, size))
+            if full is None:
+                names = [f"t{i}" for i in range(self.program.scratch)]
+                full = {name: [like.new_empty(1, size)] for name in names}
+                self._scratch[size, size] = full
+            before = -(-n // size) - 1
+            found = {
+                name: [*[memory] * before, memory[:, : n - before * size]]
+                for name, (memory,) in full.items()
+            }
+            self._scratch[n, size] = found
         return found
 
 
@@ -243,7 +272,7 @@ class Apart:
             before = {name: state[name].unsqueeze(0) for name in names}
             gradient, row = parameter.grad.unsqueeze(0), parameter.unsqueeze(0)
             change, following = self.rule.update(gradient, row, before, c)
-            parameter.add_(change.squeeze(0))
+            row.add_(change)
             state.update({name: value.squeeze(0) for name, value in following.items()})
             state["step"] += 1
 

@@ -14,20 +14,21 @@ Shapes: one row of numbers, [1, n]; or K parameters joined in a row, and then nu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
+from methodic.optimizers.on_host import on_host
 from methodic.optimizers.written import Term, Written, name
 from methodic.types import Rule
 
 # Elementwise, with an ``out`` that may be one of their own operands.
 _OUT = frozenset(
     {"add", "sub", "mul", "div", "neg", "addcmul", "addcdiv", "sqrt", "square", "abs", "sign"}
-    | {"maximum", "minimum", "reciprocal", "clamp", "clamp_min", "clamp_max"}
+    | {"lerp", "maximum", "minimum", "reciprocal", "clamp", "clamp_min", "clamp_max"}
 )
 _SIZES = "sizes"
 
@@ -43,6 +44,7 @@ class Phase:
         numbers: further inputs; "sizes" are those of joined parameters, or None for one.
         results: names of the numbers that it yields.
         combine: how results over parts of the elements become those over all.
+        host: the same for Python's numbers, where neither elements nor what they yield are read.
     """
 
     run: Callable[..., tuple[Tensor, ...]]
@@ -50,6 +52,7 @@ class Phase:
     numbers: tuple[str, ...]
     results: tuple[str, ...]
     combine: tuple[Callable[..., Tensor], ...]
+    host: Callable[..., tuple[float, ...]] | None
 
 
 @dataclass(frozen=True)
@@ -86,14 +89,17 @@ class InPlace:
         return self.operations == 1 and self.phases[0].full == ("w", "g")
 
 
-def in_place(rule: Rule, coefficients: Sequence[str]) -> InPlace:
+def in_place(
+    rule: Rule, coefficients: Sequence[str], means: Mapping[str, str] | None = None
+) -> InPlace:
     """Write a rule down as an in-place program.
 
     Args:
         rule: of any scope but "parameter", or one that takes a parameter as a row of numbers.
         coefficients: names that its update reads; "point" is shaped like the parameter.
+        means: coefficient → the one that it adds up to 1 with, whatever the numbers.
     """
-    return _Program(Written(rule, coefficients), tuple(coefficients)).made()
+    return _Program(Written(rule, coefficients, means), tuple(coefficients)).made()
 
 
 def _norms(row: Tensor, sizes: Sequence[int] | None) -> Tensor:
@@ -137,10 +143,14 @@ class _Program:
         self.last_stage = written.last_stage()
         order = enumerate(written.operations)
         self.phase = {n: (written.stages[n], self._over_elements(n)) for n in written.operations}
-        self.order = sorted(order, key=lambda pair: (*self.phase[pair[1]], pair[0]))
-        self.operations = [node for _, node in self.order]
+        late = written.late
+        key = {n: (*self.phase[n], n in late, at) for at, n in order}
+        self.operations = sorted(written.operations, key=key.__getitem__)
         self.end = (self.last_stage, True)
         self.phases = sorted({*self.phase.values(), self.end})
+        # The terms have a place of their own among the operations.
+        self.adding = len(self.operations) - len(late)
+        self.at = {n: at + (n in late) for at, n in enumerate(self.operations)}
         self.last: dict[int, int] = {}
         self.place: dict[int, str] = {written.storage(n): n.name for n in written.inputs}
         self.slot_of: dict[int, str] = {}
@@ -156,13 +166,12 @@ class _Program:
 
     def _find_last_readers(self) -> None:
         written = self.written
-        for at, node in enumerate(self.operations):
-            for read in (*node.all_input_nodes, node):
-                self.last[written.storage(read)] = at
-        end = len(self.operations)
-        for term in written.terms:
-            for node in _nodes(term):
-                self.last[written.storage(node)] = end
+        end = len(self.operations) + 1
+        readers = [(self.at[n], (*n.all_input_nodes, n)) for n in self.operations]
+        readers += [(self.adding, tuple(_nodes(term))) for term in written.terms]
+        for at, read in readers:
+            for storage in map(written.storage, read):
+                self.last[storage] = max(at, self.last.get(storage, 0))
         for slot in written.slots:
             storage = written.storage(written.following[slot])
             self.last[storage] = end
@@ -190,11 +199,15 @@ class _Program:
         written = self.written
         sheet = _Sheet(self)
         results: list[fx.Node] = []
-        for at, node in enumerate(self.operations):
+        added = False
+        for node in self.operations:
             if self.phase[node] != key:
                 continue
             if key[1] and node not in written.gathering:
-                self._write(sheet, node, at)
+                if node in written.late and not added:
+                    self._add(sheet)
+                    added = True
+                self._write(sheet, node)
                 continue
             ways = _by_parts(node) if key[1] else None
             if ways is None:
@@ -205,7 +218,9 @@ class _Program:
                 sheet.new[node] = sheet.graph.call_function(ways[0], (sheet.of(row), sizes))
             results.append(node)
         if key == self.end:
-            self._finish(sheet)
+            if not added:
+                self._add(sheet)
+            self._keep(sheet)
         results = [node for node in results if self._wanted(node, key)]
         sheet.graph.output(tuple(sheet.new[node] for node in results))
         module = fx.GraphModule(torch.nn.Module(), sheet.graph)
@@ -218,6 +233,7 @@ class _Program:
             inputs[count:],
             tuple(node.name for node in results),
             combine,
+            on_host(sheet.graph) if key == (0, False) else None,
         )
 
     def _wanted(self, node: fx.Node, key: tuple[int, bool]) -> bool:
@@ -232,9 +248,9 @@ class _Program:
         """An input that is shaped like the parameter."""
         return label in self._shaped or (label[0] in "tk" and label[1:].isdigit())
 
-    def _write(self, sheet: _Sheet, node: fx.Node, at: int) -> None:
+    def _write(self, sheet: _Sheet, node: fx.Node) -> None:
         """One operation over elements, into its place."""
-        written, storage = self.written, self.written.storage(node)
+        written, storage, at = self.written, self.written.storage(node), self.at[node]
         target = _with_out(written, node)
         fresh = all(storage != written.storage(n) for n in node.all_input_nodes)
         if target is None and not (fresh and self._crosses(storage, node)):
@@ -276,17 +292,20 @@ class _Program:
     def _crosses(self, storage: int, node: fx.Node) -> bool:
         """A later phase reads what an operation yields."""
         last = self.last[storage]
-        phase = self.end if last == len(self.operations) else self.phase[self.operations[last]]
-        return phase != self.phase[node]
+        found = (self.phase[n] for n in self.operations if self.at[n] == last)
+        return next(found, self.end) != self.phase[node]
 
-    def _finish(self, sheet: _Sheet) -> None:
-        """Add to the parameter, then write the moments that aren't in their place."""
-        written = self.written
-        parameter = sheet.of(written.parameter)
-        for term in written.terms:
+    def _add(self, sheet: _Sheet) -> None:
+        """The change, to the parameter."""
+        parameter = sheet.of(self.written.parameter)
+        for term in self.written.terms:
             args = fx.node.map_arg(term.args, sheet.of)
             options = fx.node.map_arg(term.options, sheet.of)
             sheet.graph.call_method(term.method, (parameter, *args), options)
+
+    def _keep(self, sheet: _Sheet) -> None:
+        """Moments that aren't in their place."""
+        written = self.written
         for slot in written.slots:
             source, target = written.following[slot], written.state[slot]
             if slot not in self.placed and source is not target:

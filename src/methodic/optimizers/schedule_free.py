@@ -165,11 +165,11 @@ def _moved(
 
     Args:
         taken: s, [M, P].
-        reached: a + s, [M, P].
+        reached: a + s, [M, P]; it is written over.
     """
     rate = torch.maximum(state["rate"], c["reached"])
     kept = state["rate"] / rate.clamp_min(_LEAST)
     before = state["count"] * (kept * kept)
     count = before + 1.0
     change = torch.addcmul(taken, reached, c["pull"] / count)
-    return change, {"ahead": reached * (before / count), "count": count, "rate": rate}
+    return change, {"ahead": reached.mul_(before / count), "count": count, "rate": rate}

@@ -38,11 +38,19 @@ class Written:
     Attributes:
         operations: what has to be computed before the terms are added.
         terms: together they are the change; at most the first reads the parameter itself.
+        late: operations over elements that run after the terms, and may write over what those read.
         stages: operation → how many times all elements must have been seen before it.
         gathering: operations that see all elements and yield numbers.
+
+    Args:
+        rule: whose update.
+        coefficients: names that it reads.
+        means: coefficient → the one that it adds up to 1 with.
     """
 
-    def __init__(self, rule: Rule, coefficients: Sequence[str]) -> None:
+    def __init__(
+        self, rule: Rule, coefficients: Sequence[str], means: Mapping[str, str] | None = None
+    ) -> None:
         row, one = torch.ones(1, 3), torch.ones(())
         initial = rule.initial(row)
         self.slots = tuple(name for name, x in initial.items() if x.shape == row.shape)
@@ -76,6 +84,8 @@ class Written:
         self.operations = [n for n in graph.nodes if n.op != "placeholder"]
         self._name_what_is_overwritten()
         self._fold_products()
+        self._fold_means({c[fresh].node: c[kept].node for fresh, kept in (means or {}).items()})
+        self.late = self._after_the_change()
         self.terms = self._in_terms()
         self.gathering = {n for n in self.operations if self._gathers(n)}
         self.stages = self._staged()
@@ -127,6 +137,35 @@ class Written:
                 self.operations.remove(product)
                 product.graph.erase_node(product)
 
+    def _fold_means(self, pairs: Mapping[fx.Node, fx.Node]) -> None:
+        """mean · kept + x · fresh, with numbers that add up to 1, is one operation."""
+        for node in list(self.operations):
+            if name(node) not in ("addcmul", "addcmul_") or node.kwargs or len(node.args) != 3:
+                continue
+            kept, x, factor = node.args
+            if (
+                factor in pairs
+                and isinstance(kept, fx.Node)
+                and name(kept) == "mul"
+                and not kept.kwargs
+                and kept.args[1] is pairs[factor]
+                and len(kept.users) == 1
+                and not self._overwritten(kept.all_input_nodes, kept, (node,))
+            ):
+                with node.graph.inserting_before(node):
+                    mean = node.graph.call_function(torch.lerp, (kept.args[0], x, factor))
+                self.values[mean] = self.values[node]  # later operations may write over it
+                self._replace(node, mean)
+                self.operations.remove(kept)
+                kept.graph.erase_node(kept)
+
+    def _replace(self, old: fx.Node, new: fx.Node) -> None:
+        old.replace_all_uses_with(new)
+        self.operations[self.operations.index(old)] = new
+        self.change = new if self.change is old else self.change
+        self.following = {n: new if x is old else x for n, x in self.following.items()}
+        old.graph.erase_node(old)
+
     def _is_number(self, factor: object) -> bool:
         """It can be the ``value`` of addcmul and addcdiv, which takes no memory to be read."""
         if not isinstance(factor, fx.Node) or self.full(factor):
@@ -151,6 +190,14 @@ class Written:
         memory = {self.storage(node) for node in nodes}
         later = self.operations[self.operations.index(since) + 1 :]
         return any(writes(n) and self.storage(n) in memory for n in later if n not in ignored)
+
+    def _after_the_change(self) -> frozenset[fx.Node]:
+        if self.change not in self.operations or any(map(self._gathers, self.operations)):
+            return frozenset()
+        rest = self.operations[self.operations.index(self.change) + 1 :]
+        after = frozenset(node for node in rest if self.full(node))
+        reading = any(self.parameter in node.all_input_nodes for node in after)
+        return frozenset() if reading else after
 
     def _in_terms(self) -> list[Term]:
         """Add the summands of a change one by one, instead of adding them up before."""
@@ -194,7 +241,7 @@ class Written:
             node in self.operations
             and len(node.users) == users
             and self.storage(node) not in memory
-            and not self._overwritten(node.all_input_nodes, node, dissolved)
+            and not self._overwritten(node.all_input_nodes, node, {*dissolved, *self.late})
         )
 
     def _staged(self) -> dict[fx.Node, int]:
