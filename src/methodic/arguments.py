@@ -17,25 +17,6 @@ if TYPE_CHECKING:
     from methodic.plan import Reading
 
 TASKS = ("binary", "multiclass", "multilabel", "classification", "regression")
-FILES = (
-    ".csv",
-    ".tsv",
-    ".tab",
-    ".txt",
-    ".dat",
-    ".data",
-    ".parquet",
-    ".pq",
-    ".json",
-    ".jsonl",
-    ".ndjson",
-    ".arrow",
-    ".arrows",
-    ".feather",
-    ".ipc",
-    ".gz",
-    ".zst",
-)
 _NEW = "a folder, new or empty"
 
 
@@ -202,8 +183,10 @@ def reading(
 
 def _is_file(split: str) -> bool:
     """Whether --split means a file, there or misspelt, several, or a folder of images."""
+    from methodic.data.sources.places import PACKED, SUFFIXES
+
     path = Path(split)
-    return path.exists() or os.sep in split or path.suffix.lower() in FILES
+    return path.exists() or os.sep in split or path.suffix.lower() in (*SUFFIXES, *PACKED)
 
 
 def check_metric(metric: str | None) -> None:

@@ -141,6 +141,11 @@ def test_the_document_for_programs() -> None:
         1
     ].items()
     assert document["targets"] == ["kind"]
+    assert document["weight"] is None
+    one = card()
+    reading = one.data.reading.model_copy(update={"weight": "times"})
+    data = one.data.model_copy(update={"reading": reading})
+    assert document_of(card(data=data), SCHEMA, 1)["weight"] == "times"
 
 
 def test_a_crowd_is_no_ensemble() -> None:

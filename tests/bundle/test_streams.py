@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 from methodic import bundle, cli, runs
 from methodic.bundle import Bundle, model, streams
 from methodic.data.dataset import load
+from methodic.data.sources import places
 from methodic.engine.evaluation import CHUNK
 from methodic.errors import InputError
 from methodic.recipes.types import Recipe
@@ -115,6 +116,20 @@ def test_large_texts_come_in_pieces(
     pieces = list(streams.Predictions(made, str(tmp_path / "rows.csv")))
     assert len(pieces) > 4
     assert pl.concat(pieces).equals(made.predict_frame(rows))
+
+
+@pytest.mark.parametrize("suffix", places.TEXT)
+def test_small_texts_come_whole(
+    suffix: str, made: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever they are called: pieces would be small files of their own, each read by itself."""
+    separator = "\t" if suffix in (".tsv", ".tab") else ","
+    rows = table(4000).drop("kind")
+    rows.write_csv(tmp_path / f"rows{suffix}", separator=separator)
+    monkeypatch.setattr(model, "BLOCK", 10_000)
+    monkeypatch.setattr(streams, "pieces_of", lambda source: pytest.fail("read in pieces"))
+    (found,) = streams.Predictions(made, str(tmp_path / f"rows{suffix}"))
+    assert found.equals(made.predict_frame(rows))
 
 
 def test_an_error_names_the_row_of_the_file(

@@ -29,13 +29,3 @@ def test_training_sees_all_outputs_and_evaluation_the_first() -> None:
     assert isinstance(model, Model)
     assert torch.equal(passed(model, True), passed(INNER, True))
     assert torch.equal(passed(model, False), passed(INNER, False)[..., :1])
-
-
-def test_everything_else_is_the_networks_own() -> None:
-    model = FirstOutputs(INNER, 1)
-    assert model.outputs == 1
-    assert model.parameters() == INNER.parameters()
-    assert model.buffers() == INNER.buffers()
-    assert model.noise(7) == INNER.noise(7)
-    given = {"a": torch.ones(1)}, {"b": torch.ones(1)}
-    assert model.adapted(*given, {}) == given

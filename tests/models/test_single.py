@@ -71,3 +71,15 @@ def test_channels_lie_side_by_side_there_and_on_the_way_back() -> None:
     assert out[0].is_contiguous(memory_format=torch.channels_last)
     out.square().sum().backward()
     assert seen[0][0].is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_single_channel_has_its_place_beside_nothing() -> None:
+    """One channel lies alike in both formats; what follows has to have the channels last, too."""
+    from methodic.models.convolution import Conv
+
+    x = torch.randn(1, 4, 1, 5, 6)
+    last = channels_last(x)
+    assert torch.equal(last, x)
+    weight = {"c.weight": torch.randn(1, 8, 1, 3, 3)}
+    out = Conv("c", 1, 8, bias=False)(Pass(weight, {}, {}, {}, training=True), last)
+    assert out[0].is_contiguous(memory_format=torch.channels_last)

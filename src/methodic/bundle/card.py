@@ -179,6 +179,7 @@ def document_of(card: Card, schema: Schema, parameters: int) -> Mapping[str, Any
         "task": data.task,
         "targets": list(schema.targets),
         "classes": list(data.classes),
+        "weight": data.reading.weight,
         "rows": dict(zip(("train", "validation", "test"), data.rows, strict=True)),
         "metric": card.metric,
         "scores": {"validation": card.validation, "test": card.test},

@@ -231,15 +231,13 @@ def module_outputs(module: nn.Module, inputs: Mapping[str, Tensor], outputs: int
 
 def inputs_of(encoders: Encoders) -> Inputs:
     """What enters a network behind these encoders."""
-    array = 1
-    for size in encoders.array_shape or ():
-        array *= size
+    shape = encoders.array_shape
     return Inputs(
         numeric=encoders.width,
         categorical=encoders.columns,
         codes=encoders.cardinality,
-        array=array if encoders.array_shape else 0,
-        shape=tuple(encoders.array_shape),
+        array=math.prod(shape) if shape else 0,
+        shape=tuple(shape),
         sizes=encoders.sizes,
         scaling=encoders.scaling,
     )

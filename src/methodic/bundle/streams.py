@@ -18,7 +18,7 @@ from methodic.data.images.columns import decoded
 from methodic.data.images.reading import FILE
 from methodic.data.large.pieces import pieces_of, shifted
 from methodic.data.schema import Schema
-from methodic.data.sources import read
+from methodic.data.sources import places, read
 from methodic.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ WHOLE = 2**30
 """Text files of at most so many bytes are read at once, so that all cells of a column are read
 alike; larger ones piece by piece. Parquet and Arrow know their types and always come in pieces."""
 
-_TEXT = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json", ".gz", ".zst")
+_TEXT = (*places.TEXT, *places.JSON, *places.PACKED)
 
 
 class Predictions:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from methodic import arguments
@@ -42,12 +41,3 @@ def inputs(
     from methodic.data.dataset import read_as
 
     return read_as(data, reading), chosen
-
-
-def rows_of(data: str) -> Any:
-    """The rows of DATA as they stand there."""
-    from methodic.data import sources
-
-    if data in sources.builtin_names():
-        return sources.builtin(data)[0]
-    return sources.read(Path(data))

@@ -86,12 +86,10 @@ def activate(name: str, x: Tensor) -> Tensor:
 
 
 def alone(name: str, x: Tensor) -> Tensor:
-    """`activate` for one member by itself, [1, …], whose numbers may lie in any order in memory.
+    """One of `ACTIVATIONS` for a member by itself, [1, …], however its numbers lie in memory.
 
     Where a member is never in company, its numbers have the same tail each time.
     """
-    if name == "maxout":
-        return activate(name, x)
     return (_EXACT.get(name) or _ROUNDED[name])(x)
 
 

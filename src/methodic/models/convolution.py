@@ -174,10 +174,11 @@ class CNN(OneByOne):
         x = channels_last(inputs["array"])
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = convolution(run, x)
-            if norm is None and self.activation in MONOTONE:  # commute, and a quarter is less
+            x = x if norm is None else norm(run, x)
+            if self.activation in MONOTONE:  # commute, and a quarter is less
                 x = alone(self.activation, pooled(x))
             else:
-                x = pooled(alone(self.activation, x if norm is None else norm(run, x)))
+                x = pooled(alone(self.activation, x))
         x = alone(self.activation, self.hidden(run, x.flatten(2)))
         return self.head(run, self.dropout(run, x))
 

@@ -154,18 +154,16 @@ class GroupNorm(Layer):
         return _scale_and_shift(self.name, self.features)
 
     def __call__(self, run: Pass, x: Tensor) -> Tensor:
-        if x.ndim == 5 and len(x) == 1:  # torch's own kernel takes channels last
-            own = [run.parameters[f"{self.name}.{each}"] for each in ("scale", "shift")]
-            image, scale, shift = members(x, *own)[0]
-            return F.group_norm(image, self.groups, scale, shift, self.epsilon).unsqueeze(0)
+        scale, shift = (run.parameters[f"{self.name}.{each}"] for each in ("scale", "shift"))
+        if x.ndim == 5:  # torch's own kernel takes channels last
+            parts = [
+                F.group_norm(each[0], self.groups, each[1], each[2], self.epsilon)
+                for each in members(x, scale, shift)
+            ]
+            return together(parts)
         grouped = x.reshape(*x.shape[:2], self.groups, -1)
         normal = F.layer_norm(grouped, grouped.shape[-1:], eps=self.epsilon).reshape(x.shape)
-        after = [1] * (x.ndim - 3)
-        scale, shift = (
-            run.parameters[f"{self.name}.{each}"].view(x.shape[0], 1, self.features, *after)
-            for each in ("scale", "shift")
-        )
-        return normal * scale + shift
+        return normal * scale.unsqueeze(1) + shift.unsqueeze(1)
 
 
 def normalization(kind: str, name: str, features: int, groups: int = 8) -> Layer | None:

@@ -1,10 +1,11 @@
 """Training in bfloat16, where the processor has instructions for it.
 
 Weights, their updates, losses and sums stay in float32; only what torch's autocast thinks right,
-mainly products of matrices and convolutions, is computed from numbers of 16 bits. Evaluation stays
-in float32, so that a bundle predicts what the run scored. That a member trains to the same bits in
-any company is promised for float32 alone: kernels for bfloat16 choose their order of additions by
-the size of the whole product.
+mainly products of matrices and convolutions, is computed from numbers of 16 bits. Validation rows
+are looked at as training is done, since looking takes its time, and they only choose. Test rows are
+predicted in float32, and so is all that a bundle predicts: the verdict is about what its user gets.
+That a member trains to the same bits in any company is promised for float32 alone: kernels for
+bfloat16 choose their order of additions by the size of the whole product.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from methodic.rng import Noise
-from methodic.types import BufferSpec, Model, ParameterSpec, Pass
+from methodic.models.around import Around
+from methodic.plan import Precision
+from methodic.types import Model, Pass
 
 
-class InBfloat16:
+class InBfloat16(Around):
     """``model`` under autocast: the same parameters, and outputs in float32.
 
     Example:
@@ -27,29 +29,17 @@ class InBfloat16:
         3
     """
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
-        self.native = model.native
-        self.outputs = model.outputs
-
-    def parameters(self) -> dict[str, ParameterSpec]:
-        """The model's."""
-        return self.model.parameters()
-
-    def buffers(self) -> dict[str, BufferSpec]:
-        """The model's."""
-        return self.model.buffers()
-
-    def noise(self, rows: int) -> dict[str, Noise]:
-        """The model's."""
-        return self.model.noise(rows)
-
     def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """[M, B, …] by name → [M, B, C], float32."""
         device = next(iter(inputs.values())).device.type
         # The cache of casts would outlive a traced call; each weight is read once, anyway.
         with torch.autocast(device, torch.bfloat16, cache_enabled=False):
             return self.model(run, inputs).float()
+
+
+def computing(model: Model, precision: Precision) -> Model:
+    """``model`` as it computes in this precision."""
+    return InBfloat16(model) if precision == "bfloat16" else model
 
 
 def has_bfloat16(device: str) -> bool:

@@ -57,7 +57,13 @@ class OneByOne(Network):
 
 def channels_last(x: Tensor) -> Tensor:
     """[1, B, C, H, W], same shape; in memory, the channels of a place lie side by side."""
-    return x.squeeze(0).contiguous(memory_format=torch.channels_last).unsqueeze(0)
+    image = x.squeeze(0).contiguous(memory_format=torch.channels_last)
+    if image.shape[1] == 1:
+        # A single channel lies as in either format. Torch would take it for channels first, and go
+        # on so through the whole network.
+        _, _, height, width = image.shape
+        image = image.as_strided(image.shape, (height * width, 1, width, 1))
+    return image.unsqueeze(0)
 
 
 def _apart(run: Pass, members: int) -> Iterator[Pass]:

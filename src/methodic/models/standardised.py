@@ -10,11 +10,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from methodic.rng import Noise
-from methodic.types import BufferSpec, Model, ParameterSpec, Pass
+from methodic.models.around import Around
+from methodic.types import Model, Pass
 
 
-class Standardised:
+class Standardised(Around):
     """``model`` behind (x − mean) / deviation, by channel: pixels come in as numbers from 0 to 1.
 
     So augmentations, which stand in front of it, can count on that range.
@@ -25,22 +25,8 @@ class Standardised:
     """
 
     def __init__(self, model: Model, scaling: tuple[tuple[float, float], ...]) -> None:
-        self.model = model
+        super().__init__(model)
         self.scaling = scaling
-        self.native = model.native
-        self.outputs = model.outputs
-
-    def parameters(self) -> dict[str, ParameterSpec]:
-        """The model's."""
-        return self.model.parameters()
-
-    def buffers(self) -> dict[str, BufferSpec]:
-        """The model's."""
-        return self.model.buffers()
-
-    def noise(self, rows: int) -> dict[str, Noise]:
-        """The model's."""
-        return self.model.noise(rows)
 
     def adapted(
         self,
@@ -48,14 +34,8 @@ class Standardised:
         buffers: Mapping[str, Tensor],
         inputs: Mapping[str, Tensor],
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """What the model learns from training rows before the first step."""
-        adapt = getattr(self.model, "adapted", None)
-        if adapt is None:
-            return dict(parameters), dict(buffers)
-        found: tuple[dict[str, Tensor], dict[str, Tensor]] = adapt(
-            parameters, buffers, self._standardised(inputs)
-        )
-        return found
+        """What the model learns, from standardised images."""
+        return super().adapted(parameters, buffers, self._standardised(inputs))
 
     def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """[M, B, …] by name → [M, B, O]."""

@@ -60,15 +60,6 @@ def takes_images(recipe: Recipe) -> bool:
     return recipe.model.kind in OF_IMAGES
 
 
-def fitting(images: bool) -> tuple[str, ...]:
-    """The methods of the library that train on such data, in alphabetical order.
-
-    Args:
-        images: the data are images; those that need images are left out otherwise.
-    """
-    return tuple(name for name in names() if images or not takes_images(get(name)))
-
-
 def check(name: str) -> None:
     """Refuse a name that the library doesn't have."""
     if name not in names():

@@ -29,7 +29,7 @@ def look(
     """
     found = diagnose(data, split(data, seed), crossed=splits == "cv")
     write_text(folder / NAME, found.model_dump_json(indent=1) + "\n")
-    for each in found.serious if progress is not None else ():
-        assert progress is not None
-        progress.say(f"careful: {each.what}")
+    if progress is not None:
+        for each in found.serious:
+            progress.say(f"careful: {each.what}")
     return found

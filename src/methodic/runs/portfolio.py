@@ -11,9 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from methodic import build
 from methodic.data.dataset import DataSet
 from methodic.data.schema import Schema
+from methodic.errors import InputError
+from methodic.models.inputs import Inputs
 from methodic.recipes import catalogue
+from methodic.recipes.types import Recipe
 
 _SIZES: Final = ((0.0, 6), (120.0, 8), (300.0, 10), (600.0, 12))
 """Seconds → methods, for tables of up to `_MANY` rows."""
@@ -58,10 +62,6 @@ class Facts:
         return self.rows < 10 * self.columns
 
 
-def _patient(facts: Facts) -> bool:
-    return not facts.own and facts.seconds >= _HOUR
-
-
 @dataclass(frozen=True)
 class Rule:
     """A method, the data that it is taken for, and why."""
@@ -96,8 +96,7 @@ RULES: Final = (
     Rule("elastic_net", "few rows for so many columns", lambda f: f.wide and f.table and not f.own),
     Rule("realmlp", "made for tables", lambda f: f.table and not f.own),
     Rule("one_cycle", "high rates, and quick"),
-    Rule("tabm", "many networks in one", lambda f: _patient(f) and f.table),
-    Rule("vit", "attention between patches", lambda f: _patient(f) and not f.table),
+    Rule("tabm", "many networks in one", lambda f: f.table and not f.own and f.seconds >= _HOUR),
     Rule("muon", "orthogonal steps for matrices"),
     Rule("cocktail", "many regularizers at once", lambda f: f.table and not f.own),
     Rule("adagrad", "rare categories keep large steps", lambda f: f.categorical > 0),
@@ -107,7 +106,6 @@ RULES: Final = (
     Rule("nesterov", "momentum that looks ahead"),
     Rule("soap", "a preconditioner for matrices"),
     Rule("sgdr", "a cosine with restarts"),
-    Rule("sam", "looks for flat minima"),
 )
 
 
@@ -126,9 +124,34 @@ def choose(data: DataSet, budget: float, own: bool = False) -> Portfolio:
 
 
 def image_shape(schema: Schema) -> tuple[int, ...]:
-    """Channels, height and width, where the data are images and nothing else; () otherwise."""
+    """Channels, height and width, where the data are images and nothing else; () otherwise.
+
+    Arrays of three axes that are too small for an automatic convolutional net are no images.
+    """
     shapes = [column.shape for column in schema.columns]
-    return tuple(shapes[0]) if len(shapes) == 1 and len(shapes[0]) == 3 else ()
+    images = len(shapes) == 1 and len(shapes[0]) == 3 and min(shapes[0][1:]) >= build.LEAST_SIDE
+    return tuple(shapes[0]) if images else ()
+
+
+def possible(image: tuple[int, ...]) -> tuple[str, ...]:
+    """The methods of the library whose networks take such images, in alphabetical order.
+
+    Args:
+        image: channels, height and width; () where the data are no images.
+    """
+    return tuple(name for name in catalogue.names() if _takes(catalogue.get(name), image))
+
+
+def _takes(recipe: Recipe, image: tuple[int, ...]) -> bool:
+    if not catalogue.takes_images(recipe):
+        return True
+    if not image:
+        return False
+    try:
+        build.network(recipe, Inputs(array=math.prod(image), shape=image), outputs=2)
+    except InputError:  # too small, or of a size that its patches don't fill
+        return False
+    return True
 
 
 def chosen(facts: Facts) -> Portfolio:
@@ -138,7 +161,7 @@ def chosen(facts: Facts) -> Portfolio:
         most //= 2
     taken = [rule for rule in RULES if rule.fits(facts)][:most]
     taken.sort(key=lambda rule: rule.recipe)
-    left = len(catalogue.fitting(not facts.table)) - len(taken)
+    left = len(possible(facts.image)) - len(taken)
     reasons = ", ".join(f"{rule.recipe} ({rule.why})" for rule in taken)
     return Portfolio(
         tuple(rule.recipe for rule in taken),

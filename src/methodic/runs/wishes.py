@@ -148,7 +148,7 @@ def _named(
     if fitting is not None:
         return fitting.names
     if recipes == "all":
-        return catalogue.fitting(bool(portfolio.image_shape(data.schema)))
+        return portfolio.possible(portfolio.image_shape(data.schema))
     return recipes or ()
 
 
