@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 from methodic.data.images.arrays import column_of
+from methodic.data.sources.columnar import named
 from methodic.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ def as_frame(source: Any) -> pl.DataFrame:
     import polars as pl
 
     if isinstance(source, pl.LazyFrame):
-        return source.collect()
+        return named(source.collect())
     if isinstance(source, pl.DataFrame):
-        return source
+        return named(source)
     if _is_pandas(source, "DataFrame"):
         return _from_pandas(source)
     if hasattr(source, "toarray"):

@@ -35,6 +35,14 @@ def test_whole_files(tmp_path: Path, kind: str) -> None:
     assert read(tmp_path / f"f.{kind}.gz").equals(FRAME)
 
 
+def test_a_column_without_a_name_gets_one(tmp_path: Path) -> None:
+    pl.DataFrame({"a": [1, 2], "": [3, 4]}).write_parquet(tmp_path / "f.parquet")
+    assert read(tmp_path / "f.parquet").columns == ["a", "unnamed_2"]
+    pl.DataFrame({"unnamed_2": [1], "": [3]}).write_parquet(tmp_path / "twice.parquet")
+    with pytest.raises(InputError, match="two columns have the same name"):
+        read(tmp_path / "twice.parquet")
+
+
 @pytest.mark.parametrize("kind", ["parquet", "feather"])
 def test_damaged_files(tmp_path: Path, kind: str) -> None:
     whole, file = content(kind), tmp_path / f"f.{kind}"

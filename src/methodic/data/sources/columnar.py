@@ -29,11 +29,7 @@ def read_columns(place: Place, kind: str) -> pl.DataFrame:
 
     path = place.path
     try:
-        if kind != "parquet":
-            return _arrow(place, kind)
-        if place.content is not None:
-            return pl.read_parquet(io.BytesIO(place.content))
-        return pl.scan_parquet(path, glob=False).collect()
+        return named(_arrow(place, kind) if kind != "parquet" else _parquet(place))
     except pl.exceptions.DuplicateError as error:
         raise InputError(
             f"{path}: two columns have the same name",
@@ -49,6 +45,20 @@ def read_columns(place: Place, kind: str) -> pl.DataFrame:
             accepted=f"a complete {name} file",
             advice="Copy or write the file again.",
         ) from None
+
+
+def named(frame: pl.DataFrame) -> pl.DataFrame:
+    """A column without a name is called unnamed_1, … by its position, as in CSV files."""
+    names = enumerate(frame.columns, start=1)
+    return frame.rename({name: f"unnamed_{i}" for i, name in names if not name})
+
+
+def _parquet(place: Place) -> pl.DataFrame:
+    import polars as pl
+
+    if place.content is not None:
+        return pl.read_parquet(io.BytesIO(place.content))
+    return pl.scan_parquet(place.path, glob=False).collect()
 
 
 def _arrow(place: Place, kind: str) -> pl.DataFrame:
