@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from methodic import build
 from methodic.data.batches import Rows
@@ -53,6 +54,7 @@ def make_cohort() -> MakeCohort:
         stages: Sequence[dict[str, Any]] | None = None,
         model: dict[str, Any] | None = None,
         seeds: Sequence[int] | None = None,
+        module: nn.Module | None = None,
         **stage: Any,
     ) -> Cohort:
         recipes = []
@@ -80,6 +82,7 @@ def make_cohort() -> MakeCohort:
             inputs=Inputs(numeric=4),
             outputs=2,
             rows=ROWS,
+            module=module,
         )
 
     return make
