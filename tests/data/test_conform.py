@@ -37,6 +37,13 @@ def test_categories_from_numbers_and_truth_values() -> None:
     assert conform(frame, SCHEMA)["b"].to_list() == ["1", None]
 
 
+def test_free_text_is_text_however_it_is_stored() -> None:
+    cells = ["a red coat", None, "a red coat"]
+    review = Column(name="review", kind="text", numbers=8)
+    found = as_kind(pl.Series("review", cells, dtype=pl.Enum(["a red coat"])), review)
+    assert found.equals(pl.Series("review", cells), check_dtypes=True)
+
+
 def test_the_target_comes_last_and_untouched() -> None:
     frame = GOOD.with_columns(pl.Series("y", ["?", "odd"])).select("y", "a", "b", "c")
     ready = conform(frame, SCHEMA)
@@ -124,6 +131,10 @@ def test_columns_are_read_as_training_wrote_them() -> None:
         (["1", "y"], {"kind": "numeric", "words": ("x",)}, ["row 2", "'y'", "one of: x"]),
         (["1,5", "1.5"], {"kind": "numeric", "notation": "1.234,5"}, ["row 2", "'1.5'", "3,5"]),
         (["2024-01-01", "soon"], {"kind": "date"}, ["row 2", "'soon'", "2024-01-31"]),
+        (["2024-01-01 10:00:00", "soon"], {"kind": "date"}, ["row 2", "'soon'"]),
+        (["2024-01-01T10:00:00Z", None, "soon"], {"kind": "date"}, ["row 3", "'soon'"]),
+        (["soon", "2024-01-01"], {"kind": "date"}, ["row 1", "'soon'"]),
+        (["1,234", "inf"], {"kind": "numeric"}, ["infinite", "row 2"]),
         (["31/12/24"], {"kind": "date", "notation": "%d/%m/%Y"}, ["row 1", "'31/12/24'", "%d/%m"]),
         ([1, 2], {"kind": "date"}, ["holds dates", "Int64"]),
         ([b"x"], {"kind": "text"}, ["Binary", "texts"]),

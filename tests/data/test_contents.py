@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -56,3 +57,20 @@ def test_pieces_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contents, "_ROWS", 2)
     assert parts(FRAME) == whole
     assert set(digests(FRAME, "test: ")) == {"test: a", "test: b", "test: c", "test: d"}
+
+
+def test_there_is_one_zero() -> None:
+    assert parts(pl.DataFrame({"a": [0.0, 1.5]})) == parts(pl.DataFrame({"a": [-0.0, 1.5]}))
+
+
+@pytest.mark.parametrize("shape", [(2,), (3, 4, 4)])
+def test_each_number_of_an_array_counts(shape: tuple[int, ...]) -> None:
+    values = np.zeros((3, *shape), dtype=np.uint8)
+    kind = pl.Array(pl.UInt8, shape)
+    whole = parts(pl.DataFrame({"a": pl.Series(values, dtype=kind)}))
+    values[2].flat[-1] = 1
+    changed = pl.Series("a", values, dtype=kind)
+    assert parts(changed.to_frame()) != whole
+    if len(shape) == 1:  # bytes of three dimensions are images, and floats are not
+        floats = changed.cast(pl.Array(pl.Float32, shape))
+        assert parts(floats.to_frame()) == parts(changed.to_frame())

@@ -14,6 +14,8 @@ import pytest
 import torch
 
 from methodic.data.dataset import DataSet, load
+from methodic.data.encoders import Encoders
+from methodic.data.sources.tidying import LARGE
 from methodic.errors import InputError
 
 N = 40
@@ -211,6 +213,22 @@ BAD = {
         {"source": table(), "drop": ["target"]},
         ["'target' is the target", "--drop"],
     ),
+    "group by the target": (
+        {"source": table(), "group": "target"},
+        ["'target' is predicted", "group", "--target"],
+    ),
+    "time is the target": (
+        {"source": table(), "time": "target"},
+        ["'target' is predicted", "time"],
+    ),
+    "split by the target": (
+        {"source": table(target=["train", "test"] * (N // 2)), "split": "target"},
+        ["'target' is predicted", "split"],
+    ),
+    "group of lists": (
+        {"source": table(g=[[1]] * N), "group": "g"},
+        ["'g' can't be the group", "List"],
+    ),
     "drop everything": ({"source": table(), "drop": ["width", "colour"]}, ["no input column"]),
     "few rows": ({"source": table().head(19)}, ["19 rows", "at least 20"]),
     "lengths": ({"source": X, "target": Y[:5]}, ["40 rows of inputs, 5 targets"]),
@@ -228,6 +246,7 @@ BAD = {
         ["test data", "'width'", "row 2", "'two'"],
     ),
     "test has no target": (bad_test(target=[None] * N), ["test data", "no row has a target"]),
+    "test has no rows": ({"source": table(), "test": table().head(0)}, ["no row has a target"]),
     "test is no pair": ({"source": X, "target": Y, "test": (X,)}, ["a pair"]),
 }
 
@@ -285,3 +304,17 @@ def test_targets_from_memory_can_not_be_read_again(tmp_path: Path) -> None:
     pl.DataFrame({"x": range(30), "y": [1.5, 2.5, 3] * 10}).write_csv(path)
     assert load(path, "y").source == str(path)
     assert load(path, np.arange(30) % 2).source is None
+
+
+def test_reviews_that_come_again_are_texts_in_a_large_table(tmp_path: Path) -> None:
+    words = ["a", "red", "coat", "fits", "well", "and", "warm", "so", "nice", "this", "old"]
+    texts = [" ".join(words[(i * k) % 11] for k in range(1, 9)) + f" {i}" for i in range(400)]
+    path = tmp_path / "reviews.csv"
+    rows = [f"{texts[i * 7 % 400]},{i % 13},{i % 2}" for i in range(LARGE)]
+    path.write_text("\n".join(["review,size,target", *rows, ""]))
+    document = tmp_path / "schema.yaml"
+    document.write_text("columns: {review: {kind: text, numbers: 64}}\n")
+    data = load(path, schema=document)
+    assert data.schema.named("text") == ["review"]
+    found = Encoders.fit(data.frame, data.schema).encode(data.frame)["numeric"]
+    assert torch.equal(found[0], found[400 * 13])

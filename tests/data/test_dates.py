@@ -73,3 +73,12 @@ def test_any_date_is_a_moment() -> None:
     assert as_dates(moments(timedelta(0)).dt.date()).to_list() == [START]
     assert as_dates(moments(timedelta(hours=3)).dt.time()).dt.hour().to_list() == [3]
     assert as_dates(pl.Series("d", [None, None])).dtype == pl.Datetime("us")
+
+
+def test_where_a_moment_stands_in_its_cycles() -> None:
+    calendar = Calendar(parts=("year", "month", "week", "day"), reference=0)
+    # A Thursday: of the year have passed 122 days, of the month 1, of the week 3.
+    cells = pl.Series([datetime(2024, 5, 2, 6)], dtype=pl.Datetime("us"))
+    passed = (122 / 365.2425, 1 / 31, 3 / 7, 1 / 4)
+    expected = [wave(2 * np.pi * share) for share in passed for wave in (np.sin, np.cos)]
+    assert [float(each[0]) for each in numbers(cells, calendar)] == pytest.approx(expected)

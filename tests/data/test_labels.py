@@ -51,6 +51,11 @@ def test_columns_of_yes_and_no_are_labels(cells: list) -> None:
     assert plain(frame, schema) == [[i % 2, int(i % 3 == 0)] for i in range(N)]
 
 
+def test_sets_of_labels_may_be_called_anything() -> None:
+    schema = read(table(count=["a;b", "b", "", "a"] * 10), "count", task="multilabel")
+    assert schema.classes == ("a", "b")
+
+
 @pytest.mark.parametrize("task", [None, "multilabel"])
 def test_lists_are_sets_of_labels(task: str | None) -> None:
     frame = table(tags=[["b", "a"], [], ["a"], ["c", "a", "c"]] * 10)
@@ -116,6 +121,26 @@ def test_sets_that_do_not_fit(cells: list, problem: str) -> None:
     with pytest.raises(InputError) as error:
         read(table(tags=cells), "tags", task="multilabel")
     assert problem in error.value.problem
+
+
+def test_a_label_twice_in_a_cell_is_there_once() -> None:
+    schema = read(table(tags=["a;a", "b"] * (N // 2)), "tags", task="multilabel")
+    assert schema.classes == ("a", "b")
+    with pytest.raises(InputError, match="the label 'a' is in every row"):
+        read(table(tags=["a;a", "a;b"] * (N // 2)), "tags", task="multilabel")
+
+
+def test_labels_without_a_value_and_of_another_type() -> None:
+    both = read(table(a=HALF, b=[1, *HALF[1:]]), "a", "b")
+    assert conform_target(pl.Series("b", [None, None]), both).to_list() == [None, None]
+    for cells in ([[1]], [{"c": 1}]):
+        with pytest.raises(InputError, match="'b' holds values that name no label"):
+            conform_target(pl.Series("b", cells), both)
+    for cell in ({"c": 1}, b"\xff"):
+        with pytest.raises(InputError, match="'b' holds values that name no label"):
+            read(table(b=[cell] * N), "b", task="multilabel")
+    with pytest.raises(InputError, match="'b' holds values that name no label"):
+        read(table(a=HALF, b=[[1]] * N), "a", "b", task="multilabel")
 
 
 def test_a_target_is_named_once() -> None:

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from methodic.data.numeric import MOST_ROWS, NumericEncoder, fit_numeric
+from methodic.data.numeric import MOST_ROWS, NumericEncoder, Work, fit_numeric, spread
 
 NAN = float("nan")
 
@@ -98,10 +98,14 @@ def test_column_by_column_is_the_same_bit_for_bit(cells: list[float], times: int
         pl.DataFrame({"a": finite, "b": [1.0] * len(cells)}, {"a": pl.Float64, "b": pl.Float64})
     )
     raw = torch.tensor(cells * times, dtype=torch.float32)
-    whole = encoder(torch.stack([raw, raw], dim=-1))[:, 0]
-    work = (np.empty(len(raw), np.float32), np.empty(len(raw), np.float32))
-    found = encoder.column(0, raw.numpy().copy(), work)
-    assert np.array_equal(found, whole.numpy())
+    whole = encoder(torch.stack([raw, raw], dim=-1))[:, :2]
+    found, work = np.stack([raw.numpy()] * 2), Work(len(raw))
+    for first in (0, 1):
+        encoder.columns(first, found[first : first + 1], work)
+    assert np.array_equal(found.T, whole.numpy())
+    both = np.stack([raw.numpy()] * 2)
+    encoder.columns(0, both, work)
+    assert np.array_equal(both, found)
 
 
 def test_quartiles_of_many_rows_are_estimated() -> None:
@@ -116,3 +120,9 @@ def test_quartiles_of_many_rows_are_estimated() -> None:
     assert many.scale[1].item() == 0.5, "the rarest value counts for the range"
     again = fit_numeric(frame.cast({"b": pl.Float64}))
     assert torch.equal(many.center, again.center)
+
+
+def test_rows_of_a_sample_lie_in_their_pieces() -> None:
+    places, edges = spread(1_000_000), np.linspace(0, 1_000_000, 50_001)
+    assert ((edges[:-1] <= places + 1) & (places < edges[1:])).all()
+    assert len(np.unique(np.diff(places))) > 5, "they have no period"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -30,3 +31,12 @@ def test_errors_arrive(threads: int) -> None:
 
 def test_nothing_to_do() -> None:
     in_threads(print, [])
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_results_come_in_the_order_of_items(threads: int) -> None:
+    def late(i: int) -> int:
+        time.sleep(0.002 * (5 - i))
+        return i * i
+
+    assert in_threads(late, range(5), threads=threads) == [0, 1, 4, 9, 16]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -88,3 +89,26 @@ def test_other_errors_stay_as_they_are(csv: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'a' is infinite") as caught:
         load(frame, "y", schema=schema(csv, "columns: {b: numeric}"))
     assert "schema.yaml" not in str(caught.value)
+
+
+def test_the_file_says_its_part_where_targets_are_values(csv: Path) -> None:
+    data = load(csv, [1.5, 2.5] * 20, schema=schema(csv, "weight: w\ntask: regression"))
+    assert (data.schema.weight, data.schema.task) == ("w", "regression")
+    assert "w" not in [column.name for column in data.schema.columns]
+
+
+def test_notations_are_found_where_the_file_leaves_them_out(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    rows = [f"{i},5;{1 + i % 28}.11.2024;{i % 2}" for i in range(N)]
+    rows[3] = "unknown;?;1"
+    file.write_text("\n".join(["price;sold;y", *rows]))
+    said = "columns:\n  price: {kind: numeric, words: [unknown]}\n  sold: date"
+    price, sold = load(file, "y", schema=schema(file, said)).schema.columns
+    assert (price.notation, sold.notation) == ("1.234,5", "%d.%m.%Y")
+
+
+def test_images_that_are_said(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x": np.zeros((N, 3, 8, 8), np.uint8), "y": [0, 1] * 20})
+    for said, shape in (("image", (3, 8, 8)), ("{kind: image, shape: [3, 4, 6]}", (3, 4, 6))):
+        data = load(frame, "y", schema=schema(tmp_path / "f", f"columns: {{x: {said}}}"))
+        assert (data.schema.columns[0].kind, data.schema.columns[0].shape) == ("image", shape)

@@ -43,6 +43,11 @@ def test_kinds(cells: list, kind: str) -> None:
     assert infer(table(b=cells), "target").columns[1] == Column(name="b", kind=kind)
 
 
+@pytest.mark.parametrize("cells", [["x", "y"] * (N // 2), [0.5 * i for i in range(N)]])
+def test_a_target_may_have_any_name(cells: list) -> None:
+    assert infer(table(count=cells), "count").target == "count"
+
+
 @pytest.mark.parametrize(
     ("name", "cells", "why"),
     [

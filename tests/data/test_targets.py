@@ -38,6 +38,12 @@ def test_one_target_in_a_wide_form_is_one() -> None:
     assert load(X, pl.DataFrame({"u": Y[:, 0]})).schema.targets == ("target",)
 
 
+@pytest.mark.parametrize("target", [2, 0.5, np.int64(1), np.array(3)])
+def test_what_is_neither_a_name_nor_values(target: object) -> None:
+    with pytest.raises(InputError, match="neither a column's name nor a value for each row"):
+        load(X, target)
+
+
 def test_labels_in_memory() -> None:
     assert load(X, (Y > 0).astype(int)).schema.task == "multilabel"
 

@@ -76,3 +76,16 @@ def test_long_tables_are_cut_into_pieces() -> None:
 def test_names() -> None:
     assert len(set(names("x", 256))) == 256
     assert names("x", 8)[-1] == "x (letters 2)"
+
+
+def test_a_bag_is_what_the_formula_says() -> None:
+    raw = np.zeros(16)
+    for token, count in (("ab", 3), ("c", 1)):
+        raw[hashed(token) % 12] += count * (1 if hashed(token) >> 63 else -1)
+        parts = [f"<{token}>"[i : i + 3] for i in range(len(token))]
+        for part in parts:
+            sign = 1 if hashed(part) >> 63 else -1
+            raw[12 + hashed(part) % 4] += count * sign / np.sqrt(len(parts))
+    weights = np.sign(raw) * np.log1p(np.abs(raw))
+    expected = weights / np.linalg.norm(weights)
+    assert bag("ab AB c, ab", numbers=16)[0] == pytest.approx(expected, abs=1e-6)

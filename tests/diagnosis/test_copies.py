@@ -32,6 +32,13 @@ def made(rows: int, seed: int) -> pl.DataFrame:
     )
 
 
+def test_columns_may_be_called_anything() -> None:
+    names = {"b": "count"}
+    schema = SCHEMA.model_copy(update={"columns": (Column(name="count", kind="categorical"),)})
+    train, test = (made(500, seed).rename(names).drop("a") for seed in (0, 1))
+    assert duplicates(train, test, schema) == []
+
+
 def test_copied_rows_are_found_and_shown() -> None:
     train, test = made(500, 0), made(200, 1)
     copied = train[[7, 100, 3, 499, 250]].with_columns(w=pl.lit(9.0), who=pl.lit("new"))

@@ -50,6 +50,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def as_kind(series: pl.Series, column: Column, where: str = "data") -> pl.Series:
     """One column in the kind that a schema says; errors: see `conform`."""
+    import polars as pl
+
     if column.kind == "image":
         return conformed(series, column, where)
     if column.kind == "array":
@@ -59,7 +61,8 @@ def as_kind(series: pl.Series, column: Column, where: str = "data") -> pl.Series
     if column.kind == "date":
         return as_dates(series, where, column.notation)
     _refuse(series, where, "texts", dates=True)
-    return as_categories(series, truths=column.notation == TRUTH)
+    cells = as_categories(series, truths=column.notation == TRUTH)
+    return cells.cast(pl.String) if column.kind == "text" else cells
 
 
 def _refuse(series: pl.Series, where: str, accepted: str, *, dates: bool) -> None:
@@ -130,10 +133,11 @@ def as_dates(series: pl.Series, where: str = "data", notation: str = "") -> pl.S
         return pl.Series(cells.name, [None] * len(cells), dtype=pl.Datetime("us"))
     place, found = "", str(kind)
     if kind == pl.String:
-        form = notation or "%Y-%m-%d"
-        at = first(cells.is_not_null() & parse(cells, form).is_null())
-        place = "" if at is None else f", and {row_name(at)} has none"
-        found = f"'{cells[at or 0]}'"
+        read = parse(cells, notation)
+        # By its first cell a column of texts may be taken for numbers; then that one is wrong.
+        wrong = cells.is_not_null() & (read.is_null() | (not read.dtype.is_temporal()))
+        at = first(wrong) or 0
+        place, found = f", and {row_name(at)} has none", f"'{cells[at]}'"
     raise InputError(
         f"{where}: column '{series.name}' holds dates{place}",
         found=found,
@@ -177,7 +181,7 @@ def as_numbers(
                 found=f"'{raw[bad]}'",
                 accepted=f"a number such as {example}, or an empty cell where it is missing{also}",
             )
-        return numbers
+        cells = numbers
     if not cells.dtype.is_numeric():
         return cells.cast(pl.Float64)
     if not cells.dtype.is_float() or math.isfinite(cells.sum()):
@@ -245,8 +249,9 @@ def conform_target(series: pl.Series, schema: Schema, where: str = "data") -> pl
     if schema.task == "multilabel":
         return labels.answers(series, schema, where)
     _refuse(series, where, "texts", dates=True)
-    # Classes that are numbers may be written 7, 7.0 or "07"; other names are compared as texts.
-    names = texts(tidy(series, text=not are_numbers(schema.classes)))
+    if _are_classes(series, schema.classes):
+        return series
+    names = _spelt(series, schema.classes)
     bad = first(names.is_not_null() & ~names.is_in(list(schema.classes)))
     if bad is not None:
         raise InputError(
@@ -256,6 +261,20 @@ def conform_target(series: pl.Series, schema: Schema, where: str = "data") -> pl
             accepted=_listed(schema.classes),
         )
     return names
+
+
+def _are_classes(series: pl.Series, classes: Sequence[str]) -> bool:
+    """Whether all cells are spelt as classes are, as in rows that were conformed before."""
+    import polars as pl
+
+    if series.dtype != pl.String or _spelt(pl.Series(classes), classes).to_list() != [*classes]:
+        return False
+    return series.cast(pl.Enum(classes), strict=False).null_count() == series.null_count()
+
+
+def _spelt(series: pl.Series, classes: Sequence[str]) -> pl.Series:
+    """Classes that are numbers may be written 7, 7.0 or "07"; other names are compared as texts."""
+    return texts(tidy(series, text=not are_numbers(classes)))
 
 
 def are_numbers(names: Sequence[str]) -> bool:

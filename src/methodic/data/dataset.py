@@ -189,7 +189,9 @@ def load(
     doc = said.NOTHING if schema is None else document.read(Path(schema))
     names = (target,) if isinstance(target, str) else target
     if _named(target):
-        reading = doc.joined(reading.model_copy(update={"targets": names or ()}))
+        reading = reading.model_copy(update={"targets": names or ()})
+    reading = doc.joined(reading)
+    if _named(target):
         target = reading.targets or None
     table = sampled(
         source, test, reading, lambda some: _with_target(some.frame, target, some.target, "data")[1]
@@ -319,7 +321,7 @@ def _ready(
     frame = columns.decoded(frame, schema, title, notes, skip_broken)
     inputs = conform(frame, schema, title).drop(*schema.targets, strict=False)
     answers = [conform_target(frame[name], schema, title).alias(name) for name in schema.targets]
-    known = pl.Series([True] * frame.height)
+    known = pl.repeat(value=True, n=frame.height, eager=True)
     for answer in answers:
         without = answer.null_count()
         if without:

@@ -6,6 +6,7 @@ Only what varies among the training rows is used: dates without a time of day ha
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ Numbers = npt.NDArray[np.float64]
 
 _DAY = 86_400_000_000  # microseconds
 _FEW_DAYS = 20_000  # 55 years
+_SPAN = 4096  # days; blocks of rows share a table of whole spans
 _NAMES = {
     "year": "day of the year",
     "month": "day of the month",
@@ -89,8 +91,6 @@ def numbers(column: pl.Series, calendar: Calendar) -> list[Numbers]:
     Where the moment is missing, the first is NaN and the others are 0: one column is enough to say
     that it is missing, and no direction of a cycle is nearer to it than another.
     """
-    import polars as pl
-
     gone = column.is_null().to_numpy()
     moments = column.to_physical().fill_null(calendar.reference).to_numpy()
     days = moments // _DAY
@@ -106,13 +106,28 @@ def numbers(column: pl.Series, calendar: Calendar) -> list[Numbers]:
             first, last = (int(days.min()), int(days.max())) if len(days) else (0, 0)
             if last - first > _FEW_DAYS:
                 which, places = np.unique(days, return_inverse=True)
+                waves = _waves(which, part)
             else:
-                which, places = np.arange(first, last + 1), days - first
-            angle = 2 * np.pi * _share(pl.Series(which, dtype=pl.Int64), part)
-            found += [np.sin(angle)[places], np.cos(angle)[places]]
+                start = first - first % _SPAN
+                waves, places = _known_waves(start, last - last % _SPAN + _SPAN, part), days - start
+            found += [wave.take(places) for wave in waves]
     if gone.any():
         found = [np.where(gone, np.nan if i == 0 else 0.0, each) for i, each in enumerate(found)]
     return found
+
+
+@lru_cache(maxsize=32)
+def _known_waves(start: int, stop: int, part: Part) -> tuple[Numbers, Numbers]:
+    """The waves of all days from ``start`` to ``stop``, which the next rows need, too."""
+    return _waves(np.arange(start, stop), part)
+
+
+def _waves(days: npt.NDArray[np.int64], part: Part) -> tuple[Numbers, Numbers]:
+    """The sine and the cosine of days since 1970, in one cycle."""
+    import polars as pl
+
+    angle = 2 * np.pi * _share(pl.Series(days, dtype=pl.Int64), part)
+    return np.sin(angle), np.cos(angle)
 
 
 def _share(days: pl.Series, part: Part) -> Numbers:

@@ -61,7 +61,8 @@ class Encoders:
             schema: what the columns mean.
         """
         rows = conform(frame, schema, "training rows")
-        words = {name: categories.fit(rows[name]) for name in schema.named("categorical")}
+        named = schema.named("categorical")
+        words = dict(zip(named, in_threads(categories.fit, rows.select(named)), strict=True))
         calendars = {name: dates.fit(rows[name]) for name in schema.named("date")}
         arrays = schema.named("array")
         truth = answers.truth(rows.drop_nulls(list(schema.targets)), schema, "training rows")

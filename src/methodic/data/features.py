@@ -16,7 +16,15 @@ from torch import Tensor
 
 from methodic.data import dates, words
 from methodic.data.dates import Calendar
-from methodic.data.numeric import BUFFERS, MOST_ROWS, NumericEncoder, fit_numeric, spread
+from methodic.data.numeric import (
+    BUFFERS,
+    MOST_ROWS,
+    TOGETHER,
+    NumericEncoder,
+    Work,
+    fit_numeric,
+    spread,
+)
 from methodic.data.parallel import in_threads
 from methodic.data.schema import Schema
 
@@ -119,17 +127,18 @@ class Features:
         shown: list[int],
     ) -> None:
         """The numbers of a block of rows, column by column: they lie in columns."""
-        one, two = (np.empty(rows.height, dtype=np.float32) for _ in range(2))
-        columns = np.empty((self.width, rows.height), dtype=np.float32)
+        work, width = Work(rows.height), self.width
+        columns = np.empty((width, rows.height), dtype=np.float32)
         for i, (raw, values) in enumerate(zip(columns, self._columns(rows), strict=True)):
             with np.errstate(over="ignore"):  # what float32 can't hold becomes 3 or −3
                 raw[:] = values
             if i in shown:
-                np.isnan(raw, out=out[:, self.width + shown.index(i)], casting="unsafe")
-            if numeric is not None:
-                numeric.column(i, raw, (one, two))
+                np.isnan(raw, out=out[:, width + shown.index(i)], casting="unsafe")
+        if numeric is not None:
+            for i in range(0, width, TOGETHER):
+                numeric.columns(i, columns[i : i + TOGETHER], work)
         for start in range(0, rows.height, _TILE):
-            out[start : start + _TILE, : self.width] = columns[:, start : start + _TILE].T
+            out[start : start + _TILE, :width] = columns[:, start : start + _TILE].T
 
     def _columns(self, rows: pl.DataFrame) -> Iterator[npt.NDArray[Any]]:
         """All numbers of conformed rows, NaN where missing."""

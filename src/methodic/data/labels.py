@@ -85,8 +85,8 @@ def _one(column: pl.Series, task: str | None, where: str) -> tuple[Task, tuple[s
     if task != "multilabel" and not (listed and task in (None, "classification")):
         return None
     title = f"{where}: the target '{column.name}'"
-    sets = _sets(column, where).drop_nulls()
-    counts = sets.explode().drop_nulls().value_counts()
+    sets = _sets(column, where).drop_nulls().list.unique()
+    counts = sets.explode().drop_nulls().alias("label").value_counts()
     names = counts.to_series(0).sort().to_list()
     if len(names) < 2:
         raise InputError(
@@ -124,7 +124,7 @@ def answers(series: pl.Series, schema: Schema, where: str) -> pl.Series:
         found = _yes_no(series)
         if found is not None:
             return found
-        cells = texts(tidy(series, text=True))
+        cells = _spelt(series, where)
         known = cells.str.to_lowercase().is_in([*YES, *NO])
         bad = first(cells.is_not_null() & ~known)
         assert bad is not None, "some cell isn't yes or no"
@@ -190,7 +190,7 @@ def _sets(column: pl.Series, where: str) -> pl.Series:
                 advice="Write another sign in its place.",
             )
     else:
-        cells = texts(tidy(column, text=True))
+        cells = _spelt(column, where)
         found = cells.str.split(SEPARATOR)
     found = found.list.eval(pl.element().str.strip_chars())
     return found.list.eval(pl.element().filter(pl.element().is_not_null() & (pl.element() != "")))
@@ -201,7 +201,7 @@ def _yes_no(column: pl.Series) -> pl.Series | None:
     import polars as pl
 
     column = tidy(column, text=column.dtype == pl.String)
-    if column.dtype == pl.Boolean:
+    if column.dtype in (pl.Boolean, pl.Null):
         return column.cast(pl.Int8)
     if column.dtype.is_numeric():
         known = column.drop_nulls()
@@ -213,6 +213,19 @@ def _yes_no(column: pl.Series) -> pl.Series | None:
     if not (yes | words.is_in(list(NO))).drop_nulls().all():
         return None
     return yes.cast(pl.Int8).alias(column.name)
+
+
+def _spelt(column: pl.Series, where: str) -> pl.Series:
+    """The cells as texts; lists and bytes are none."""
+    import polars as pl
+
+    if column.dtype.is_nested() or column.dtype == pl.Binary:
+        raise InputError(
+            f"{where}: the target '{column.name}' holds values that name no label",
+            found=str(column.dtype),
+            accepted="texts, numbers or truth values",
+        )
+    return texts(tidy(column, text=True))
 
 
 def _is_number(column: pl.Series) -> bool:
@@ -246,7 +259,7 @@ def _not_labels(
             advice="Name one --target, or leave --task out.",
         )
     at = next(i for i, answer in enumerate(answers) if answer is None)
-    cells = texts(tidy(columns[at], text=True))
+    cells = _spelt(columns[at], where)
     bad = first(cells.is_not_null() & ~cells.str.to_lowercase().is_in([*YES, *NO]))
     return InputError(
         f"{where}: several targets of a {task} task are labels, and '{columns[at].name}' is more "

@@ -19,7 +19,7 @@ COMMA = "1.234,5"
 _PEEK = 1000  # so many cells are tried before a long column is parsed
 _GROUP = "[ '’\u00a0\u202f{}]"  # what parts thousands, beside a comma or a point
 _NUMBER = (
-    r"^[+-]?(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+|\d*{mark}\d)(?:{mark}\d*)?"
+    r"^[+-]?(?:(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)(?:{mark}\d*)?|{mark}\d+)"
     r"(?:[eE][+-]?\d+)?\s*%?$"
 )
 _TIMES = ("%H:%M:%S", "%H:%M", "%H:%M:%S%.f", "%I:%M:%S %p", "%I:%M %p", "%I:%M:%S%p", "%I:%M%p")
@@ -165,7 +165,7 @@ def _numbers(cells: pl.Series, mark: str) -> pl.Series:
 
 
 def _is_iso(cell: str) -> bool:
-    return len(cell) >= 8 and cell[:4].isdigit() and cell[4] in "-/."
+    return len(cell) >= 8 and cell[:4].isdigit() and cell[4] in "-/." and cell[4] in cell[5:8]
 
 
 def _iso(cells: pl.Series) -> pl.Series:
@@ -185,14 +185,13 @@ def _iso(cells: pl.Series) -> pl.Series:
     texts = cells.str.replace("T", " ", literal=True)
     if texts.str.contains(_ZONE).any():
         zoned = texts.str.replace(r"\s*[Zz]$", "+00:00")
-        for time in ("%H:%M:%S%.f%#z", "%H:%M%#z"):
-            found = zoned.str.to_datetime(f"{form} {time}", time_unit="us", strict=False)
-            if found.null_count() == gone:
-                return found.dt.replace_time_zone(None)
-        return pl.Series(cells.name, [None] * len(cells), dtype=pl.Datetime("us"))
-    tried = [f"{form} %H:%M:%S%.f", f"{form} %H:%M", form]
-    parts = pl.DataFrame([_moments(texts, each).alias(each) for each in tried])
-    moments = parts.select(pl.all().cast(pl.Datetime("us")))
+        tried = [f"{form} {time}" for time in ("%H:%M:%S%.f%#z", "%H:%M%#z")]
+        read = [zoned.str.to_datetime(each, time_unit="us", strict=False) for each in tried]
+        parts = [each.dt.replace_time_zone(None) for each in read]
+    else:
+        tried = [f"{form} %H:%M:%S%.f", f"{form} %H:%M", form]
+        parts = [_moments(texts, each).cast(pl.Datetime("us")) for each in tried]
+    moments = pl.DataFrame([part.alias(each) for part, each in zip(parts, tried, strict=True)])
     return moments.select(pl.coalesce(tried)).to_series().alias(cells.name)
 
 
@@ -201,9 +200,11 @@ def _moments(cells: pl.Series, form: str) -> pl.Series:
     if "%Y" not in form and "%y" not in form:
         return cells.str.to_time(form, strict=False)
     if "%H" not in form and "%I" not in form:
-        found = cells.str.to_date(form, strict=False, exact=True)
+        found = cells.str.to_date(form, strict=False, exact=True, cache=False)
     else:
-        found = cells.str.to_datetime(form, time_unit="us", strict=False, exact=True)
+        # Long columns hold different texts: what repeats is looked at once before.
+        found = cells.str.to_datetime(form, time_unit="us", strict=False, exact=True, cache=False)
+    if "%Y" not in form or (found.bottom_k(1).dt.year() >= 1000).all():
+        return found
     # Polars takes 31/12/24 for a day of the year 24, where a year has four digits.
-    early = "%Y" in form and (found.dt.year() < 1000).any()
-    return found.set(found.dt.year() < 1000, None) if early else found
+    return found.set(found.dt.year() < 1000, None)

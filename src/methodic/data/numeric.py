@@ -13,6 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from methodic.data.parallel import in_threads
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -22,12 +24,29 @@ BUFFERS = ("center", "scale", "fill", "indicator")
 MOST_ROWS = 200_000
 """Quartiles of more rows are estimated."""
 
-Column = npt.NDArray[np.float32]
+TOGETHER = 8
+"""So many columns are encoded at once."""
+
+Columns = npt.NDArray[np.float32]
 
 _SAMPLE = 50_000
 _SERIAL = 2048
 _FAR = 1e6  # clipping makes 3 of everything beyond; its square still fits into float32
 _SMALLEST, _LARGEST = 1e-37, 1e37  # scales outside of this are no float32 to divide by
+
+
+class Work:
+    """Memory for `NumericEncoder.columns`, used for some columns after the others.
+
+    Args:
+        rows: of each column.
+    """
+
+    def __init__(self, rows: int) -> None:
+        self.third, self.root = np.empty((2, TOGETHER, rows), dtype=np.float32)
+        # Torch takes threads for longer pieces, which wait for each other on a busy machine.
+        split = [torch.split(row, _SERIAL) for row in torch.from_numpy(self.root)]
+        self.pieces = [piece for row in split for piece in row]
 
 
 class NumericEncoder(torch.nn.Module):
@@ -85,36 +104,36 @@ class NumericEncoder(torch.nn.Module):
         shown = torch.index_select(missing, -1, self.indicated).to(clipped.dtype)
         return torch.cat([clipped, shown], dim=-1)
 
-    def column(self, i: int, raw: Column, work: tuple[Column, Column]) -> Column:
-        """What `forward` makes of column i, bit for bit, by NumPy.
+    def columns(self, first: int, raw: Columns, work: Work) -> None:
+        """What `forward` makes of some columns, bit for bit, by NumPy.
 
-        Large tables are encoded column by column: their numbers lie in columns, and a few thousand
-        at a time stay in the processor's cache.
+        Large tables are encoded column by column: their numbers lie in columns. A few columns of a
+        few thousand rows stay in the processor's cache, and fewer calls leave threads alone.
 
         Args:
-            i: which column, below Dn.
-            raw: float32 [N], NaN where missing; it is written over.
-            work: two arrays like ``raw``, written over.
-
-        Returns:
-            float32 [N]: ``raw``.
+            first: the first column's place, below Dn.
+            raw: float32 [up to `TOGETHER`, N], NaN where missing; it is written over.
+            work: for as many rows, written over.
         """
-        center, scale, fill = (each.numpy()[i] for each in (self.center, self.scale, self.fill))
-        third, root = work
+        some = len(raw)
+        center, scale, fill = (
+            each.numpy()[first : first + some, None]
+            for each in (self.center, self.scale, self.fill)
+        )
+        third, root = work.third[:some], work.root[:some]
         with np.errstate(over="ignore", invalid="ignore"):
-            if np.isnan(raw.min(initial=0)):  # which a single one makes of the minimum
-                np.copyto(raw, fill, where=np.isnan(raw))
+            # A single NaN makes one of the minimum.
+            for i in np.flatnonzero(np.isnan(raw.min(axis=1, initial=0))):
+                np.copyto(raw[i], fill[i], where=np.isnan(raw[i]))
             np.subtract(raw, center, out=raw)
             np.divide(raw, scale, out=raw)
             np.clip(raw, np.float32(-_FAR), np.float32(_FAR), out=raw)
             np.divide(raw, np.float32(3), out=third)
             np.multiply(third, third, out=root)
             np.add(root, np.float32(1), out=root)
-            # Not NumPy's, for torch's has another last bit now and then; and in pieces, for it
-            # takes threads for longer ones, which wait for each other on a busy machine.
-            for piece in torch.split(torch.from_numpy(root), _SERIAL):
-                piece.sqrt_()
-            return np.divide(raw, root, out=raw)
+            # Not NumPy's, for torch's has another last bit now and then.
+            torch._foreach_sqrt_(work.pieces[: some * len(work.pieces) // TOGETHER])
+            np.divide(raw, root, out=raw)
 
 
 def fit_numeric(rows: pl.DataFrame) -> NumericEncoder:
@@ -124,8 +143,7 @@ def fit_numeric(rows: pl.DataFrame) -> NumericEncoder:
     good to a third of a percent of the rows.
     """
     center, scale = [], []
-    for column in rows:
-        low, q25, middle, q75, high = _levels(column)
+    for low, q25, middle, q75, high in in_threads(_levels, rows):
         center.append(middle)
         choices = (q75 - q25, (high - low) / 2, 1.0)
         scale.append(next(each for each in choices if _SMALLEST < each < _LARGEST))

@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def in_threads(
-    work: Callable[[Item], object], items: Iterable[Item], *, threads: int | None = None
-) -> None:
-    """Call ``work`` on every item, in any order, in threads where there are several.
+    work: Callable[[Item], Result], items: Iterable[Item], *, threads: int | None = None
+) -> list[Result]:
+    """What ``work`` makes of each item, one after the other or in threads, in the items' order.
 
     The work has to be of the kind that lets other threads run: NumPy on long arrays, polars,
     decoding. Items must not depend on each other.
@@ -24,17 +25,14 @@ def in_threads(
         threads: at most so many; None: one for each processor that this process may use.
 
     Raises:
-        Exception: the first that ``work`` raised.
+        Exception: that of the first item for which ``work`` raised one.
     """
     listed = list(items)
     most = min(len(listed), threads or processors())
     if most < 2:
-        for item in listed:
-            work(item)
-        return
+        return [work(item) for item in listed]
     with ThreadPoolExecutor(most) as pool:
-        for _ in pool.map(work, listed):
-            pass
+        return list(pool.map(work, listed))
 
 
 def processors() -> int:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from methodic.data.cells import texts, tidy
 from methodic.data.labels import several
+from methodic.data.parallel import in_threads
 from methodic.errors import InputError, unknown
 from methodic.plan import Reading, Task
 
@@ -128,8 +129,8 @@ def infer(
         said: columns whose kind isn't to be inferred; None in place of a kind leaves one out.
 
     Raises:
-        InputError: no such column or task; the target is constant, doesn't fit the task, or has a
-            class of one row; no input column is left.
+        InputError: no such column or task; the target also says something about rows, is
+            constant, doesn't fit the task, or has a class of one row; no input column is left.
     """
     from methodic.data.kinds import kind_of  # which makes columns
 
@@ -140,10 +141,10 @@ def infer(
             raise unknown("column", name, frame.columns, where)
     target, others = targets[0], targets[1:]
     named = {"weight": reading.weight, "group": reading.group, "time": reading.time}
-    for role, asked in named.items():
-        if asked is not None and asked not in frame.columns:
-            raise unknown("column", asked, frame.columns, f"{where}: {role}")
     part = reading.split if reading.split in frame.columns else None
+    for role, asked in {**named, "split": part}.items():
+        if asked is not None:
+            _check_role(frame, role, asked, targets, where)
     kept = {*targets, *named.values(), part}
     if reading.task is not None and reading.task not in TASKS:
         raise unknown("task", reading.task, TASKS)
@@ -154,13 +155,13 @@ def infer(
     chosen, classes = found_several or _task(answer.drop_nulls(), reading.task, where)
     columns: list[Column] = []
     dropped: list[Dropped] = []
-    for name in frame.columns:
-        if name in kept:
-            continue
-        found: Column | Dropped | None = None if name in reading.drop else said.get(name)
-        if found is None:
-            unwanted = name in reading.drop or name in said
-            found = Dropped(name=name, why=ASKED) if unwanted else kind_of(frame[name])
+    known = {name: column or Dropped(name=name, why=ASKED) for name, column in said.items()}
+    known |= {name: Dropped(name=name, why=ASKED) for name in reading.drop}
+    inputs = [name for name in frame.columns if name not in kept]
+    unsure = [name for name in inputs if name not in known]
+    known |= zip(unsure, in_threads(kind_of, frame.select(unsure)), strict=True)
+    for name in inputs:
+        found = known[name]
         if isinstance(found, Column) and found.kind in ("array", "image"):
             taken = [column.name for column in columns if column.kind in ("array", "image")]
             if taken:
@@ -185,6 +186,25 @@ def infer(
     )
 
 
+def _check_role(
+    frame: pl.DataFrame, role: str, name: str, targets: Sequence[str], where: str
+) -> None:
+    """Refuse a column that can't say something about rows."""
+    if name not in frame.columns:
+        raise unknown("column", name, frame.columns, f"{where}: {role}")
+    if name in targets:
+        raise InputError(
+            f"{where}: '{name}' is predicted, so it can't be the {role}, too",
+            advice=f"Choose another --target or another --{role}.",
+        )
+    if frame[name].dtype.is_nested():
+        raise InputError(
+            f"{where}: '{name}' can't be the {role}",
+            found=f"cells of type {frame[name].dtype}",
+            accepted="a column of texts, numbers or dates",
+        )
+
+
 def _task(answer: pl.Series, task: str | None, where: str) -> tuple[Task, tuple[str, ...]]:
     """The task, and the names of the classes in order."""
     import polars as pl
@@ -200,7 +220,7 @@ def _task(answer: pl.Series, task: str | None, where: str) -> tuple[Task, tuple[
             accepted="numbers, texts or truth values",
             advice="Choose another column with --target COLUMN.",
         )
-    counts = answer.value_counts()
+    counts = answer.alias("value").value_counts()
     if len(counts) == 1:
         raise InputError(
             f"{title} is constant: there is nothing to predict",
@@ -216,7 +236,7 @@ def _task(answer: pl.Series, task: str | None, where: str) -> tuple[Task, tuple[
         )
     if task == "regression" or (task is None and numeric and not _few(counts)):
         return "regression", ()
-    return _classes(answer, task, title)
+    return _classes(answer, counts, task, title)
 
 
 def _few(counts: pl.DataFrame) -> bool:
@@ -227,12 +247,15 @@ def _few(counts: pl.DataFrame) -> bool:
     return repeated and len(values) <= (FEW if whole else 2)
 
 
-def _classes(answer: pl.Series, task: str | None, title: str) -> tuple[Task, tuple[str, ...]]:
+def _classes(
+    answer: pl.Series, counts: pl.DataFrame, task: str | None, title: str
+) -> tuple[Task, tuple[str, ...]]:
+    """The task and the names of its classes, by the answers' different values and their counts."""
     import polars as pl
 
-    counts = texts(answer).alias("class").value_counts()
-    rows = dict(zip(counts["class"], counts["count"], strict=True))
-    by_value = counts["class"].cast(pl.Float64, strict=False)
+    spelt = pl.DataFrame([texts(counts.to_series(0)).alias("class"), counts["count"]])
+    rows = dict(spelt.group_by("class").sum().iter_rows())
+    by_value = pl.Series(list(rows), dtype=pl.String).cast(pl.Float64, strict=False)
     names = sorted(rows) if by_value.null_count() else sorted(rows, key=float)
     if task == "binary" and len(names) != 2:
         raise InputError(

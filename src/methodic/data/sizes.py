@@ -35,7 +35,7 @@ def parse_size(text: str, what: str = "--memory") -> int:
         >>> parse_size("4GB"), parse_size("2 GiB")
         (4000000000, 2147483648)
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text.lower())
+    found = re.fullmatch(r"\s*(\d{1,18}(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", text.lower())
     size = 0
     if found and not (found[3] and not found[2]):
         size = int(float(found[1]) * (_BINARY if found[3] else _UNITS)[found[2]])

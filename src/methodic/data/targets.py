@@ -29,6 +29,12 @@ def given_targets(target: Any, taken: Sequence[str], names: Sequence[str] = ()) 
     Raises:
         InputError: it is neither; another number of columns than names.
     """
+    if not hasattr(target, "__len__") or getattr(target, "shape", None) == ():
+        raise InputError(
+            "the target is neither a column's name nor a value for each row",
+            found=repr(target)[:80],
+            accepted="a name, a tuple of names, or as many values as there are rows",
+        )
     wide = _wide(target)
     if wide is None:
         own = getattr(target, "name", None)

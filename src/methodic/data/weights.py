@@ -55,15 +55,10 @@ def counting(
     ``notes`` gets told how many rows don't, and of rows that should have weights and have none.
 
     Raises:
-        InputError: as for `checked`; or the weight is a target.
+        InputError: as for `checked`.
     """
     if schema.weight is None:
         return None
-    if schema.weight in schema.targets:
-        raise InputError(
-            f"{where}: '{schema.weight}' is predicted, so it can't weigh the rows",
-            advice="Choose another --target or another --weight.",
-        )
     if schema.weight not in frame.columns:
         notes.append(f"{where}: no column '{schema.weight}', so all of its rows count alike")
         return None

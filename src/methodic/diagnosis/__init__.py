@@ -66,7 +66,7 @@ def diagnose(data: DataSet, cut: Split | None = None, *, crossed: bool = False) 
     columns, answers = views.inputs(sample, schema), views.targets(sample, schema)
     found = disguised(columns, answers)
     named = {name for each in found for name in each.columns}
-    found += alone([view for view in columns if view.name not in named], answers)
+    found += alone([view for view in columns if view.column not in named], answers)
     looked = ["a target in disguise", "a column that alone predicts the target"]
     passed = []
     if data.test is not None or schema.part is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from methodic.data.cells import texts, tidy
 from methodic.data.images.arrays import hashable
 from methodic.diagnosis.findings import Finding
 from methodic.diagnosis.views import Array
@@ -88,7 +89,9 @@ def _by_chance(frame: pl.DataFrame) -> float:
     for column in sample.iter_columns():
         if column.dtype.is_nested():
             return 0.0  # arrays and images are never equal by chance
-        counts = column.value_counts().get_column("count").to_numpy().astype(np.float64)
+        counts = (
+            column.alias("value").value_counts().get_column("count").to_numpy().astype(np.float64)
+        )
         n = counts.sum()
         chance *= max(float((counts * (counts - 1)).sum() / (n * max(n - 1, 1))), 1 / n**2)
     return min(chance, 1.0)
@@ -101,8 +104,8 @@ def groups(train: pl.DataFrame, test: pl.DataFrame, schema: Schema) -> list[Find
         return []
     import polars as pl
 
-    there = train[name].drop_nulls().cast(pl.String).unique()
-    here = test[name].cast(pl.String)
+    there, here = (texts(tidy(side[name], text=True)).cast(pl.String) for side in (train, test))
+    there = there.drop_nulls().unique()
     known = here.is_in(there.implode()).fill_null(False)
     rows = int(known.sum())
     if rows == 0:

@@ -20,7 +20,7 @@ _EXACT = 1e-9  # share of the target's variance that a sum leaves
 _PART = 1e-3  # of the target's deviation, that a term of a sum has at least
 _ADVICE = (
     "Would you know it when you have to predict? If not, the scores are worth nothing: leave it "
-    "out with --drop {names}."
+    "out with --drop {name}."
 )
 
 
@@ -52,9 +52,9 @@ def _one(view: View, target: View) -> Finding | None:
         name="disguised target",
         what=what,
         evidence=(f"{evidence}, in all {rows:,} rows that were looked at.",),
-        advice=_ADVICE.format(names=view.name),
+        advice=_ADVICE.format(name=view.column),
         serious=True,
-        columns=(view.name,),
+        columns=(view.column,),
         numbers={"rows": rows},
     )
 
@@ -72,7 +72,7 @@ def _renamed(x: View, y: View) -> tuple[str, str] | None:
 
 
 def _function(x: View, y: View) -> tuple[str, str] | None:
-    if x.words is not None or len(np.unique(x.values)) < _LEVELS:
+    if x.words is not None:
         return None
     line = _line(x.values, y.values)
     if line is not None:
@@ -81,6 +81,8 @@ def _function(x: View, y: View) -> tuple[str, str] | None:
             return f"'{x.name}' is a copy of the target '{y.name}'.", "The two are equal"
         formula = f"'{y.name}' = {factor:.6g} × '{x.name}'" + (f" {shift:+.6g}" if shift else "")
         return f"'{x.name}' is the target '{y.name}' in other units.", formula
+    if len(np.unique(x.values)) < _LEVELS:
+        return None
     if not (_rising(x.values, y.values) or _rising(-x.values, y.values)):
         return None
     way = "rises" if _rising(x.values, y.values) else "falls"
@@ -129,13 +131,13 @@ def _sum(views: Sequence[View], target: View) -> list[Finding]:
     weights, *_ = np.linalg.lstsq(scaled, y, rcond=None)
     if float(((scaled @ weights - y) ** 2).mean()) > _EXACT * spread**2:
         return []
-    named = [view.name for view, varies in zip(numbers, varying, strict=True) if varies]
+    named = [view for view, varies in zip(numbers, varying, strict=True) if varies]
     terms = [
-        (name, float(weight / scale))
-        for name, weight, scale in zip(named, weights, deviation[varying], strict=True)
+        (view, float(weight / scale))
+        for view, weight, scale in zip(named, weights, deviation[varying], strict=True)
         if abs(weight) > _PART * spread
     ]
-    formula = " ".join(f"{weight:+.4g} × '{name}'" for name, weight in terms[:6]).lstrip("+")
+    formula = " ".join(f"{weight:+.4g} × '{view.name}'" for view, weight in terms[:6]).lstrip("+")
     more = f" and {len(terms) - 6} more terms" if len(terms) > 6 else ""
     return [
         Finding(
@@ -145,7 +147,7 @@ def _sum(views: Sequence[View], target: View) -> list[Finding]:
             advice="If the sum is known when you have to predict, compute it; if its terms aren't, "
             "leave them out with --drop.",
             serious=True,
-            columns=tuple(name for name, _ in terms),
+            columns=tuple(dict.fromkeys(view.column for view, _ in terms)),
             numbers={"rows": n, "terms": len(terms)},
         )
     ]

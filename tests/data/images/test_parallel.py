@@ -11,7 +11,7 @@ import pytest
 
 from methodic.data.images import parallel
 from methodic.data.images.decoding import RESIZED
-from methodic.data.images.parallel import cores, decode_all, decode_block
+from methodic.data.images.parallel import decode_all, decode_block
 
 SHAPE = (3, 12, 10)
 PIXELS = [pictures.pixels(i) for i in range(9)]
@@ -26,7 +26,7 @@ EXPECTED[7] = decode_block([CELLS[7]], SHAPE, "crop")[0][0]
 @pytest.fixture(params=["here", "threads", "processes"])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(parallel, "BLOCK", 2)
-    monkeypatch.setattr(parallel, "cores", lambda: 1 if request.param == "here" else 2)
+    monkeypatch.setattr(parallel, "processors", lambda: 1 if request.param == "here" else 2)
     monkeypatch.setattr(parallel, "MANY", 3)
     monkeypatch.setattr(parallel, "_SMALL", 2**14 if request.param == "processes" else 0)
     return str(request.param)
@@ -58,9 +58,5 @@ def test_workers_that_die_are_replaced_by_this_process(monkeypatch: pytest.Monke
     monkeypatch.setattr(parallel, "ProcessPoolExecutor", Dying)
     monkeypatch.setattr(parallel, "MANY", 3)
     monkeypatch.setattr(parallel, "BLOCK", 2)
-    monkeypatch.setattr(parallel, "cores", lambda: 2)
+    monkeypatch.setattr(parallel, "processors", lambda: 2)
     assert np.array_equal(decode_all(pl.Series(CELLS), SHAPE, "crop").pixels, EXPECTED)
-
-
-def test_there_is_a_core() -> None:
-    assert cores() >= 1

@@ -62,3 +62,13 @@ def test_other_text_is_refused_rather_than_misread(text: str, encoding: str) -> 
     with pytest.raises(InputError, match="line 2 is not UTF-8") as caught:
         as_western(f"a,b\n1,{text}\n".encode(encoding))
     assert "UTF-8" in str(caught.value)
+
+
+def test_one_wrong_byte_does_not_make_utf8_something_else() -> None:
+    names = "1,Müller\n" * 5
+    for content in (names.encode() + b"2,caf\xe9\n", b"2,caf\xe9\n" + names.encode()):
+        with pytest.raises(InputError, match=r"line [16] is not UTF-8"):
+            as_western(content)
+    # These bytes are UTF-8 by accident: a capital, and the space before a French colon.
+    got, _ = as_western("QUALITÉ\u00a0: élevée, à côté\n".encode("cp1252"))
+    assert got.startswith("QUALITÉ\u00a0:")

@@ -50,3 +50,9 @@ def test_names_that_are_none() -> None:
         form(b"a,a\n3,4\n")
     with pytest.raises(InputError, match="can't be read as the columns' names"):
         form(b"a" * 200_000 + b",b\n1,2\n")
+
+
+def test_a_line_of_very_many_names() -> None:
+    names = [f"gene {i:06}" for i in range(40_000)]
+    content = "\n".join(["", ";".join(names), ";".join("7" for _ in names), ""])
+    assert form(content.encode())[:3] == (";", tuple(names), b"7;" * 39_999 + b"7\n")

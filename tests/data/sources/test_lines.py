@@ -27,6 +27,8 @@ def rows(folder: Path, content: str, name: str = "f.jsonl") -> dict:
         ("f.ndjson", '{"a":1}\n{"a":"x"}\n{"a":true}', {"a": ["1", "x", "true"]}),
         ("f.json", '[{"a":1},{"a":2.5,"b":"?"}]', {"a": [1, 2.5], "b": [None, None]}),
         ("f.json", '{"a":{"b":1,"c":{"d":"x"}},"e":2}', {"a.b": [1], "a.c.d": ["x"], "e": [2]}),
+        ("f.jsonl", '\ufeff{"a":1}\n{"a":2}', {"a": [1, 2]}),
+        ("f.json", '\ufeff[{"a":1}]', {"a": [1]}),
         ("f.jsonl", '{"a":["x","y"]}\n{"a":[]}', {"a": [["x", "y"], []]}),
     ],
 )
@@ -50,6 +52,7 @@ def test_a_late_field_is_a_column(tmp_path: Path) -> None:
         ("f.jsonl", "3\n", "line 1 is no object"),
         ("f.json", '[{"a":1},{"a":2', "can't be read"),
         ("f.json", '[{"a":1},3]', "item 2 is no object"),
+        ("f.json", "[" + '{"a":' * 3000 + "1" + "}" * 3000 + "]", "can't be read"),
         ("f.jsonl", '{"a":' * 3000 + "1" + "}" * 3000, "line 1 is not JSON"),
     ],
 )
@@ -57,3 +60,9 @@ def test_errors_name_the_line(tmp_path: Path, name: str, content: str, message: 
     with pytest.raises(InputError, match=message) as caught:
         rows(tmp_path, content, name)
     assert "an object in each line" in str(caught.value)
+
+
+def test_two_fields_of_one_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"f\.jsonl: two columns have the same name") as caught:
+        rows(tmp_path, '{"a":{"b":1},"a.b":2}')
+    assert "'a.b'" in str(caught.value)

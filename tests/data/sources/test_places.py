@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,3 +103,26 @@ def test_a_folder_of_tables_names_them_all(tmp_path: Path) -> None:
         Place.of(tmp_path)
     assert "a.csv, b.csv in it" in str(caught.value)
     assert f"'{tmp_path}/*.csv'" in str(caught.value)
+
+
+def test_a_read_that_ends_early_is_not_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(io.FileIO):  # as Linux gives at most two gigabytes at once
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(min(size, 1000) if size and size > 0 else size)
+
+        def readinto(self, buffer: Any) -> int:
+            return super().readinto(memoryview(buffer)[:1000])
+
+    def opened(path: Path, mode: str, buffering: int = -1) -> Any:
+        raw = Slow(str(path), mode.replace("b", ""))
+        return io.BufferedReader(raw) if buffering else raw
+
+    content = bytes(range(256)) * 20
+    (tmp_path / "f.bin").write_bytes(content)
+    monkeypatch.setattr(Path, "open", opened)
+    place = Place(tmp_path / "f.bin")
+    assert place.whole() == content
+    assert place.part(7, 4000) == content[7:4000]
+    assert b"".join(bytes(piece) for piece in place.pieces(3)) == content[3:]

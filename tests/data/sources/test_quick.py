@@ -99,6 +99,16 @@ def test_repeated_texts_are_kept_once() -> None:
     assert shares.sum() == pytest.approx(sum(i % 7 for i in range(20_000)) / 100)
 
 
+def test_many_words_repeat_too() -> None:
+    lines = [f"{i},w{i * 7919 % 20_011},u{i}" for i in range(80_000)]
+    file = place("\n".join(["a,b,c", *lines]))
+    found = quick(file, layout(file), ())
+    assert found is not None
+    assert isinstance(found["b"].dtype, pl.Categorical)
+    assert found["c"].dtype == pl.String
+    assert isinstance(tidied(found)["b"].dtype, pl.Enum)
+
+
 def test_empty_lines_are_told_from_short_ones_among_repeated_texts() -> None:
     lines = [f'{i},"a, b",' for i in range(20_000)]
     whole = place("\n".join(["a,b,c", *lines, "", "7,x,", ""]))

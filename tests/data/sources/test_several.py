@@ -8,7 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from methodic.data import sources
 from methodic.data.sources import read
+from methodic.data.sources.places import kind
 from methodic.errors import InputError
 
 
@@ -72,3 +74,22 @@ def test_other_columns_are_an_error(tmp_path: Path) -> None:
     ) as caught:
         read(write(tmp_path, a="x,y\n1,b\n", b="x,z\n1,2\n"))
     assert "without 'y', with 'z'" in str(caught.value)
+
+
+def test_large_files_of_words_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = [["x,y", *(f"{i % 3},{word}{i % 2}" for i in range(12_000))] for word in "ab"]
+    pattern = write(tmp_path, a="\n".join(lines[0]), b="\n".join(lines[1]))
+    asked: list[Path] = []
+    monkeypatch.setattr(sources, "kind", lambda path, head: asked.append(path) or kind(path, head))
+    assert read(pattern)["y"].n_unique() == 4
+    assert len(asked) == 2
+
+
+def test_lists_beside_texts_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a":["x"]}\n')
+    (tmp_path / "b.jsonl").write_text('{"a":"x"}\n')
+    with pytest.raises(InputError, match="'a' is of different kinds") as caught:
+        read(tmp_path / "*.jsonl")
+    assert "List" in str(caught.value)

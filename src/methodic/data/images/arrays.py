@@ -6,6 +6,7 @@ Shapes: N images, C channels, H height, W width.
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,7 +90,9 @@ def _digests(cells: pl.Series) -> pl.Series:
     import polars as pl
 
     values = cells.to_numpy()
-    rows = np.ascontiguousarray(values).reshape(len(values), -1).view(np.uint8)
+    if values.dtype.kind == "f":
+        values = values + 0.0  # there is one zero
+    rows = np.ascontiguousarray(values).reshape(len(values), math.prod(values.shape[1:]))
     hashed = [hashlib.blake2b(row.data, digest_size=8).digest() for row in rows]
     numbers = pl.Series(cells.name, np.frombuffer(b"".join(hashed), dtype=np.uint64))
     return numbers.set(cells.is_null(), None) if cells.null_count() else numbers

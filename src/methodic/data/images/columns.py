@@ -22,6 +22,7 @@ from methodic.data.images.decoding import (
     Broken,
     header,
     is_encoded,
+    is_file,
     resized,
     without_warnings,
 )
@@ -59,7 +60,7 @@ def form_of(series: pl.Series) -> Form | None:
     if kind == pl.String:
         cells: list[str] = _first(series)
         likely = [cell for cell in cells if cell.lower().endswith(SUFFIXES)]
-        if 2 * len(likely) > len(cells) and any(Path(cell).is_file() for cell in likely):
+        if 2 * len(likely) > len(cells) and any(is_file(cell) for cell in likely):
             return "paths"
     return None
 

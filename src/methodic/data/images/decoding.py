@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,11 @@ class Header:
 def is_encoded(cell: bytes) -> bool:
     """Whether these bytes begin like an image."""
     return cell.startswith(_MAGIC) or (cell[:4] == b"RIFF" and cell[8:12] == b"WEBP")
+
+
+def is_file(cell: str) -> bool:
+    """Whether there is such a file; any text may be asked about."""
+    return os.path.isfile(cell)  # noqa: PTH113 - Path.is_file raises where a name is too long
 
 
 def header(cell: bytes | str) -> Header:
@@ -164,7 +170,7 @@ def _opened(cell: bytes | str) -> Iterator[Image.Image]:
 
     if not cell:
         raise Broken("no bytes")
-    if isinstance(cell, str) and not Path(cell).is_file():
+    if isinstance(cell, str) and not is_file(cell):
         raise Broken("no such file")
     try:
         source: Any = io.BytesIO(cell) if isinstance(cell, bytes) else cell

@@ -6,6 +6,7 @@ pets/dogs/2.png            pets/test/dogs/2.png
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -164,7 +165,21 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
         if each.is_dir():
             yield from _walk(each, seen)
         elif each.is_file() or each.is_symlink():
+            _check_name(each)
             yield each
+
+
+def _check_name(path: Path) -> None:
+    """Tables hold texts, and bytes that are no UTF-8 are none."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path).decode(errors="replace")
+        raise InputError(
+            f"{shown}: a name that is no text",
+            found="bytes that aren't UTF-8",
+            advice="Rename it.",
+        ) from None
 
 
 def _hidden(name: str) -> bool:

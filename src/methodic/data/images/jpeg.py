@@ -58,7 +58,7 @@ def _content(cell: bytes | str) -> bytes | None:
             if path.stat().st_size > SMALL:
                 return None
             cell = path.read_bytes()
-        except OSError:
+        except (OSError, ValueError):  # a text may be no possible name
             return None
     return cell if cell[:2] == b"\xff\xd8" and len(cell) <= SMALL else None
 

@@ -7,7 +7,6 @@ Python's own, and threads would only wait for each other.
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from methodic.data.images.decoding import Broken, Pixels, decode, without_warnings
+from methodic.data.parallel import processors
 
 if TYPE_CHECKING:
     import polars as pl
@@ -91,21 +91,14 @@ def decode_block(cells: Sequence[Cell], shape: tuple[int, ...], resize: Resize) 
     return pixels, broken, remarks
 
 
-def cores() -> int:
-    """The processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _blocks(cells: pl.Series, shape: tuple[int, ...], resize: Resize) -> Iterator[Block]:
     """The blocks in order, however they are decoded."""
     pieces = (cells.slice(at, BLOCK).to_list() for at in range(0, len(cells), BLOCK))
     small = _typical_bytes(cells) < _SMALL
-    if cores() == 1 or len(cells) <= BLOCK or (small and len(cells) < MANY):
+    if processors() == 1 or len(cells) <= BLOCK or (small and len(cells) < MANY):
         yield from (decode_block(piece, shape, resize) for piece in pieces)
         return
-    with _processes() if small else ThreadPoolExecutor(cores()) as pool:
+    with _processes() if small else ThreadPoolExecutor(processors()) as pool:
         yield from _through(pool, pieces, shape, resize)
 
 
@@ -120,7 +113,7 @@ def _through(
         except BrokenProcessPool:
             return piece, None
 
-    under_way = deque(begun(piece) for piece in islice(pieces, _AHEAD * cores()))
+    under_way = deque(begun(piece) for piece in islice(pieces, _AHEAD * processors()))
     while under_way:
         piece, future = under_way.popleft()
         try:
@@ -135,7 +128,7 @@ def _processes() -> Executor:
     """Fresh interpreters that don't import the user's script, as the engine's workers are."""
     from loky.backend import get_context
 
-    return ProcessPoolExecutor(cores(), get_context("loky"), _begin)
+    return ProcessPoolExecutor(processors(), get_context("loky"), _begin)
 
 
 def _begin() -> None:
@@ -153,5 +146,5 @@ def _typical_bytes(cells: pl.Series) -> int:
 def _bytes(cell: bytes | str) -> int:
     try:
         return len(cell) if isinstance(cell, bytes) else Path(cell).stat().st_size
-    except OSError:
+    except (OSError, ValueError):
         return 0

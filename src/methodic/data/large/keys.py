@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from methodic.data.cells import tidy
+from methodic.data.cells import numbers_among, tidy
 from methodic.data.images.columns import form_of
 from methodic.files import file_hash
 
@@ -41,13 +41,19 @@ def keys(cells: Mapping[str, Keys], columns: Sequence[str]) -> Keys:
 def hashes(column: pl.Series) -> Keys:
     """A hash of each cell, uint64 [N]: 1 and 1.0 are the same, and so are all missing values.
 
-    Of images that are still in their files it is the files' content that counts.
+    It is a function of the cell alone: the others of its piece may be numbers or not. Of images
+    that are still in their files it is the files' content that counts.
     """
     import polars as pl
 
-    cells = tidy(column)
+    cells = tidy(column, text=True)
     if form_of(cells) == "paths":
         cells = pl.Series(column.name, [_content(path) for path in cells], dtype=pl.Binary)
+    if cells.dtype == pl.String and cells.str.contains(r"\d").any():
+        numbers, words = numbers_among(cells)
+        return np.where(numbers.is_null().to_numpy(), words.hash(_SEED), hashes(numbers))
+    if cells.dtype == pl.Date:
+        cells = cells.cast(pl.Datetime("us"))
     if cells.dtype.is_numeric():
         cells = cells.cast(pl.Float64) + 0.0  # there is one zero
     return cells.hash(_SEED).to_numpy().astype(np.uint64)

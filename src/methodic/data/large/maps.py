@@ -26,12 +26,11 @@ import torch
 from torch import Tensor
 
 from methodic.data.batches import Order, Rows
+from methodic.data.blocks import Span
 from methodic.errors import InputError
 
 Array = npt.NDArray[Any]
 Shapes = Mapping[str, tuple[np.dtype[Any], tuple[int, ...]]]
-Span = tuple[int, int]
-"""Rows from … up to, not including."""
 
 _NAMES = {"float64": "F64", "float32": "F32", "int64": "I64", "uint8": "U8", "bool": "BOOL"}
 _PAGE = mmap.PAGESIZE
@@ -68,7 +67,11 @@ class Writer:
         text += b" " * (-len(text) % 8)
         first = 8 + len(text)
         with self._being.open("wb+") as file:
-            _reserve(file.fileno(), first + end, path)
+            try:
+                _reserve(file.fileno(), first + end, path)
+            except InputError:
+                self._being.unlink()
+                raise
             file.write(len(text).to_bytes(8, "little") + text)
             file.flush()
             self._map = mmap.mmap(file.fileno(), first + end)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from methodic.data.cells import tidy
+from methodic.data.conform import as_dates
 from methodic.data.large.keys import KEY, uniform
+from methodic.data.notations import notation
 from methodic.data.splits import given
 from methodic.data.splits.given import TEST, TRAIN, VALIDATION
 from methodic.errors import InputError
@@ -53,10 +56,11 @@ class Parts:
         self._test = 0.0 if self._own_test else (usual if wanted is None else wanted)
         self._validation = usual if wanted is None else usual * (1 - wanted) / (1 - USUAL)
         self._followed = data.schema.part is not None and not self._own_test
-        self._validated = self._followed and VALIDATION in given.parts_of(
-            data.frame[str(data.schema.part)], data.name
+        self._validated = self._followed and VALIDATION in self._said(
+            data.frame[str(data.schema.part)]
         )
         timed = data.schema.time is not None and not self._followed
+        self._notation = _notation(data.frame[str(data.schema.time)]) if timed else None
         self._borders = self._times(data) if timed else None
 
     def __call__(self, frame: pl.DataFrame) -> npt.NDArray[np.int64]:
@@ -72,7 +76,7 @@ class Parts:
             # A piece may lack a part that the whole has.
             cells = frame[str(self._schema.part)].cast(pl.String)
             both = pl.Series(cells.name, ["train", "test"])
-            parts = given.parts_of(pl.concat([cells, both]), self._name)[:-2]
+            parts = self._said(pl.concat([cells, both]))[:-2]
             if self._validated:
                 return parts
             return np.where((parts == TRAIN) & (drawn < self._validation), VALIDATION, parts)
@@ -83,6 +87,16 @@ class Parts:
         parts[drawn < self._test + self._validation] = VALIDATION
         parts[drawn < self._test] = TEST
         return parts
+
+    def _said(self, cells: pl.Series) -> npt.NDArray[np.int64]:
+        """`given.parts_of`; which row of the file a cell is in isn't known here."""
+        try:
+            return given.parts_of(cells, self._name)
+        except InputError as error:
+            problem = re.sub(r"row [\d,]+ \(.*?\)", "a row", error.problem)
+            raise InputError(
+                problem, found=error.found, accepted=error.accepted, advice=error.advice
+            ) from None
 
     def _times(self, data: DataSet) -> npt.NDArray[Any]:
         """The first times of validation and of test rows."""
@@ -98,7 +112,11 @@ class Parts:
         return moments[places]
 
     def _moments(self, column: pl.Series) -> npt.NDArray[Any]:
-        cells = tidy(column)
+        import polars as pl
+
+        cells = tidy(column, notation=self._notation)
+        if isinstance(cells.dtype, pl.Date | pl.Datetime):
+            cells = as_dates(cells)  # a piece may have dates only, and another one times of day
         if not (cells.dtype.is_temporal() or cells.dtype.is_numeric()) or cells.null_count():
             raise InputError(
                 f"{self._name}: rows are ordered by '{column.name}', which holds cells that are no "
@@ -107,3 +125,14 @@ class Parts:
                 accepted="dates, times or numbers in every row",
             )
         return cells.to_physical().to_numpy()
+
+
+def _notation(column: pl.Series) -> str | None:
+    """How the sample's texts write times: a piece may not tell whether days or months come first.
+
+    None where they aren't texts.
+    """
+    import polars as pl
+
+    cells = tidy(column, text=True)
+    return notation(cells) if cells.dtype == pl.String else None

@@ -63,8 +63,8 @@ def western(path: Path, content: bytes, error: UnicodeDecodeError, notes: list[s
     """The content of Windows-1252 text, of which Latin-1 is a part, as UTF-8.
 
     Raises:
-        InputError: it reads like something else: characters that such texts don't have, or rows
-            of accented letters, as Greek or Chinese texts give.
+        InputError: it is UTF-8 with damaged places, or reads like something else: characters that
+            such texts don't have, or rows of accented letters, as Greek or Chinese texts give.
     """
     line = content.count(b"\n", 0, error.start) + 1
     byte = content[error.start]
@@ -74,6 +74,10 @@ def western(path: Path, content: bytes, error: UnicodeDecodeError, notes: list[s
         accepted="UTF-8, UTF-16, or West European text (Windows-1252, Latin-1)",
         advice="Save the file with the encoding UTF-8 and try again.",
     )
+    first = max(0, error.start - _SAMPLE)
+    around = content[first : first + 2 * _SAMPLE].decode(errors="replace")
+    if len(re.findall(r"[^\x00-\x7f\ufffd]", around)) > around.count("\ufffd"):
+        raise wrong  # it is UTF-8, but for a few damaged places
     try:
         text = content.decode("cp1252")
     except UnicodeDecodeError:
@@ -83,7 +87,8 @@ def western(path: Path, content: bytes, error: UnicodeDecodeError, notes: list[s
         raise wrong
     if sum(_odd(each) for each in strange) * 10 > len(strange):
         raise wrong
-    word = re.search(r"[^\s,;|\t]*[^\x00-\x7f][^\s,;|\t]*", text)
+    start = text.rfind("\n", 0, error.start) + 1
+    word = re.compile(r"[^\s,;|\t]*[^\x00-\x7f][^\s,;|\t]*").search(text, start)
     shown = f", as in '{word[0][:30]}' in line {line}" if word else ""
     notes.append(f"{path}: not UTF-8; read as Windows-1252 (West European){shown}")
     return text.encode()

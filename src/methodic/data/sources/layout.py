@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from methodic.errors import InputError
 _SEPARATORS = (",", ";", "\t", "|")
 _RARE = (" ", ":", "^", "~", "#", "&", "/", "\x01", "\x1e", "\x1f", "¦", "§")
 _SAMPLE_ROWS = 100
+_LONGEST = 2**26  # bytes up to the end of the line of names
+_FULL_LINE = re.compile(rb"[^\r\n][\r\n]")
 _SAID = re.compile(rb"^sep=(.)\r?\n")  # how Excel is told the separator
 
 
@@ -49,6 +52,9 @@ def layout(place: Place) -> Layout:
     """
     head = place.head()
     offset = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+    # The line of names may be longer than what is looked at first.
+    while len(head) < min(place.size(), _LONGEST) and not _FULL_LINE.search(head, offset):
+        head = place.part(0, 2 * len(head))
     said = _SAID.match(head[offset:])
     if said:
         offset += said.end()
@@ -141,7 +147,7 @@ def _names(path: Path, found: list[str]) -> tuple[str, ...]:
             accepted="a line of column names, each shorter than 100,000 characters",
         )
     names = [name or f"unnamed_{i}" for i, name in enumerate(raw, start=1)]
-    twice = sorted({name for name in names if names.count(name) > 1}) if _repeats(names) else []
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     decimals = [name for name in names if re.fullmatch(r"[+-]?\d+[.,]\d+", name)]
     if decimals or (twice and all(re.fullmatch(r"[+-]?\d+", name) for name in twice)):
         raise InputError(
@@ -158,7 +164,3 @@ def _names(path: Path, found: list[str]) -> tuple[str, ...]:
             advice="Rename them in the first line.",
         )
     return tuple(names)
-
-
-def _repeats(names: list[str]) -> bool:
-    return len(set(names)) < len(names)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import TYPE_CHECKING, Any
 
+from methodic.data.sources.places import Place
 from methodic.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from methodic.data.sources.places import Place
 
 _EXAMPLE = '{"age": 31, "city": "Rome"}'
 
@@ -26,18 +26,25 @@ def read_lines(place: Place) -> pl.DataFrame:
     """
     import polars as pl
 
-    start = place.head().removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if place.head().startswith(codecs.BOM_UTF8):
+        place = Place(place.path, place.whole().removeprefix(codecs.BOM_UTF8))
+    listed = place.head().lstrip().startswith(b"[")
     try:
-        if start == b"[":
-            frame = pl.read_json(
-                place.whole().removeprefix(b"\xef\xbb\xbf"), infer_schema_length=None
-            )
+        if listed:
+            frame = pl.read_json(place.whole(), infer_schema_length=None)
         else:
             frame = pl.read_ndjson(place.source(), infer_schema_length=None)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError) as error:
-        raise _explained(place, str(error), listed=start == b"[") from None
-    while nested := [each.name for each in frame if isinstance(each.dtype, pl.Struct)]:
-        frame = _flat(frame, nested[0])
+        raise _explained(place, str(error), listed=listed) from None
+    try:
+        while nested := [each.name for each in frame if isinstance(each.dtype, pl.Struct)]:
+            frame = _flat(frame, nested[0])
+    except pl.exceptions.DuplicateError as error:
+        raise InputError(
+            f"{place.path}: two columns have the same name",
+            found=str(error).splitlines()[0],
+            accepted="a different name for each field, those inside being called outer.inner",
+        ) from None
     return frame
 
 
@@ -60,13 +67,13 @@ def _explained(place: Place, why: str, *, listed: bool) -> InputError:
     if listed:
         try:
             found: Any = json.loads(place.whole())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return _damaged(f"{path}: this JSON can't be read", str(error))
         odd = next((i for i, each in enumerate(found) if not isinstance(each, dict)), None)
         if odd is not None:
             return _damaged(f"{path}: item {odd + 1:,} is no object", str(found[odd])[:80])
         return _damaged(f"{path}: this JSON can't be read", why.splitlines()[0] if why else "")
-    for number, line in enumerate(place.whole().removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+    for number, line in enumerate(place.whole().split(b"\n"), 1):
         if not line.strip():
             continue
         try:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from methodic.data.builtin import builtin_names
 from methodic.errors import InputError, nearest
@@ -189,10 +189,10 @@ class Place:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The open file; what stands in the way is named."""
+    """The open file, buffered: a bare one reads at most 2 GB at once; what is wrong is named."""
     try:
-        with path.open("rb", buffering=0) as stream:
-            yield cast("BinaryIO", stream)
+        with path.open("rb") as stream:
+            yield stream
     except FileNotFoundError:
         raise _no_such_file(path) from None
     except IsADirectoryError:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from methodic.data.cells import MISSING
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _BLOCKS = 8  # places of the file, beside its beginning, where the sample is taken
-_BLOCK = 2**16  # bytes of one
+_BLOCK = (2**16, 2**18)  # bytes of one: more where the file is large, for its words repeat later
 _QUOTE = 0x22
 _ATTEMPTS = 4  # after so many columns that the sample didn't know well, all are read as texts
 
@@ -34,14 +35,19 @@ def quick(place: Place, layout: Layout, text: Collection[str]) -> pl.DataFrame |
         layout: its form.
         text: columns to read as texts.
     """
-    if len(layout.names) == 1 or layout.start >= place.size() or not _regular(place, layout):
+    if len(layout.names) == 1 or len(layout.separator.encode()) > 1:
         return None
-    sample = _sample(place, layout)
+    if layout.start >= place.size():
+        return None
+    sample, share = _sample(place, layout)
     schema, words = _types(sample, layout, text)
-    share = min(1.0, _BLOCK * (_BLOCKS + 1) / place.size())
     again = [each.name for each in sample if repeats(each, share)]
-    frame = _read(place, layout, schema, words, again)
-    if frame is None or frame[:, -1].null_count() == 0:
+    with ThreadPoolExecutor(1) as beside:
+        regular = beside.submit(_regular, place, layout)
+        frame = _read(place, layout, schema, words, again)
+    if frame is None or not regular.result():
+        return None
+    if frame[:, -1].null_count() == 0:
         return frame
     return _without_empty_lines(frame, place, layout)
 
@@ -112,16 +118,21 @@ def _types(
     return schema, words
 
 
-def _sample(place: Place, layout: Layout) -> list[pl.Series]:
-    """Rows from everywhere in the file, as texts; one that was cut in a wrong place is harmless."""
+def _sample(place: Place, layout: Layout) -> tuple[list[pl.Series], float]:
+    """Rows from everywhere in the file, as texts, and which share of it they are.
+
+    A row that was cut in a wrong place is harmless.
+    """
     import polars as pl
 
-    size, step = place.size(), max(1, (place.size() - layout.start) // (_BLOCKS + 1))
+    size = place.size() - layout.start
+    block = min(max(_BLOCK[0], size // 64), _BLOCK[1])
+    step = max(block, size // (_BLOCKS + 1))
     pieces = []
-    for at in range(layout.start, size, step):
-        piece = place.part(at, at + _BLOCK)
+    for at in range(layout.start, place.size(), step):
+        piece = place.part(at, at + block)
         begin = 0 if at == layout.start else piece.find(b"\n") + 1
-        end = len(piece) if at + _BLOCK >= size else piece.rfind(b"\n") + 1
+        end = len(piece) if at + block >= place.size() else piece.rfind(b"\n") + 1
         pieces.append(piece[begin:end] if begin < end else b"")
     columns: list[pl.DataFrame] = []
     for piece in pieces:
@@ -140,7 +151,7 @@ def _sample(place: Place, layout: Layout) -> list[pl.Series]:
             )
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
             continue
-    return pl.concat(columns).get_columns() if columns else []
+    return pl.concat(columns).get_columns() if columns else [], min(1.0, block / step)
 
 
 def _without_empty_lines(frame: pl.DataFrame, place: Place, layout: Layout) -> pl.DataFrame | None:
@@ -187,8 +198,6 @@ def _regular(place: Place, layout: Layout) -> bool:
     """
     import numpy as np
 
-    if len(layout.separator.encode()) > 1:
-        return False
     borders = np.zeros(256, dtype=bool)
     borders[[ord(layout.separator), 0x0A, _QUOTE]] = True
     ends = borders.copy()

@@ -41,9 +41,10 @@ def together(
     names = frames[0].columns
     for path, frame in zip(paths, frames, strict=True):
         _check(path, frame.columns, paths[0], names)
-    frames = [frame.select(names) for frame in frames]
+    frames = _as_texts([frame.select(names) for frame in frames])
     mixed = [name for name in names if _mixed([frame[name] for frame in frames])]
     if mixed:
+        _refuse_lists(frames, mixed, paths)
         again = [*text, *mixed]
         texts = [read(path, again, None).select(mixed) for path in paths]
         cast = [each.cast(dict.fromkeys(mixed, pl.String)) for each in texts]
@@ -60,6 +61,34 @@ def _shortened(said: list[list[str]]) -> list[str]:
     some = [each for each in said if each]
     more = f"{len(some) - 1:,} more files have notes of their own" if len(some) > 1 else None
     return [*(some[0] if some else []), *([more] if more else [])]
+
+
+def _as_texts(frames: Sequence[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Words as texts where each file has its own: they were looked at, and are no numbers."""
+    import polars as pl
+
+    kinds = [(name, {frame[name].dtype for frame in frames}) for name in frames[0].columns]
+    words = [
+        name
+        for name, found in kinds
+        if len(found) > 1 and all(isinstance(kind, pl.Enum | pl.String) for kind in found)
+    ]
+    return [frame.cast(dict.fromkeys(words, pl.String)) for frame in frames]
+
+
+def _refuse_lists(
+    frames: Sequence[pl.DataFrame], mixed: Sequence[str], paths: Sequence[Path]
+) -> None:
+    """Lists and the like have no texts in which they could be joined with something else."""
+    for path, frame in zip(paths, frames, strict=True):
+        for name in mixed:
+            if frame[name].dtype.is_nested():
+                kinds = dict.fromkeys(str(each[name].dtype) for each in frames)
+                raise InputError(
+                    f"{path}: the column '{name}' is of different kinds in these files",
+                    found=", ".join(kinds),
+                    accepted="lists of one kind in all files, or in none",
+                )
 
 
 def _mixed(columns: list[pl.Series]) -> bool:

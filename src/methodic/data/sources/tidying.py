@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LARGE = 10_000
 """Of so many rows, columns of texts that come again and again are read by their different texts."""
 
-_SAMPLE = 2000
+_SAMPLE = 20_000
 _REPEATED = 0.9  # of a sample's texts, at most so many differ in such a column
 
 
@@ -46,6 +46,7 @@ def tidied(
 
     def made(column: pl.Series) -> pl.Series:
         as_text = column.name in text
+        column = column.rechunk()  # polars reads in pieces, and whole columns are faster to look at
         if isinstance(column.dtype, pl.Categorical) and len(column) >= LARGE:
             return _by_words(column, text=as_text)
         if column.name in once:

@@ -96,10 +96,16 @@ def parts_of(column: pl.Series, where: str = "data") -> npt.NDArray[np.int64]:
     """
     import polars as pl
 
+    title = f"{where}: the column '{column.name}' divides the rows"
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        raise InputError(
+            f"{title}, which holds no texts",
+            found=str(column.dtype),
+            accepted="train, validation or test in every row",
+        )
     words = tidy(column, text=True).cast(pl.String).str.to_lowercase()
     known = pl.Series(list(_WORDS))
     bad = first(~words.is_in(known.implode()) | words.is_null())
-    title = f"{where}: the column '{column.name}' divides the rows"
     if bad is not None:
         cell = column[bad]
         raise InputError(
