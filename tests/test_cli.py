@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from time import monotonic
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -162,6 +163,7 @@ def test_train(runs: dict[str, dict[str, Any]]) -> None:
     assert (call["recipe"].name, call["steps"], call["budget"]) == ("adam", 50, None)
     assert methodic("train", "iris", "--recipe", "adam") == 0
     assert (runs["train"]["steps"], runs["train"]["budget"]) == (None, 60.0)
+    assert 0 < runs["train"]["started"] <= monotonic(), "reading is part of the budget"
     assert methodic("train", "iris", "--recipe", "adam", "--steps", "5", "--budget", "1m") == 2
 
 

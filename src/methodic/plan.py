@@ -73,7 +73,7 @@ class Machine(Value):
     workers: int
     threads: int  # per worker
     compiled: bool = False
-    precision: Precision = "float32"  # of gradients; everything else is float32
+    precision: Precision = "float32"  # of gradients and of what validation rows see of a network
     memory_format: MemoryFormat = "contiguous"  # of images, in a network of the user's own
     width: int = 0  # members of a unit that train at once, at most; 0: all of them
 
@@ -226,6 +226,7 @@ class Unit(Value):
     members: tuple[Member, ...]
     steps: tuple[int, ...]  # by stage
     evaluate: tuple[int, ...]  # optimizer steps after which validation rows are scored
+    judged: int | None = None  # so many of them, evenly spread; None: all
     predict_test: bool = False
     split: int = 0  # of the data; 0: the run's own, others in repeated cross-validation
 

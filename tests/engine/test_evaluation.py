@@ -52,9 +52,7 @@ def test_a_row_s_output_does_not_depend_on_the_rows_around_it(
 
 def test_statistics_measured_anew(make_cohort: MakeCohort, rows: Rows) -> None:
     made, state = trained(make_cohort, rows)
-    measured = measured_buffers(
-        made.model, made.layout, state.flat, state.buffers, rows, made.numbers
-    )
+    measured = measured_buffers(made, state.flat, state.buffers, rows)
     hidden = rows.inputs["numeric"] @ made.layout.views(state.flat)["hidden.0.weight"]
     torch.testing.assert_close(measured["hidden.0.norm.mean"], hidden.mean(1))
     torch.testing.assert_close(measured["hidden.0.norm.variance"], hidden.var(1))

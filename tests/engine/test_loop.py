@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from methodic.data.batches import Rows
 from methodic.engine import gradient, loop, stretch
 from methodic.engine.evaluation import Judge, outputs
 from methodic.engine.parts import Turn
-from methodic.models.mlp import Inputs
+from methodic.models.mlp import MLP, Inputs
 from methodic.recipes.types import Recipe
 from methodic.types import Batch, Model, Pass
 from tests.engine.conftest import MakeCohort
@@ -121,6 +122,29 @@ def test_a_step_does_not_write_into_the_state_before(make_cohort: MakeCohort, ro
     loop.advance(cohort, stage, start, rows, 3, lambda _: None)
     now = [start.flat, *start.buffers.values(), *start.rules[0].values(), *start.average.values()]
     assert all(torch.equal(a, b) for a, b in zip(copies, now, strict=True))
+
+
+def test_looks_are_in_the_precision_of_training(
+    make_cohort: MakeCohort, rows: Rows, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The statistics of averaged weights and the outputs on validation rows, as each gradient."""
+    rounded: set[tuple[str, bool]] = set()
+    original = MLP.__call__
+
+    def noting(self: MLP, run: Pass, inputs: Any) -> Tensor:
+        what = "gradient" if run.training else "statistics" if run.collect else "look"
+        rounded.add((what, torch.is_autocast_enabled("cpu")))
+        return original(self, run, inputs)
+
+    monkeypatch.setattr(MLP, "__call__", noting)
+    plain = make_cohort(
+        model={"kind": "mlp", "width": 8, "depth": 1, "normalization": "batch"},
+        regularizers=[{"kind": "ema"}],
+    )
+    for precision, half in (("float32", False), ("bfloat16", True)):
+        rounded.clear()
+        loop.train(replace(plain, precision=precision), rows, judge, [20, 40])
+        assert rounded == {(what, half) for what in ("gradient", "statistics", "look")}
 
 
 def test_patience(make_cohort: MakeCohort, rows: Rows, judge: Judge) -> None:
@@ -287,6 +311,24 @@ def test_a_module_of_the_users_own_trains_and_repeats(rows: Rows, judge: Judge) 
     assert first.fates[0].best_score > 0.85
     assert first.buffers["1.num_batches_tracked"].item() > 0
     assert all(torch.equal(before[k], v) for k, v in module.state_dict().items())
+
+
+def test_a_step_that_looks_twice_draws_the_same(rows: Rows, make_cohort: MakeCohort) -> None:
+    drawn: list[float] = []
+
+    class Drawing(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            if self.training:
+                drawn.append(float(torch.rand(())))
+            return super().forward(x)
+
+    sam = [{"kind": "sam", "rho": 0.05}]
+    cohort = make_cohort([0.1], regularizers=sam, module=Drawing(4, 2))
+    state = loop.begin(cohort.stages[0], loop.initial_state(cohort))
+    drawn.clear()
+    loop.advance(cohort, cohort.stages[0], state, rows, 3, lambda _: None)
+    assert drawn[0::2] == drawn[1::2]
+    assert len(set(drawn)) == 3
 
 
 @pytest.mark.parametrize("taken", [0, 7])

@@ -216,6 +216,16 @@ def test_whatever_happens_around_it(rows: Rows, judge: Judge, data: st.DataObjec
         assert same_bits(population, place, alone(recipe(name), member.seed, member.steps, rows))
 
 
+def test_scores_are_in_the_precision_of_training(rows: Rows, judge: Judge) -> None:
+    full, half = (
+        Population(maker(precision=precision), [Newcomer(recipe(), 0)], rows, judge)
+        for precision in ("float32", "bfloat16")
+    )
+    assert torch.equal(full._now[1].flat, half._now[1].flat), "the same start"
+    assert full.scores().loss != half.scores().loss
+    assert full.scores().loss == pytest.approx(half.scores().loss, rel=0.02)
+
+
 def test_scores_are_those_of_the_members(rows: Rows, judge: Judge) -> None:
     name = "adam, cosine, batch norm, ema"
     entries = [Newcomer(recipe(name, 1 - i / 5), i) for i in range(3)]

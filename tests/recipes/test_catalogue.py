@@ -62,7 +62,7 @@ KINDS = {
     "single_sample_sgd": ("sgd", "inverse_time", []),
     "soap": ("soap", "cosine", []),
     "swa": ("sgd", "constant", ["swa"]),
-    "tabm": ("adamw", "constant", []),
+    "tabm": ("adamw", "cosine", []),
     "vit": ("adamw", "cosine", ["crop", "randaugment", "cutmix"]),
     "wsd": ("adamw", "wsd", []),
 }

@@ -126,7 +126,7 @@ def test_a_measurement_parts_a_cohort_as_training_will(
 
     monkeypatch.setattr(loop, "advance", noting)
     one = replace(build.resolve(PLAIN, "multiclass", 90), {LR: 0.1}).model_dump_json()
-    step, _ = measuring.measure(tmp_path, [one] * 4, "accuracy", machine(Wishes((), "", 1.0)))
+    step, *_ = measuring.measure(tmp_path, [one] * 4, "accuracy", machine(Wishes((), "", 1.0)))
     assert set(widths) == {2}
     assert step > 0
 

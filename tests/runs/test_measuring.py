@@ -32,9 +32,9 @@ def plain(prepared: Prepared) -> str:
 
 
 def test_a_measurement(work: Path, plain: str) -> None:
-    step, evaluation = measuring.measure(work, [plain, plain], "accuracy", MACHINE)
+    step, evaluation, ending = measuring.measure(work, [plain, plain], "accuracy", MACHINE)
     assert 0 < step < 1
-    assert 0 < evaluation < 1
+    assert 0 < evaluation < ending < 1
 
 
 def test_parts_cost_what_one_costs_so_many_times(
@@ -46,7 +46,7 @@ def test_parts_cost_what_one_costs_so_many_times(
     narrow = MACHINE.model_copy(update={"width": 2})
     whole = measuring.measure(work, [plain] * 5, "accuracy", MACHINE)
     parts = measuring.measure(work, [plain] * 5, "accuracy", narrow)
-    assert parts == (2.5 * whole[0], 2.5 * whole[1])
+    assert parts == tuple(2.5 * seconds for seconds in whole)
 
 
 def test_losses_of_seeds(work: Path, plain: str) -> None:
@@ -71,21 +71,38 @@ def test_a_long_evaluation_is_told_from_a_few_of_its_rows(
 ) -> None:
     seen: list[int] = []
 
-    def outputs(*args: Any) -> torch.Tensor:
-        rows = args[4]
+    def validated(_: Any, flat: Any, buffers: Any, rows: Any) -> torch.Tensor:
         seen.append(len(rows))
         time.sleep(0.01)
         return torch.zeros(1, len(rows), 3)
 
-    monkeypatch.setattr(measuring, "outputs", outputs)
+    monkeypatch.setattr(measuring, "validated", validated)
     monkeypatch.setattr(measuring, "_FEW", 2)
-    cohort: Any = SimpleNamespace(model=None, layout=None, numbers={})
+    cohort: Any = None
+    stage: Any = SimpleNamespace(averages=False)
     state: Any = SimpleNamespace(flat=None, buffers={})
     judge = prepared.judge("accuracy", torch.device("cpu"))
     whole = len(judge.rows)
-    assert measuring._look(cohort, state, judge) < 1
-    assert seen == [2, whole, whole]
+    look = cohort, stage, state, prepared.rows["train"], judge
+    assert measuring._look(*look) < 1
+    assert seen == [2, 2, whole, whole]
     monkeypatch.setattr(measuring, "_LONG_LOOK", 0.0)
     seen.clear()
-    assert measuring._look(cohort, state, judge) >= 0.01 * whole / 2
+    assert measuring._look(*look) >= 0.01 * whole / 2
     assert seen == [2]
+
+
+def test_an_evaluation_pays_for_statistics_of_averaged_weights(
+    prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their pass over training rows is part of each look, and takes its time."""
+
+    def evaluated(*args: Any) -> tuple[Any, Any]:
+        time.sleep(0.2)
+        return None, {}
+
+    monkeypatch.setattr(measuring.loop, "evaluated", evaluated)
+    monkeypatch.setattr(measuring, "validated", lambda *args: torch.zeros(1, len(args[3]), 3))
+    judge = prepared.judge("accuracy", torch.device("cpu"))
+    nothing: Any = None
+    assert measuring._look(nothing, nothing, nothing, prepared.rows["train"], judge) >= 0.2

@@ -67,8 +67,12 @@ def test_looks_that_would_take_long_see_fewer_rows(
     def planned(steps: int | None, evaluation: float) -> Unit:
         set_speeds({"plain": (0.01, evaluation)})
         wishes = Wishes(recipes=(PLAIN,), metric="accuracy", budget=20.0, seed=3)
-        started = time.monotonic()
-        (unit,) = single.make(iris, prepared, tmp_path, wishes, steps, NOTHING, started).train
+        plan = single.make(iris, prepared, tmp_path, wishes, steps, NOTHING, time.monotonic())
+        (unit,) = plan.train
+        said = [
+            note for note in plan.notes if note.startswith(f"Looks on the way see {unit.judged}")
+        ]
+        assert len(said) == (unit.judged is not None)
         return unit
 
     assert planned(None, 0.01).judged is None

@@ -29,7 +29,7 @@ def test_a_share_of_time_pays_so_many_steps() -> None:
 
 def test_looks() -> None:
     assert looks([timed(32)], 1.0) == 20
-    assert looks([timed(32), timed(32, 1.0)], 60.0) == 9, "the slowest decides"
+    assert looks([timed(32), timed(32, 1.0)], 60.0) == 6, "the slowest decides"
     assert looks([timed(32, 1.0)], 1.0) == LEAST_LOOKS
 
 

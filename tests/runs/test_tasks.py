@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from methodic.engine.evaluation import outputs
 from methodic.engine.monitor import Window
 from methodic.evidence import predictions
 from methodic.files import make_folder
@@ -84,10 +85,56 @@ def test_predictions_and_weights_belong_together(
         np.testing.assert_allclose(stored[m], out.numpy(), atol=1e-5)
 
 
-def test_predictions_of_validation_rows_are_those_that_were_scored(
+def in_bfloat16(plan: Plan) -> Plan:
+    machine = plan.machine.model_copy(update={"precision": "bfloat16"})
+    return plan.model_copy(update={"machine": machine})
+
+
+def test_only_test_rows_are_predicted_in_float32_by_what_trained_in_bfloat16(
     folder: Path, plan: Plan, prepared: Prepared
 ) -> None:
-    record = train(folder, plan, unit())
+    record = train(folder, in_bfloat16(plan), unit(settings=(4,)))
+    net = tasks.concrete(plan.contenders[0], 4)
+    cohort = tasks.cohort_of(prepared, [net], [0], [1], MACHINE)
+    stored = load_file(tasks.weights_path(folder, record.unit.id))
+    weights = {name.removeprefix("parameters/"): value for name, value in stored.items()}
+    flat = cohort.layout.flatten(weights)
+    for part, path, exact in (
+        ("test", tasks.predictions_path, True),
+        ("validation", tasks.validation_path, False),
+    ):
+        out = outputs(cohort.model, cohort.layout, flat, {}, prepared.rows[part], cohort.numbers)
+        expected = prepared.encoders.predictions(out).numpy()
+        found = predictions.read(path(folder, record.unit.id))
+        assert np.array_equal(found, expected) is exact
+        np.testing.assert_allclose(found, expected, atol=0.03)
+
+
+def test_looks_at_a_part_of_the_validation_rows(
+    folder: Path, plan: Plan, prepared: Prepared
+) -> None:
+    """Curves are about that part; what is recorded of the kept weights, about all rows."""
+    some = prepared.judge("accuracy", torch.device("cpu"), 7)
+    whole = prepared.counts[1]
+    assert len(some.rows) == 7 < whole
+    picked = np.arange(7) * whole // 7
+    assert np.array_equal(some.truth, prepared.truth["validation"][picked])
+    assert torch.equal(some.rows.target, prepared.rows["validation"].target[picked])
+
+    looked = unit().model_copy(update={"judged": 7})
+    record, full = train(folder, plan, looked), train(folder, plan, unit())
+    for curve, member, other in zip(record.curves, record.members, full.curves, strict=True):
+        scores = {point.step: point.score for point in curve}
+        assert all(score is not None and (7 * score) % 1 < 1e-9 for score in scores.values())
+        at = {point.step: point for point in other}[member.best_step]
+        assert member.validation == {"accuracy": at.score, "loss": at.validation_loss}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_predictions_of_validation_rows_are_those_that_were_scored(
+    folder: Path, plan: Plan, prepared: Prepared, precision: str
+) -> None:
+    record = train(folder, in_bfloat16(plan) if precision == "bfloat16" else plan, unit())
     stored = predictions.read(tasks.validation_path(folder, record.unit.id))
     assert stored.shape == (2, prepared.counts[1], 3)
     accuracy = get_metric("accuracy", "multiclass")
@@ -144,6 +191,22 @@ def timeless(record: UnitRecord) -> UnitRecord:
     members = tuple(m.model_copy(update={"seconds": 0.0}) for m in record.members)
     clocks = {"members": members, "seconds": 0.0, "inference": None, "notes": ()}
     return record.model_copy(update=clocks)
+
+
+def test_an_interrupted_unit_goes_on_in_bfloat16(
+    folder: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, some = in_bfloat16(plan), unit().model_copy(update={"judged": 7})
+    expected = train(folder, plan, some)
+    whole = tasks.predictions_path(folder, some.id).read_bytes()
+    with monkeypatch.context() as patched:
+        Request(patched, 17)
+        with pytest.raises(KeyboardInterrupt):
+            train(folder, plan, some)
+    counted = Request(monkeypatch, -1)
+    assert timeless(train(folder, plan, some)) == timeless(expected)
+    assert counted.steps == 40 - 17
+    assert tasks.predictions_path(folder, some.id).read_bytes() == whole
 
 
 def test_an_interrupted_unit_goes_on(

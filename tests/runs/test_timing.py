@@ -46,6 +46,14 @@ def test_many_rows_are_not_all_predicted_again(monkeypatch: pytest.MonkeyPatch) 
     assert found.row_microseconds == pytest.approx(10 + 1e3 / timing.MANY)
 
 
+def test_a_slow_model_predicts_fewer_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its user waits for the end of the run; a row of 400 costs the same as a row of 2,000."""
+    clock = Clock(monkeypatch, row=0.01)
+    found = inference_cost(clock.predict, 12, 48, 100_000)
+    assert max(clock.calls) == pytest.approx(timing._LONG / 0.011, abs=1)
+    assert found.row_microseconds == pytest.approx(10_000, rel=0.01)
+
+
 def test_a_long_pass_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch, row=1.0)
     found = inference_cost(clock.predict, 0, 1, 7)

@@ -179,6 +179,7 @@ def train_command(
     quiet: o.Quiet = False,
 ) -> None:
     """Train one model by one method."""
+    started = monotonic()  # reading the data is part of the budget
     if steps is not None and budget is not None:
         raise InputError("--steps and --budget both say how long", advice="Leave one out.")
     seconds = None if steps is not None else parse_budget(budget or "60s")
@@ -204,5 +205,6 @@ def train_command(
             out=out,
             progress=progress,
             command=arguments.typed(),
+            started=started,
         )
     console.show_run(finished, json)

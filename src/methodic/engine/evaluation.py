@@ -15,8 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methodic.data.batches import Rows
-from methodic.engine.parts import Layout
+from methodic.engine.parts import Cohort, Layout
 from methodic.metrics import Metric
+from methodic.models.precision import computing
 from methodic.types import Model, Pass
 
 CHUNK = 2048
@@ -41,21 +42,25 @@ def outputs(
     return torch.cat(parts, dim=1)
 
 
+def validated(cohort: Cohort, flat: Tensor, buffers: Mapping[str, Tensor], rows: Rows) -> Tensor:
+    """Outputs on validation rows, [M, N, C]: in the precision in which the cohort trains."""
+    model = computing(cohort.model, cohort.precision)
+    return outputs(model, cohort.layout, flat, buffers, rows, cohort.numbers)
+
+
 def measured_buffers(
-    model: Model,
-    layout: Layout,
-    flat: Tensor,
-    buffers: Mapping[str, Tensor],
-    rows: Rows,
-    numbers: Mapping[str, Tensor],
+    cohort: Cohort, flat: Tensor, buffers: Mapping[str, Tensor], rows: Rows
 ) -> dict[str, Tensor]:
     """Batch-norm statistics for weights that weren't trained with them, such as averages.
 
-    One fixed pass over rows from all of the training data, the same for every member.
+    One fixed pass over rows from all of the training data, the same for every member; as training
+    would measure them, in its precision.
     """
-    run = Pass(layout.views(flat), buffers, {}, numbers, training=False, collect=True)
+    run = Pass(cohort.layout.views(flat), buffers, {}, cohort.numbers, training=False, collect=True)
     with torch.no_grad():
-        model(run, rows.spread(CHUNK).everything(flat.shape[0]).inputs)
+        computing(cohort.model, cohort.precision)(
+            run, rows.spread(CHUNK).everything(flat.shape[0]).inputs
+        )
     return {**buffers, **run.new_buffers}
 
 

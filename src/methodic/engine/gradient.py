@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from methodic.engine.parts import Layout, Turn
-from methodic.models.precision import InBfloat16
+from methodic.models.precision import computing
 from methodic.optimizers.clipping import global_norm
 from methodic.plan import Precision
 from methodic.types import Batch, Model, Pass
@@ -70,9 +70,7 @@ def plain(
     else:
         leaves = {name: views[name].requires_grad_() for name in turn.trains}
     run = Pass(views, buffers, noise, numbers, training=True)
-    if precision == "bfloat16":
-        model = InBfloat16(model)
-    loss, terms = total_loss(turn, model, run, batch)
+    loss, terms = total_loss(turn, computing(model, precision), run, batch)
     # The sum, and not grad_outputs of ones: torch checks those in Python, at 0.2 ms a step.
     gradients = torch.autograd.grad(loss.sum(), list(leaves.values()), materialize_grads=True)
     by_name = dict(zip(leaves, gradients, strict=True))

@@ -15,7 +15,7 @@ from torch import Tensor
 from methodic.data.batches import Rows
 from methodic.engine import plateau
 from methodic.engine.checkpoint import Standing
-from methodic.engine.evaluation import Judge, measured_buffers, outputs
+from methodic.engine.evaluation import Judge, measured_buffers, validated
 from methodic.engine.keeper import Keeper
 from methodic.engine.monitor import Fate, Monitor, Window
 from methodic.engine.parts import Cohort, Stage, State
@@ -116,10 +116,7 @@ def train(
             now = done + state.steps_taken
             if now in evaluate:
                 flat, buffers = evaluated(cohort, stage, state, rows)
-                out = outputs(
-                    cohort.model, cohort.layout, flat, buffers, judge.rows, cohort.numbers
-                )
-                scores = judge(out)
+                scores = judge(validated(cohort, flat, buffers, judge.rows))
                 alive = monitor.look(now, scores, window, flat, buffers, state.alive)
                 state, window = replace(state, alive=alive), Window()
                 state = plateau.looked(stage, state, scores.loss)
@@ -164,7 +161,4 @@ def evaluated(
     flat = _averaged(stage, state)
     if not state.buffers:
         return flat, state.buffers
-    measured = measured_buffers(
-        cohort.model, cohort.layout, flat, state.buffers, rows, cohort.numbers
-    )
-    return flat, measured
+    return flat, measured_buffers(cohort, flat, state.buffers, rows)

@@ -194,7 +194,7 @@ class Cohort:
     orders: Mapping[str, Order]  # of the rows, by stage
     program: str | None = None  # key of the machine code of its steps; None: not compiled
     born: tuple[int, ...] = ()  # the step of the stage at which each member started; (): all at 0
-    precision: Precision = "float32"  # of the gradient
+    precision: Precision = "float32"  # of gradients, and of outputs on validation rows
 
     @property
     def width(self) -> int:

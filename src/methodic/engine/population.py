@@ -22,7 +22,7 @@ from torch import Tensor
 
 from methodic.data.batches import Rows
 from methodic.engine import loop
-from methodic.engine.evaluation import Judge, Scores, outputs
+from methodic.engine.evaluation import Judge, Scores, validated
 from methodic.engine.parts import Cohort, Stage, State, picked
 from methodic.engine.step import Seen
 from methodic.engine.stretch import AHEAD
@@ -130,8 +130,7 @@ class Population:
     def scores(self) -> Scores:
         """Each member's score and loss on the judge's rows; of averaged weights, where averaged."""
         cohort, flat, buffers = self._shown()
-        out = outputs(cohort.model, cohort.layout, flat, buffers, self._judge.rows, cohort.numbers)
-        return self._judge(out)
+        return self._judge(validated(cohort, flat, buffers, self._judge.rows))
 
     def weights(self) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Parameters and buffers by name, [M, …] each: those that `scores` looks at."""

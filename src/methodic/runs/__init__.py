@@ -240,6 +240,7 @@ def train_method(
     out: Path | str | None = None,
     progress: Quiet | None = None,
     command: str = "",
+    started: float | None = None,
 ) -> Run:
     """Train one method once: one member, beside the constant baseline.
 
@@ -249,9 +250,9 @@ def train_method(
         own: as for `run`.
         steps: optimizer steps; default as many as the budget pays.
         budget: as for `run`.
-        seed, metric, device, threads, out, progress, command: as for `run`.
+        seed, metric, device, threads, out, progress, command, started: as for `run`.
     """
-    started = time.monotonic()
+    started = time.monotonic() if started is None else started
     wishes = wish(
         data,
         [recipe],

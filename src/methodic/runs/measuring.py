@@ -6,7 +6,7 @@ All are functions of the prepared data and plain values, like those in `runs.tas
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,9 @@ import torch
 
 from methodic.data.batches import Rows
 from methodic.engine import loop
-from methodic.engine.evaluation import Judge, outputs
+from methodic.engine.evaluation import Judge, outputs, validated
 from methodic.engine.native.library import known
-from methodic.engine.parts import Cohort, State
+from methodic.engine.parts import Cohort, Stage, State
 from methodic.engine.stretch import program_texts
 from methodic.plan import Machine
 from methodic.recipes.types import Recipe
@@ -29,6 +29,8 @@ _LONG_LOOK = 1.0
 _FEW = 256  # rows of an evaluation that are measured first
 _AHEAD = 256  # steps whose row numbers are prepared at once
 
+Measured = tuple[float, float, float]
+
 
 def measure(
     work: Path,
@@ -36,11 +38,12 @@ def measure(
     metric: str,
     machine: Machine,
     given: Given = NOTHING,
-) -> tuple[float, float]:
-    """Seconds of one step and of one evaluation of a unit of ``recipes`` (as JSON), seeds 0, 1 …
+) -> Measured:
+    """Seconds of one step, of one evaluation, and of all predictions after the last step.
 
-    The median, not the best: what disturbs the measurement will disturb the run as well. Members
-    that train in parts cost what one part costs, so many times.
+    They are those of a unit of ``recipes`` (as JSON), seeds 0, 1 … A step's is the median, not the
+    best: what disturbs the measurement will disturb the run as well. Members that train in parts
+    cost what one part costs, so many times.
     """
     prepared = load(work)
     parsed = [Recipe.model_validate_json(each) for each in recipes]
@@ -68,27 +71,43 @@ def measure(
             count *= 2
     # A fresh process warms up first: the later half counts.
     step = float(np.median(rates[len(rates) // 2 :]))
-    return step * times, _look(cohort, state, judge) * times
+    looking = _look(cohort, stage, state, rows, judge)
+    ending = looking + _predicting(cohort, state, prepared.rows["test"].to(cohort.device))
+    return step * times, looking * times, ending * times
 
 
-def _look(cohort: Cohort, state: State, judge: Judge) -> float:
+def _look(cohort: Cohort, stage: Stage, state: State, rows: Rows, judge: Judge) -> float:
     """Seconds of an evaluation; where it takes long, a few of its rows stand for all."""
-    few = judge.rows.spread(_FEW)
     start = time.perf_counter()
-    outputs(cohort.model, cohort.layout, state.flat, state.buffers, few, cohort.numbers)
-    whole = (time.perf_counter() - start) * len(judge.rows) / len(few)
-    if whole > _LONG_LOOK:
-        return whole
-    looking = float("inf")
-    for _ in range(2):  # the first look may have to import what the metric needs
-        start = time.perf_counter()
-        judge(
-            outputs(
-                cohort.model, cohort.layout, state.flat, state.buffers, judge.rows, cohort.numbers
-            )
-        )
-        looking = min(looking, time.perf_counter() - start)
-    return looking
+    flat, buffers = loop.evaluated(cohort, stage, state, rows)
+    averaging = time.perf_counter() - start
+    few = judge.rows.spread(_FEW)
+    whole = _quickest(lambda: validated(cohort, flat, buffers, few)) * len(judge.rows) / len(few)
+    if whole <= _LONG_LOOK:
+        # The first look may have to import what the metric needs.
+        whole = _quickest(lambda: judge(validated(cohort, flat, buffers, judge.rows)))
+    return averaging + whole
+
+
+def _predicting(cohort: Cohort, state: State, rows: Rows) -> float:
+    """Seconds of the predictions of test rows, of which a few stand for all."""
+    few = rows.spread(_FEW)
+    flat, buffers = state.flat, state.buffers
+    seconds = _quickest(
+        lambda: outputs(cohort.model, cohort.layout, flat, buffers, few, cohort.numbers)
+    )
+    return seconds * len(rows) / len(few)
+
+
+def _quickest(call: Callable[[], object]) -> float:
+    """Seconds of the better one of two calls; of the first one where it takes long."""
+    start = time.perf_counter()
+    call()
+    middle = time.perf_counter()
+    if middle - start > _LONG_LOOK:
+        return middle - start
+    call()
+    return min(middle - start, time.perf_counter() - middle)
 
 
 def losses(
@@ -118,9 +137,7 @@ def losses(
         trained, state = _trained(cohort, prepared.rows["train"].to(cohort.device), steps)
         training += trained
         judge = prepared.judge(metric, cohort.device)
-        out = outputs(
-            cohort.model, cohort.layout, state.flat, state.buffers, judge.rows, cohort.numbers
-        )
+        out = validated(cohort, state.flat, state.buffers, judge.rows)
         validation += [float(x) for x in judge(out).loss]
     return training, validation
 

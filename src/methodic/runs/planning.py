@@ -8,7 +8,6 @@ different numbers of steps, and the plan says how many.
 from __future__ import annotations
 
 import math
-import os
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import torch
 from methodic import build
 from methodic.baselines import plan_baselines
 from methodic.data.dataset import DataSet
+from methodic.data.parallel import processors
 from methodic.data.splits import FOLDS, rule, uncrossable
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
@@ -90,12 +90,11 @@ def machine(wishes: Wishes) -> Machine:
 
     Measuring begins so; for large networks `placement` may choose fewer workers with more threads.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return Machine(
         device=wishes.device,
         capability=torch.backends.cpu.get_cpu_capability(),
         torch=torch.__version__,
-        workers=wishes.workers if wishes.workers is not None else (cores or 1),
+        workers=processors() if wishes.workers is None else wishes.workers,
         threads=wishes.threads or 1,
     )
 

@@ -95,13 +95,16 @@ class Prepared:
         train, validation, test = (len(self.rows[part]) for part in PARTS)
         return train, validation, test
 
-    def judge(self, metric: str, device: torch.device) -> Judge:
-        """Scores members on the validation rows."""
+    def judge(self, metric: str, device: torch.device, count: int | None = None) -> Judge:
+        """Scores members on the validation rows, or on ``count`` of them, evenly spread."""
+        rows, truth = self.rows["validation"], self.truth["validation"]
+        if count is not None and count < len(rows):
+            rows, truth = rows.spread(count), truth[np.arange(count) * len(truth) // count]
         return Judge(
-            self.rows["validation"].to(device),
+            rows.to(device),
             get_metric(metric, self.encoders.schema.task),
             self.encoders.predictions,
-            self.truth["validation"],
+            truth,
             labels=self.encoders.schema.task == "multilabel",
         )
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import dataclass
+from dataclasses import replace as replaced
 from pathlib import Path
 
 from methodic import build
@@ -17,9 +19,11 @@ from methodic.runs.given import Given
 from methodic.runs.measuring import measure
 from methodic.runs.planning import SLACK, facts, machine
 from methodic.runs.preparation import Prepared
-from methodic.runs.speed import EPOCHS, LEAST_CAP, Speed, Timed, looks, steps_within
+from methodic.runs.speed import EPOCHS, LEAST_CAP, LOOKING, Speed, Timed, looks, steps_within
 from methodic.runs.units import EVALUATIONS, evaluations
 from methodic.runs.wishes import Wishes
+
+LEAST_JUDGED = 1000  # validation rows of an evaluation, if there are more of them
 
 
 def make(
@@ -53,7 +57,8 @@ def make(
 
     plain = machine(wishes).model_copy(update={"workers": 0})
     method = timed(plain)
-    seconds = sum(training(method)) * method.speed.step
+    # A better choice makes what is predicted at last faster, too.
+    seconds = sum(training(method)) * method.speed.step + method.speed.ending
     chosen = alone.choose(work, middle, method, plain, given, seconds, wishes)
     if chosen.machine != plain:
         method = timed(chosen.machine)
@@ -67,14 +72,17 @@ def make(
     )
     total = sum(contender.steps)
     # So many steps with a seed are the same training each time, on a busy machine, too.
-    count = EVALUATIONS if steps is not None else looks([method], total * method.speed.step)
+    looking = Looking(EVALUATIONS, None)
+    if steps is None:
+        looking = _looking(method, prepared.counts[1], total * method.speed.step)
     unit = Unit(
         id=f"train-{recipe.name}",
         phase="train",
         block=0,
         members=(Member(recipe=recipe.name, setting=0, seed=wishes.seed),),
         steps=contender.steps,
-        evaluate=evaluations(total, count),
+        evaluate=evaluations(total, looking.count),
+        judged=looking.rows,
         predict_test=True,
     )
     notes = tuple(
@@ -92,17 +100,47 @@ def make(
         screen=(),
         confirm=None,
         train=(unit,),
-        notes=(*notes, *chosen.notes),
+        notes=(*notes, *chosen.notes, *_seen(looking, prepared.counts[1])),
         tried=tuple(chosen.tried),
     )
 
 
+@dataclass(frozen=True)
+class Looking:
+    """Evaluations on the way."""
+
+    count: int
+    rows: int | None  # of the validation rows; None: all
+
+
+def _looking(method: Timed, validated: int, share: float) -> Looking:
+    """A few evaluations at least, of fewer rows where all of them would take too long."""
+    count, evaluation = looks([method], share), method.speed.evaluation
+    rows = max(LEAST_JUDGED, int(LOOKING * share / count / max(evaluation, 1e-9) * validated))
+    return Looking(count, rows if rows < validated else None)
+
+
+def _seen(looking: Looking, validated: int) -> tuple[str, ...]:
+    """What a reader of the curve has to know."""
+    if looking.rows is None:
+        return ()
+    return (
+        f"Looks on the way see {looking.rows:,} of the {validated:,} validation rows, so that they "
+        "take about a tenth of the training; the validation score of the kept weights is about "
+        "all of them.",
+    )
+
+
 def _steps(method: Timed, prepared: Prepared, seconds: float) -> tuple[int, ...]:
-    """As many steps as fit beside the evaluations, the last of which is on test rows, too."""
-    rows, validated, tested = prepared.counts
+    """As many steps as fit beside the evaluations and what is predicted at last."""
+    rows, validated, _ = prepared.counts
     share = seconds * SLACK
-    share = max(share - method.speed.evaluation * tested / max(validated, 1), share / 2)
-    count = steps_within(method, share, looks([method], share), rows)
+    share = max(share - method.speed.ending, share / 2)
+    looking = _looking(method, validated, share)
+    if looking.rows is not None:
+        part = method.speed.evaluation * looking.rows / validated
+        method = replaced(method, speed=replaced(method.speed, evaluation=part))
+    count = steps_within(method, share, looking.count, rows)
     most = max(LEAST_CAP, math.ceil(EPOCHS * rows / method.batch[-1]))
     return tuple(
         min(each, max(1, round(most * stage.share)))

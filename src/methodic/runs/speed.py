@@ -16,22 +16,23 @@ from methodic.plan import Machine
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Recipe
 from methodic.runs.given import NOTHING, Given
-from methodic.runs.measuring import losses, measure, uncompiled
+from methodic.runs.measuring import Measured, losses, measure, uncompiled
 from methodic.runs.units import EVALUATIONS
 
 EPOCHS = 200  # more don't help a table; a budget isn't used up for its own sake
 LEAST_CAP = 2000  # steps, so that a tiny data set still gets enough of them
 LEAST_LOOKS = 4
 WIDTH = 5  # members of a cohort of confirmation
-LOOKING = 0.15  # share of a cohort's time that evaluations may take
+LOOKING = 0.1  # share of a cohort's time that evaluations may take
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds of one step and of one evaluation of one cohort."""
+    """Seconds of one step and of one evaluation of one cohort, and of what it predicts at last."""
 
     step: float
     evaluation: float
+    ending: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ class Survey:
             for recipe, width in pairs
         ]
 
-    def _found(self, recipe: Recipe, width: int, future: Future[tuple[float, float]]) -> Speed:
+    def _found(self, recipe: Recipe, width: int, future: Future[Measured]) -> Speed:
         """What was measured; where a step can't be compiled, how fast it is without."""
         try:
             return Speed(*future.result())
@@ -152,9 +153,7 @@ class Survey:
                 self.refused[recipe.name] = error
         return len(texts)
 
-    def _measured(
-        self, recipe: Recipe, width: int, machine: Machine
-    ) -> Future[tuple[float, float]]:
+    def _measured(self, recipe: Recipe, width: int, machine: Machine) -> Future[Measured]:
         members = members_of(recipe, width)
         if recipe.name in self.refused:
             machine = machine.model_copy(update={"compiled": False})

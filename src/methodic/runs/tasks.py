@@ -13,11 +13,12 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 
 from methodic import baselines, build
 from methodic.baselines import BaselineResult
 from methodic.engine import loop, memory
-from methodic.engine.evaluation import outputs
+from methodic.engine.evaluation import outputs, validated
 from methodic.engine.keeper import INTERVAL, Count, Keeper
 from methodic.engine.memory import Need
 from methodic.engine.parts import Cohort
@@ -256,7 +257,7 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
     found = room(prepared, recipes, seeds, machine, given)
     # One member stands for all where only one may train: they share a network and a setting.
     cohort = make(everyone[:1] if alone(recipes[0]) else everyone)
-    judge = prepared.judge(plan.metric, cohort.device)
+    judge = prepared.judge(plan.metric, cohort.device, unit.judged)
     rows = prepared.rows["train"].to(cohort.device)
     width = at_once(recipes[0], machine, given.network, len(seeds))
     waited = rows.waited
@@ -265,8 +266,12 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
     else:
         parts = [everyone[first : first + width] for first in everyone[::width]]
         trained = fitting.in_parts(make, parts, rows, judge, unit.evaluate, keeper, found)
+    scores = [(fate.kept_score, fate.kept_loss) for fate in trained.fates]
     if unit.predict_test:
-        _predict(folder, prepared, cohort, trained, unit)
+        seen = _predict(folder, prepared, cohort, trained, unit)
+        if unit.judged is not None:
+            final = prepared.judge(plan.metric, cohort.device)(seen)
+            scores = list(zip(final.score.tolist(), final.loss.tolist(), strict=True))
     seconds = keeper.seconds + time.perf_counter() - start
     members = tuple(
         MemberRecord(
@@ -277,13 +282,12 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
             steps_taken=fate.ended if fate.ended is not None else trained.steps_taken,
             batches_seen=fate.ended if fate.ended is not None else trained.batches_seen,
             best_step=fate.kept_step,
-            validation={
-                plan.metric: _finite(fate.kept_score),
-                "loss": _finite(fate.kept_loss),
-            },
+            validation={plan.metric: _finite(score), "loss": _finite(loss)},
             seconds=seconds / len(seeds),
         )
-        for member, recipe, fate in zip(unit.members, recipes, trained.fates, strict=True)
+        for member, recipe, fate, (score, loss) in zip(
+            unit.members, recipes, trained.fates, scores, strict=True
+        )
     )
     record = UnitRecord(
         unit=unit,
@@ -307,25 +311,23 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
 
 def _predict(
     folder: Path, prepared: Prepared, cohort: Cohort, trained: loop.Trained, unit: Unit
-) -> None:
-    for part, path in (
-        ("validation", validation_path(folder, unit.id)),
-        ("test", predictions_path(folder, unit.id)),
+) -> Tensor:
+    """Write what the kept weights predict, and themselves; returns outputs on validation rows."""
+    flat, buffers = trained.flat, trained.buffers
+    rows = {part: prepared.rows[part].to(cohort.device) for part in ("validation", "test")}
+    seen = validated(cohort, flat, buffers, rows["validation"])
+    tested = outputs(cohort.model, cohort.layout, flat, buffers, rows["test"], cohort.numbers)
+    for out, path in (
+        (seen, validation_path(folder, unit.id)),
+        (tested, predictions_path(folder, unit.id)),
     ):
-        out = outputs(
-            cohort.model,
-            cohort.layout,
-            trained.flat,
-            trained.buffers,
-            prepared.rows[part].to(cohort.device),
-            cohort.numbers,
-        )
         predicted = prepared.encoders.predictions(out).cpu().numpy()
         predictions.write(path, predicted, prepared.encoders.schema.task == "regression")
     tensors = {f"parameters/{k}": v for k, v in cohort.layout.views(trained.flat).items()}
     tensors |= {f"buffers/{k}": v for k, v in trained.buffers.items()}
     contiguous = {name: value.cpu().contiguous().clone() for name, value in tensors.items()}
     write_with(weights_path(folder, unit.id), lambda path: save_file(contiguous, path))
+    return seen
 
 
 def baseline_name(kind: str, split: int = 0) -> str:

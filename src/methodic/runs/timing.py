@@ -18,6 +18,8 @@ from methodic.plan import Inference
 
 MANY = 2048
 """Rows that are predicted in one pass, at most."""
+_ENOUGH = 256  # rows of a pass, where by single rows more would take longer than
+_LONG = 4.0  # seconds
 _SECONDS = 0.02  # for each of the two measurements; a single pass may take longer
 
 
@@ -26,9 +28,10 @@ def inference_cost(
 ) -> Inference:
     """Time a model's predictions: many rows in one pass, and one row by itself.
 
-    Many are all test rows, but at most `MANY`, since a row among more of them costs the same. Each
-    is the best of the passes that fit into 20 ms, and at least one: what disturbs a clock only ever
-    adds to it. The two together take 50 ms, unless a single pass takes longer.
+    Many are all test rows, but at most `MANY`, and fewer of a slow model, since a row among more of
+    them costs the same. Each is the best of the passes that fit into 20 ms, and at least one: what
+    disturbs a clock only ever adds to it. The two together take 50 ms, unless a single pass takes
+    longer.
 
     Args:
         predict: predicts the first so many test rows; what it returns is left alone.
@@ -36,9 +39,9 @@ def inference_cost(
         bytes: that it takes.
         rows: test rows, at least 1.
     """
-    many = min(rows, MANY)
     predict(1)  # the first call of a kind loads and allocates
     single = _best(lambda: predict(1))
+    many = min(rows, MANY, max(_ENOUGH, int(_LONG / max(single, 1e-9))))
     together = _best(lambda: predict(many))
     return Inference(
         parameters=parameters,
