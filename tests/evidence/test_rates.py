@@ -139,3 +139,6 @@ def test_the_answer_in_words() -> None:
     assert "highest rate tried" in rates(best=1.0, low=1.0, high=1.0).text[2]
     single = (tried(0.1, 0.9), tried(1.0, 0.8), tried(2.0, 0.7))
     assert any("single seed" in line for line in rates(tried=single).text)
+    assert not any("safer" in line for line in rates(low=0.05, high=0.4).text)
+    wide = rates(best=1.0, low=0.01, high=1.0)
+    assert any("0.1, in the middle of them, is the safer" in line for line in wide.text)

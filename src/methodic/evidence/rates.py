@@ -20,6 +20,8 @@ BEYOND = 3.0
 RISEN = 4.0
 """A loss so many times the lowest one has diverged."""
 
+_FAR = 10.0  # rates whose ratio is this large should differ, if enough rows looked at them
+
 
 class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -215,9 +217,20 @@ def told(rates: Rates) -> tuple[str, ...]:
     ends = (rates.tried[0].rate, rates.tried[-1].rate)
     if rates.best in ends:
         lines.append(f"It is the {'lowest' if rates.best == ends[0] else 'highest'} rate tried.")
+    if rates.seeds > 1 and rates.high >= _FAR * rates.low:
+        lines.append(
+            f"So few validation rows can't tell rates so far apart; {_middle(rates):g}, in the "
+            "middle of them, is the safer choice."
+        )
     if rates.seeds == 1:
         lines.append("A single seed has no noise to compare with; the interval says nothing.")
     return (*lines, _grid(rates))
+
+
+def _middle(rates: Rates) -> float:
+    """The rate that was tried nearest to the middle of those within noise, in ratios."""
+    middle = math.sqrt(rates.low * rates.high)
+    return min((each.rate for each in rates.tried), key=lambda rate: abs(math.log(rate / middle)))
 
 
 def _grid(rates: Rates) -> str:
