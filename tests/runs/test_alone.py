@@ -75,6 +75,7 @@ def test_tables_stay_float32_and_may_be_compiled(imaginary: list[Machine]) -> No
 def test_large_products_on_tables_are_tried_in_bfloat16(imaginary: list[Machine]) -> None:
     made = chosen(PLAIN, 60.0, step=alone.DENSE)
     assert (made.machine.precision, made.machine.threads) == ("bfloat16", 2)
+    assert not any(each.compiled for each in imaginary)
 
 
 def test_machine_code_has_one_thread_and_may_be_slower(imaginary: list[Machine]) -> None:

@@ -70,7 +70,8 @@ def choose(
     cores = processors()
     if pays and wishes.threads is None and cores > 1 and race.now >= placement.LONG:
         race.run(f"{cores} threads", placement.FASTER, threads=cores)
-    if not pictures and not alone(recipe):
+    # Machine code is in float32, where products take longer than all that it saves.
+    if not pictures and not alone(recipe) and made.machine.precision == "float32":
         _compile(work, method, made, given, seconds, wishes, race)
     return made
 
