@@ -1,9 +1,9 @@
 """Quality at equal wall time: `methodic run` beside tuned trees and three other networks.
 
-Six tables, each cut twice or more often at random (70/15/15, classes in proportion). Everybody gets the same
-rows, both cores and the same seconds: methodic as its budget, scikit-learn's two models as a random
-search, RealMLP and TabM as many epochs as fit in (trial fits that find out how many are free). Test
-scores only; validation rows are for whoever wants them.
+Six tables, each cut twice or more often at random (70/15/15, classes in proportion). Everybody gets
+the same rows, both cores and the same seconds: methodic as its budget, scikit-learn's two models as
+a random search, RealMLP and TabM as many epochs as fit in (trial fits that find out how many are
+free). Test scores only; validation rows are for whoever wants them.
 """
 
 from __future__ import annotations
