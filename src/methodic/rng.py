@@ -16,9 +16,9 @@ from __future__ import annotations
 import contextlib
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -266,16 +266,41 @@ def drawing(seed: int, device: torch.device | None = None) -> Iterator[None]:
         ...     torch.equal(first, torch.rand(2))
         True
     """
-    before = torch.get_rng_state()
-    module = None if device is None or device.type == "cpu" else torch.get_device_module(device)
-    elsewhere = None if module is None else module.get_rng_state(device)
+    back = returning(device)
     torch.default_generator.manual_seed(seed)
+    module = _module(device)
     if module is not None:
         with module.device(device):
             module.manual_seed(seed)
     try:
         yield
     finally:
+        back()
+
+
+def returning(device: torch.device | None = None) -> Callable[[], None]:
+    """A function that puts torch's own generators back to where they are now.
+
+    Args:
+        device: one whose generator is meant besides the processor's.
+
+    Example:
+        >>> back = returning()
+        >>> first = torch.rand(2)
+        >>> back()
+        >>> torch.equal(first, torch.rand(2))
+        True
+    """
+    before, module = torch.get_rng_state(), _module(device)
+    elsewhere = None if module is None else module.get_rng_state(device)
+
+    def back() -> None:
         torch.set_rng_state(before)
         if module is not None:
             module.set_rng_state(elsewhere, device)
+
+    return back
+
+
+def _module(device: torch.device | None) -> Any:
+    return None if device is None or device.type == "cpu" else torch.get_device_module(device)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from methodic import build
 from methodic.data.batches import Order, Rows
-from methodic.engine import loop
+from methodic.engine import evaluation, loop
 from methodic.engine.parts import Cohort
 from methodic.models.failures import copied
 from methodic.models.mlp import Inputs
@@ -147,7 +147,9 @@ def test_evaluation(row: Row, rows: Rows) -> None:
     starts = [built(row.make, 1), built(row.make, 2)]
     ready = cohort(SGD, starts, SEEDS)
     state = loop.initial_state(ready)
-    out = loop.outputs(ready.model, ready.layout, state.flat, state.buffers, rows, ready.numbers)
+    out = evaluation.outputs(
+        ready.model, ready.layout, state.flat, state.buffers, rows, ready.numbers
+    )
     for member, start in enumerate(starts):
         with torch.no_grad():
             wanted = copied(start).eval()(rows.inputs["numeric"])

@@ -113,7 +113,7 @@ def test_the_score_on_the_card_is_that_of_the_shipped_weights(
 def test_bfloat16_and_channels_last_train_and_are_not_shipped(
     set_speeds: SetSpeeds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Training sees them, evaluation doesn't: the card holds what the module itself predicts."""
+    """Training and looks on the way see them; the card holds what the module itself predicts."""
     seen: set[tuple[bool, torch.dtype, bool]] = set()
 
     class Images(nn.Module):
@@ -138,7 +138,7 @@ def test_bfloat16_and_channels_last_train_and_are_not_shipped(
     machine = done.plan.machine
     assert (machine.precision, machine.memory_format) == ("bfloat16", "channels_last")
     assert (True, torch.bfloat16, True) in seen
-    assert {dtype for training, dtype, _ in seen if not training} == {torch.float32}
+    assert {dtype for training, dtype, _ in seen if not training} == {torch.bfloat16, torch.float32}
     rows = preparation.prepare(data, 0)
     out = done.module(rows.rows["test"].inputs["array"])  # type: ignore[misc]
     assert done.bundle.card.test == np.mean(out.argmax(-1).numpy() == rows.truth["test"])

@@ -9,7 +9,6 @@ Shapes: M members, P parameters.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -20,7 +19,7 @@ from methodic.engine.gradient import Gradient, plain
 from methodic.engine.parts import DRIVEN, Cohort, Layout, Stage, State, Turn
 from methodic.optimizers import clipping
 from methodic.optimizers.clipping import clip_by_norm, clip_by_value, global_norm
-from methodic.rng import drawing
+from methodic.rng import returning
 from methodic.types import Batch
 
 
@@ -133,12 +132,13 @@ def _gradients(
     """
 
     # A user's module draws from torch's generator: the same each time that this step asks for it.
-    seed = None if cohort.model.native else int(torch.randint(2**62, ()))
+    begin_again = None if cohort.model.native else returning(cohort.device)
 
     def differentiated(flat: Tensor) -> Gradient:
         parts = (turn, cohort.model, cohort.layout, flat, state.buffers, numbers, noise, batch)
-        with contextlib.nullcontext() if seed is None else drawing(seed, cohort.device):
-            return plain(*parts, cohort.precision)
+        if begin_again is not None:
+            begin_again()
+        return plain(*parts, cohort.precision)
 
     def follow(flat: Tensor) -> Gradient:
         found = differentiated(flat)
