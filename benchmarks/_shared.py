@@ -196,13 +196,16 @@ def write_split(source: Any, target: str | None, seed: int, folder: Path) -> str
 
     Categories that are missing are spelt out, so that they are a category for every peer.
     """
+    import polars as pl
+
     from methodic.data.dataset import load
     from methodic.data.splits import split
 
     data = load(source, target)
     cut = split(data, seed)
     texts = data.schema.named("categorical")
-    frame = data.frame.with_columns(data.frame[name].fill_null("?") for name in texts)
+    known = [data.frame[name].cast(pl.String).fill_null("?") for name in texts]
+    frame = data.frame.with_columns(known)
     folder.mkdir(parents=True, exist_ok=True)
     for part in ("train", "validation", "test"):
         frame[getattr(cut, part)].write_parquet(folder / f"{part}.parquet")

@@ -43,6 +43,21 @@ def test_pairs_by_seed_and_against_a_fit_without() -> None:
     assert [c.adjusted for c in listed] == holm([c.p for c in listed])
 
 
+def test_a_method_without_randomness_differs_from_what_is_far_away() -> None:
+    """Its seeds can't tell; those of the others say how much seeds matter here."""
+    flat = dict.fromkeys(A, 0.8)
+    scores = {"a": A, "b": B, "linear": FIT, "near": {**dict.fromkeys(A, 0.865)}, "flat": flat}
+    rows = [row(name, each) for name, each in scores.items()]
+    found = {(c.first, c.second): c for c in compare(rows, scores, True, None)}
+    typical = np.median([np.std([*each.values()], ddof=1) for each in (A, B)])
+    expected = 2 * stats.t.sf(0.07 / (typical / 2), 3)
+    assert found["linear", "flat"].p == pytest.approx(expected)
+    assert found["linear", "flat"].p < 2 ** (1 - 4) < found["linear", "near"].p
+    assert found["linear", "flat"].difference.low < 0.07 < found["linear", "flat"].difference.high
+    alone = compare(rows[2::2], {"linear": FIT, "flat": flat}, True, None)
+    assert [c.p for c in alone] == [2 ** (1 - 4)]
+
+
 def test_only_common_seeds_make_pairs() -> None:
     scores = {"a": A, "b": {4: 0.80, 10: 0.85, 13: 0.10}}
     (found,) = compare([row(n, s) for n, s in scores.items()], scores, True, None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -65,11 +66,12 @@ def compare(
         overlap: test ÷ training rows of overlapping splits, whose t-test is corrected for them;
             None where all seeds share one split.
     """
+    typical = _typical([*each.values()] for each in scores.values())
     tested: list[_Pair] = []
     untested: list[_Pair] = []
     for first, second in combinations([row for row in rows if row.test], 2):
         a, b = scores[first.name], scores[second.name]
-        found = _pair(first.name, second.name, a, b, greater, overlap)
+        found = _pair(first.name, second.name, a, b, greater, overlap, typical)
         if found is not None:
             (tested if found.difference.n > 1 else untested).append(found)
     adjusted = holm([each.p for each in tested])
@@ -87,22 +89,34 @@ def compare(
     ]
 
 
+def _typical(scores: Iterable[Sequence[float]]) -> float | None:
+    """The median standard deviation over seeds, of the methods that have any."""
+    spreads = [statistics.stdev(each) for each in scores if len(each) > 1]
+    return statistics.median([each for each in spreads if each > 0] or [0.0]) or None
+
+
 def _pair(
-    first: str, second: str, a: Scores, b: Scores, greater: bool, overlap: float | None
+    first: str,
+    second: str,
+    a: Scores,
+    b: Scores,
+    greater: bool,
+    overlap: float | None,
+    typical: float | None,
 ) -> _Pair | None:
     if _seedless(a) and _seedless(b):
         return None
     if _seedless(a):
-        difference, p = _minus(one_sample([*b.values()], a[-1]))
+        difference, p = _minus(one_sample([*b.values()], a[-1], typical))
     elif _seedless(b):
-        difference, p = one_sample([*a.values()], b[-1])
+        difference, p = one_sample([*a.values()], b[-1], typical)
     else:
         both = sorted(a.keys() & b.keys())
         if not both:
             return None
         one, two = [a[s] for s in both], [b[s] for s in both]
         if overlap is None:
-            difference, p = paired(one, two)
+            difference, p = paired(one, two, typical)
         else:
             difference, p = corrected_paired(one, two, overlap)
     gaps = _gaps(a, b)

@@ -52,11 +52,14 @@ def t_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     return Interval(mean=mean, low=mean - half, high=mean + half, n=len(x))
 
 
-def paired(a: Sequence[float], b: Sequence[float]) -> tuple[Interval, float]:
+def paired(
+    a: Sequence[float], b: Sequence[float], typical: float | None = None
+) -> tuple[Interval, float]:
     """Interval of the differences a − b and the two-sided p of the paired t-test.
 
     Args:
         a, b: finite scores of two methods, paired by seed.
+        typical: as for `one_sample`.
 
     Returns:
         The interval, and p; see `one_sample` for what p is without spread or with one pair.
@@ -67,16 +70,24 @@ def paired(a: Sequence[float], b: Sequence[float]) -> tuple[Interval, float]:
     if len(a) != len(b):
         raise ValueError(f"pairs need equal lengths, found {len(a)} and {len(b)}")
     first, second = finite(a), finite(b)
-    return _test(first - second, float(np.abs([first, second]).max()))
+    return _test(first - second, float(np.abs([first, second]).max()), typical)
 
 
-def one_sample(a: Sequence[float], constant: float) -> tuple[Interval, float]:
+def one_sample(
+    a: Sequence[float], constant: float, typical: float | None = None
+) -> tuple[Interval, float]:
     """Interval of a − constant and the two-sided p of the one-sample t-test.
 
     A single value can't be tested: p = 1. Where the differences have no spread, the t statistic
-    is 0/0 or x/0: p = 1 if they are all zero; if they all equal the same other number, p is that
-    of the exact sign test, 2^(1 − n). Scores that are fractions of few rows do coincide by chance,
-    so a p of 0 would claim more than n seeds can show.
+    is 0/0 or x/0: p = 1 if they are all zero. If they all equal the same other number, as those of
+    a method without randomness do, or scores that are fractions of few rows by chance, a typical
+    spread stands in; without one, p is that of the exact sign test, 2^(1 − n). A p of 0 would claim
+    more than n seeds can show.
+
+    Args:
+        a: finite scores of a method, by seed.
+        constant: what they are compared with.
+        typical: standard deviation over seeds of other methods on the same rows; above 0.
 
     Raises:
         ValueError: no values, or values that aren't finite.
@@ -84,7 +95,7 @@ def one_sample(a: Sequence[float], constant: float) -> tuple[Interval, float]:
     x = finite(a)
     if not math.isfinite(constant):
         raise ValueError(f"the constant must be finite, found {constant}")
-    return _test(x - constant, max(float(np.abs(x).max()), abs(constant)))
+    return _test(x - constant, max(float(np.abs(x).max()), abs(constant)), typical)
 
 
 def corrected(values: Sequence[float], ratio: float, level: float = 0.95) -> Interval:
@@ -202,17 +213,20 @@ def welch(a: Sequence[float], b: Sequence[float]) -> tuple[Interval, float]:
     return Interval(mean=mean, low=mean - half, high=mean + half, n=n), p
 
 
-def _test(differences: Vector, size: float) -> tuple[Interval, float]:
+def _test(differences: Vector, size: float, typical: float | None) -> tuple[Interval, float]:
     """The t-test of differences between numbers of magnitude ``size``."""
-    n = len(differences)
     rounding = 1e-12 * size  # spread below it is the rounding of equal differences
-    if np.ptp(differences) <= rounding:
-        return _without_spread(differences, rounding)
-    from scipy.special import stdtr
-
-    interval = t_interval(differences.tolist())
     mean, error = _mean_and_error(differences)
+    if np.ptp(differences) <= rounding:
+        if error is None or abs(mean) <= rounding or typical is None:
+            return _without_spread(differences, rounding)
+        error = typical / math.sqrt(len(differences))
     assert error is not None
+    from scipy.special import stdtr, stdtrit
+
+    n = len(differences)
+    half = float(stdtrit(n - 1, 0.975)) * error
+    interval = Interval(mean=mean, low=mean - half, high=mean + half, n=n)
     return interval, float(2 * stdtr(n - 1, -abs(mean) / error))
 
 
