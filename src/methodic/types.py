@@ -142,15 +142,18 @@ class Penalty(Protocol):
         ...
 
 
+Named = Mapping[str, Tensor]
+"""Tensors of all members by name, [M, …] each."""
+
+Start = tuple[dict[str, Tensor], dict[str, Tensor]]
+"""All parameters and all buffers of a network before its first step."""
+
+
+@runtime_checkable
 class DataDriven(Protocol):
     """What a model may have besides: a start that depends on the training rows."""
 
-    def adapted(
-        self,
-        parameters: Mapping[str, Tensor],
-        buffers: Mapping[str, Tensor],
-        inputs: Mapping[str, Tensor],
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def adapted(self, parameters: Named, buffers: Named, inputs: Named) -> Start:
         """Parameters and buffers before the first step, from drawn ones and some training rows.
 
         Args:

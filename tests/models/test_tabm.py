@@ -7,10 +7,14 @@ from typing import Literal
 
 import pytest
 import torch
+from torch import Tensor
 
+from methodic.models import tabm
+from methodic.models.activations import activate
 from methodic.models.initialization import initial_parameters
 from methodic.models.inputs import Inputs
 from methodic.models.numeric import PiecewiseLinear
+from methodic.models.precision import InBfloat16
 from methodic.models.tabm import TabM
 from tests.models.passes import (
     MEMBERS,
@@ -93,6 +97,27 @@ def test_each_submodel_drops_units_of_its_own() -> None:
     torch.testing.assert_close(out[:, :, 0], out[:, :, 3])
     out = model(pass_of(model, alike, 9, dropout=0.5), x)
     assert not torch.allclose(out[:, :, 0], out[:, :, 3], atol=1e-3)
+
+
+def test_in_bfloat16_all_between_the_products_is_of_16_bits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: set[torch.dtype] = set()
+
+    def noted(name: str, x: Tensor) -> Tensor:
+        seen.add(x.dtype)
+        return activate(name, x)
+
+    monkeypatch.setattr(tabm, "activate", noted)
+    model, x = net(dropout="model.dropout"), table(9, 5, SIZES)
+    run = pass_of(model, scattered(model), 9, dropout=0.5)
+    exact = model(run, x)
+    assert seen == {torch.float32}
+    seen.clear()
+    rough = InBfloat16(model)(run, x)
+    assert seen == {torch.bfloat16}
+    assert rough.dtype == torch.float32
+    torch.testing.assert_close(rough, exact, rtol=0.1, atol=0.1)
 
 
 def test_start() -> None:

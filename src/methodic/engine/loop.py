@@ -5,9 +5,8 @@ Shapes: M members, T steps, P parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,6 +23,7 @@ from methodic.engine.stretch import advance as advance
 from methodic.models.initialization import initial_buffers, initial_parameters
 from methodic.models.module import ModuleModel
 from methodic.plan import CurvePoint
+from methodic.types import DataDriven
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,12 @@ ADAPTED_ROWS = 1024  # training rows that a model may look at before the first s
 
 def adapted(cohort: Cohort, state: State, rows: Rows) -> State:
     """The state with what the model wants to learn from training rows before the first step."""
-    adapt: Callable[..., Any] | None = getattr(cohort.model, "adapted", None)
-    if adapt is None:
+    if not isinstance(cohort.model, DataDriven):
         return state
     some = rows.spread(ADAPTED_ROWS).everything(len(state.flat))
-    parameters, buffers = adapt(cohort.layout.views(state.flat), state.buffers, some.inputs)
+    parameters, buffers = cohort.model.adapted(
+        cohort.layout.views(state.flat), state.buffers, some.inputs
+    )
     return replace(state, flat=cohort.layout.flatten(parameters), buffers=buffers)
 
 

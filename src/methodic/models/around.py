@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from methodic.rng import Noise
-from methodic.types import BufferSpec, Model, ParameterSpec, Pass
+from methodic.types import BufferSpec, DataDriven, Model, Named, ParameterSpec, Pass, Start
 
 
 class Around:
@@ -37,18 +37,11 @@ class Around:
         """The model's."""
         return self.model.noise(rows)
 
-    def adapted(
-        self,
-        parameters: Mapping[str, Tensor],
-        buffers: Mapping[str, Tensor],
-        inputs: Mapping[str, Tensor],
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def adapted(self, parameters: Named, buffers: Named, inputs: Named) -> Start:
         """What the model learns from training rows before the first step; `types.DataDriven`."""
-        adapt = getattr(self.model, "adapted", None)
-        if adapt is None:
+        if not isinstance(self.model, DataDriven):
             return dict(parameters), dict(buffers)
-        found: tuple[dict[str, Tensor], dict[str, Tensor]] = adapt(parameters, buffers, inputs)
-        return found
+        return self.model.adapted(parameters, buffers, inputs)
 
     def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """[M, B, …] by name → [M, B, O]."""

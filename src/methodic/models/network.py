@@ -12,7 +12,7 @@ from torch import Tensor
 
 from methodic.models.layers import Layer
 from methodic.rng import Noise
-from methodic.types import BufferSpec, ParameterSpec, Pass
+from methodic.types import BufferSpec, Named, ParameterSpec, Pass, Start
 
 
 class Fitting(Pass):
@@ -59,12 +59,7 @@ class Network:
         """[M, B, …] by name → [M, B, C]."""
         raise NotImplementedError
 
-    def adapted(
-        self,
-        parameters: Mapping[str, Tensor],
-        buffers: Mapping[str, Tensor],
-        inputs: Mapping[str, Tensor],
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def adapted(self, parameters: Named, buffers: Named, inputs: Named) -> Start:
         """Parameters and buffers before the first step; see `types.DataDriven`.
 
         Rows go through the network once; each layer that depends on data sets itself by what

@@ -22,7 +22,7 @@ from methodic.models.inputs import Inputs
 from methodic.models.layers import Layer, Linear, members
 from methodic.models.normalization import BatchNorm
 from methodic.models.single import OneByOne, channels_last
-from methodic.types import BufferSpec, ParameterSpec, Pass
+from methodic.types import BufferSpec, Named, ParameterSpec, Pass, Start
 
 _FORGETS = 0.4  # share of a batch in the running statistics of batch norm
 
@@ -138,12 +138,7 @@ class QuickNet(OneByOne):
         inner = [layer for block in self.blocks for pair in block for layer in pair]
         return [self.whitening, *inner, self.head]
 
-    def adapted(
-        self,
-        parameters: Mapping[str, Tensor],
-        buffers: Mapping[str, Tensor],
-        inputs: Mapping[str, Tensor],
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def adapted(self, parameters: Named, buffers: Named, inputs: Named) -> Start:
         """Parameters and buffers before the first step: filters that whiten the training rows."""
         name = f"{self.whitening.name}.weight"
         found = self.whitening.filters(inputs["array"][0]).to(buffers[name])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from methodic.models.around import Around
-from methodic.types import Model, Pass
+from methodic.types import Model, Named, Pass, Start
 
 
 class Standardised(Around):
@@ -28,12 +28,7 @@ class Standardised(Around):
         super().__init__(model)
         self.scaling = scaling
 
-    def adapted(
-        self,
-        parameters: Mapping[str, Tensor],
-        buffers: Mapping[str, Tensor],
-        inputs: Mapping[str, Tensor],
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def adapted(self, parameters: Named, buffers: Named, inputs: Named) -> Start:
         """What the model learns, from standardised images."""
         return super().adapted(parameters, buffers, self._standardised(inputs))
 
