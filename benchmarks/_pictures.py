@@ -28,7 +28,6 @@ from typing import Any
 import _shared as shared
 import numpy as np
 
-DATA = shared.HERE.parent.parent / "shared" / "data"
 EPOCHS, BATCH, LR, DECAY, CLASSES = 3, 128, 0.002, 0.05, 10
 CHANNELS, WIDTH, SEEDS, WARMING = (32, 64, 128), 128, 5, 2
 CONTESTANTS = ("methodic", "methodic, float32", "PyTorch, DataLoader", "Keras, jax", "Keras, torch")
@@ -42,8 +41,8 @@ Job = dict[str, Any]
 
 def measure(report: shared.Report, quick: bool) -> None:
     """Both parts; they are skipped, saying so, where the data aren't at hand."""
-    if not (DATA / "cifar10-train.parquet").exists():
-        report.say(f"Pictures: skipped, there is no {DATA}.")
+    if not (shared.DATA / "cifar10-train.parquet").exists():
+        report.say(f"Pictures: skipped, there is no {shared.DATA}.")
         return
     with tempfile.TemporaryDirectory() as scratch:
         _speed(report, quick, Path(scratch))
@@ -81,7 +80,7 @@ def _decoded(training: int, test: int) -> dict[str, Any]:
     from methodic.data.dataset import load
     from methodic.data.encoders import Encoders
 
-    train, path = DATA / "cifar10-train.parquet", DATA / "cifar10-test.parquet"
+    train, path = shared.DATA / "cifar10-train.parquet", shared.DATA / "cifar10-test.parquet"
     data = load(train, test=path)
     frames = data.frame.head(training), data.test.head(test)  # type: ignore[union-attr]
     encoders = Encoders.fit(frames[0], data.schema)
@@ -239,8 +238,8 @@ def _minutes(report: shared.Report, quick: bool, scratch: Path) -> None:
     rows: list[list[object]] = []
     for name, source, test, recipe, minutes in MINUTES:
         out = scratch / name
-        command = [shared.METHODIC, "train", str(DATA / source), "--recipe", recipe]
-        command += ["--split", str(DATA / test)] if test else []
+        command = [shared.METHODIC, "train", str(shared.DATA / source), "--recipe", recipe]
+        command += ["--split", str(shared.DATA / test)] if test else []
         command += ["--budget", "60s" if quick else f"{minutes:g}m", "--out", str(out), "--quiet"]
         start = time.perf_counter()
         done = subprocess.run(

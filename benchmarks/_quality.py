@@ -9,11 +9,13 @@ free). Test scores only; validation rows are for whoever wants them.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -58,21 +60,57 @@ CASES = (
 )
 
 
-def measure(report: shared.Report, quick: bool, splits: int = 2, budget: int = 120) -> None:
-    """Print the scores of every table, and the mean ranks."""
+def measure(
+    report: shared.Report, quick: bool, splits: int = 2, budget: int = 120, keep: bool = False
+) -> None:
+    """Print the scores of every table, and the mean ranks.
+
+    Args:
+        report: where it goes.
+        quick: one split of the small tables.
+        splits: how many.
+        budget: seconds for everybody.
+        keep: splits are kept in a file as soon as they are there, and read from it by the next
+            call, so that ten may be measured in several goes.
+    """
     splits, budget = (1, 60) if quick else (splits, budget)
     cases = CASES[2:5] if quick else CASES
     report.say(f"\n### Quality in {budget} s, {splits} splits")
-    scores: dict[str, list[dict[str, float]]] = {}
-    for case in cases:
-        found = []
-        for seed in range(splits):
+    file = shared.HERE / "results" / f"quality-{budget}.json"
+    done = json.loads(file.read_text()) if keep and file.exists() else {}
+    for seed in range(splits):
+        for case in cases:
+            name = _name(case, seed)
+            if name in done:
+                report.say(f"- {name}: of {done[name]['ended']}")
+                continue
             with tempfile.TemporaryDirectory() as scratch:
-                found.append(_split(case, seed, budget, Path(scratch)))
-            report.raw.setdefault("quality", {}).setdefault(case.title, []).append(found[-1])
-        scores[case.title] = [{name: each["score"] for name, each in one.items()} for one in found]
-        _print(report, case, found)
+                done[name] = {"results": _split(case, seed, budget, Path(scratch)), **_state()}
+            report.say(f"- {name}: load average after it {done[name]['load']}")
+            if keep:
+                file.parent.mkdir(exist_ok=True)
+                file.write_text(json.dumps(done, indent=1) + "\n")
+    found = {
+        case.title: [done[_name(case, seed)]["results"] for seed in range(splits)] for case in cases
+    }
+    report.raw["quality"] = found
+    for case in cases:
+        _print(report, case, found[case.title])
+    scores = {
+        title: [{name: each["score"] for name, each in one.items()} for one in results]
+        for title, results in found.items()
+    }
     _ranks(report, cases, scores)
+
+
+def _name(case: Case, seed: int) -> str:
+    return f"{case.title}, split {seed}"
+
+
+def _state() -> dict[str, Any]:
+    """When and under which load a split has ended."""
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return {"ended": when, "load": [round(each, 2) for each in os.getloadavg()]}
 
 
 def _split(case: Case, seed: int, budget: int, folder: Path) -> dict[str, Any]:

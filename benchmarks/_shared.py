@@ -21,6 +21,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 PYTHON = sys.executable
 METHODIC = str(Path(sys.executable).with_name("methodic"))
+DATA = Path(os.environ.get("METHODIC_DATA") or HERE.parent.parent / "shared" / "data")
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 # Settings of other programs that would tune OpenBLAS to another processor.

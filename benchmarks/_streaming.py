@@ -20,12 +20,11 @@ LIMIT = 60_000_000  # bytes; the images alone are 184 MB
 STEPS = 1000  # of 128 images: three epochs
 GOAL = 0.05
 CASES = {"in memory": 0, "read piece by piece": LIMIT}
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def measure(report: shared.Report, quick: bool, rounds: int = 5) -> None:
     """Print waits, memory and accuracy of both, and whether the goal is met."""
-    train = DATA / "cifar10-train.parquet"
+    train = shared.DATA / "cifar10-train.parquet"
     if not train.exists():
         report.say(f"\n### CIFAR-10 piece by piece: {train} isn't there")
         return
@@ -92,9 +91,9 @@ def _case(memory: int, steps: int, seed: int) -> dict[str, float]:
         mt.train_method(mt.load("digits"), "sgd", steps=3, out=Path(folder) / "other")
         before, start = peak(), time.perf_counter()
         data = mt.load(
-            DATA / "cifar10-train.parquet",
+            shared.DATA / "cifar10-train.parquet",
             "label",
-            test=DATA / "cifar10-test.parquet",
+            test=shared.DATA / "cifar10-test.parquet",
             memory=memory or None,
         )
         run = Path(folder) / "run"

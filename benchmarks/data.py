@@ -5,7 +5,8 @@ predicting  a million rows of Adult, beside scikit-learn's pipeline with its MLP
 pictures    CIFAR-10 and Fashion-MNIST: images per second, accuracy in 5 and in 20 minutes
 streaming   CIFAR-10 with less memory than it needs: waits, memory, the same accuracy
 quality     two minutes on each of six tables, two splits, beside four others at equal wall time;
-            an hour and a half (--splits 10: seven hours)
+            an hour and a half (--splits 10: seven hours; with --save, what is done is kept, and
+            the next call goes on from there)
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def main() -> None:
     for part in PARTS:
         if part in chosen:
             measure = importlib.import_module(PARTS[part]).measure
-            more = {"splits": asked.splits, "budget": asked.budget} if part == "quality" else {}
+            more = {"splits": asked.splits, "budget": asked.budget, "keep": asked.save}
+            more = more if part == "quality" else {}
             measure(report, asked.quick, **more)
     report.end(asked.save)
 
