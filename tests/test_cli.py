@@ -161,6 +161,10 @@ def test_train(runs: dict[str, dict[str, Any]]) -> None:
     assert methodic("train", "iris", "--recipe", "adam", "--steps", "50") == 0
     call = runs["train"]
     assert (call["recipe"].name, call["steps"], call["budget"]) == ("adam", 50, None)
+    assert (call["compile"], call["precision"]) == (None, "auto")
+    assert methodic("train", "iris", "--recipe", "adam", "--no-compile", "--precision=float32") == 0
+    assert (runs["train"]["compile"], runs["train"]["precision"]) == (False, "float32")
+    assert methodic("train", "iris", "--recipe", "adam", "--precision", "half") == 2
     assert methodic("train", "iris", "--recipe", "adam") == 0
     assert (runs["train"]["steps"], runs["train"]["budget"]) == (None, 60.0)
     assert 0 < runs["train"]["started"] <= monotonic(), "reading is part of the budget"

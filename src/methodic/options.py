@@ -70,7 +70,7 @@ Memory = Annotated[
     typer.Option(
         metavar="SIZE",
         help="Rows that take more are streamed: 4GB.",
-        show_default="all in memory",
+        show_default="half of the free memory",
     ),
 ]
 SkipBroken = Annotated[

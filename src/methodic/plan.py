@@ -43,7 +43,7 @@ class Reading(Value):
     group: str | None = None  # rows of one group stay on one side
     time: str | None = None  # test rows come after the others
     schema_file: str | None = None  # what the columns mean, as the user wrote it
-    memory: int | None = None  # bytes that the rows may take; larger data are streamed
+    memory: int | None = None  # bytes for rows, beyond which they are streamed; None: half the free
     skip_broken: bool = False  # images that can't be read are left out
 
 

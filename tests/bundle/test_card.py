@@ -75,6 +75,14 @@ def test_one_network() -> None:
     assert '"width":8' in text
 
 
+def test_what_to_doubt() -> None:
+    assert "Careful" not in text_of(card())
+    doubted = card(doubts=("'id' alone tells the target.",))
+    text = text_of(doubted)
+    assert "\n## Careful\n\n- 'id' alone tells the target.\n" in text
+    assert document_of(doubted, SCHEMA, 3)["doubts"] == ["'id' alone tells the target."]
+
+
 def test_several_networks() -> None:
     text = text_of(card(ensemble=parts(0.5, 0.3, 0.2)))
     lines = text.splitlines()

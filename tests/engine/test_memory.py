@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -189,37 +188,6 @@ def test_generators_are_left_alone(make_cohort: MakeCohort, rows: Rows) -> None:
 # --- what there is ---------------------------------------------------------------------------
 
 
-def groups(root: Path, version: int, limit: str) -> tuple[Path, Path]:
-    """A container's group whose parent has a limit, with 100 bytes in use, 40 of them files."""
-    own = root / "own"
-    own.write_text("0::/a/b\n" if version == 2 else "5:cpu,cpuacct:/\n4:memory:/a/b\n0::/\n")
-    top = root / "cgroup" / ("" if version == 2 else "memory")
-    (top / "a" / "b").mkdir(parents=True)
-    names = (
-        ("memory.max", "memory.current", "inactive_file")
-        if version == 2
-        else ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-    )
-    for folder, bound in ((top / "a", limit), (top / "a" / "b", "max" if version == 2 else "999")):
-        (folder / names[0]).write_text(bound + "\n")
-        (folder / names[1]).write_text("100\n")
-        (folder / "memory.stat").write_text(f"anon 60\n{names[2]} 40\n")
-    return root / "cgroup", own
-
-
-@pytest.mark.parametrize(("version", "left"), [(2, [440]), (1, [939, 440])])
-def test_limits_of_containers(tmp_path: Path, version: int, left: list[int]) -> None:
-    assert list(memory._left_in_groups(*groups(tmp_path, version, "500"))) == left
-
-
-def test_no_groups_no_limits(tmp_path: Path) -> None:
-    system, own = groups(tmp_path, 2, "max")
-    assert list(memory._left_in_groups(system, own)) == []
-    assert list(memory._left_in_groups(system, tmp_path / "none")) == []
-    own.write_text("0::/elsewhere\n")
-    assert list(memory._left_in_groups(system, own)) == []
-
-
 def test_memory_is_shared_fairly(monkeypatch: pytest.MonkeyPatch) -> None:
     """What workers have taken already is theirs."""
     monkeypatch.setattr(memory, "available", lambda: 1000)
@@ -236,10 +204,6 @@ def test_memory_is_shared_fairly(monkeypatch: pytest.MonkeyPatch) -> None:
     assert memory.share("cpu", 1) == 900
     taken["own"] = 1400
     assert memory.share("cpu", 2) == 0
-
-
-def test_there_is_memory() -> None:
-    assert 10e6 < memory.available() <= psutil.virtual_memory().total
 
 
 def test_sizes_in_words() -> None:

@@ -49,7 +49,7 @@ def test_samples_are_a_function_of_the_seed():
 
 
 def test_each_sample_has_as_many_rows_as_there_are():
-    weights = np.concatenate(list(_weights(70_000, 9, 0)), axis=1)  # in several pieces
+    weights = np.concatenate(list(_weights(np.arange(70_000), 9, 0)), axis=1)  # in several pieces
     assert weights.shape == (70_000, 9)
     assert (weights.sum(axis=0) == 70_000).all()
     assert weights.var() == pytest.approx(1.0, abs=0.02)
@@ -104,6 +104,43 @@ def test_samples_without_a_class_are_left_out():
     assert (few.low, few.high) == (None, None)
 
 
+@pytest.mark.parametrize("name", ["accuracy", "auc", "rmse"])
+def test_groups_are_drawn_whole(name):
+    metric = METRICS[name]
+    truth, predictions = rows(name)
+    groups = np.random.default_rng(5).integers(0, 20, len(truth))
+    groups = np.unique(groups, return_inverse=True)[1]
+    found = over_rows(metric, truth, predictions, n=200, seed=3, groups=groups)
+    random, means = np.random.Generator(np.random.PCG64(3)), []
+    for _ in range(200):
+        drawn = random.integers(0, groups.max() + 1, groups.max() + 1, dtype=np.int32)
+        some = np.concatenate([np.flatnonzero(groups == each) for each in drawn])
+        means.append(np.mean([metric.score(truth[some], each[some]) for each in predictions]))
+    assert (found.low, found.high) == pytest.approx(np.quantile(means, [0.025, 0.975]))
+    assert found.n == 60
+    gap = difference_over_rows(metric, truth, predictions[:1], predictions[1:], groups=groups)
+    alone = difference_over_rows(metric, truth, predictions[:1], predictions[1:])
+    assert gap.mean == alone.mean
+    assert (gap.low, gap.high) != (alone.low, alone.high)
+
+
+def test_intervals_over_groups_cover_other_groups():
+    """Twenty rows of a group are right or wrong together: rows alone would promise too much."""
+    accuracy, random, held = METRICS["accuracy"], np.random.default_rng(0), {True: 0, False: 0}
+    groups = np.repeat(np.arange(40), 20)
+    for number in range(100):
+        chance = np.repeat(random.beta(2, 1, 40), 20)  # 2/3 on average
+        truth = np.zeros(800, int)
+        right = random.random(800) < chance
+        predictions = np.stack([right, ~right], -1)[None].astype(float)
+        for together in held:
+            some = groups if together else None
+            found = over_rows(accuracy, truth, predictions, 200, number, groups=some)
+            held[together] += found.low <= 2 / 3 <= found.high
+    assert held[True] >= 88
+    assert held[False] <= 70
+
+
 def test_what_has_no_interval():
     accuracy = METRICS["accuracy"]
     one = over_rows(accuracy, np.array([0]), np.array([[[1.0, 0.0]]]))
@@ -112,11 +149,15 @@ def test_what_has_no_interval():
         over_rows(METRICS["auc"], np.zeros(3, int), np.full((1, 3, 2), 0.5))
     with pytest.raises(ValueError, match="don't fit"):
         over_rows(accuracy, np.zeros(3, int), np.full((3, 2), 0.5))
+    whole = over_rows(METRICS["rmse"], *rows("rmse"), groups=np.zeros(60, int))
+    assert (whole.low, whole.high, whole.n) == (None, None, 60)
+    with pytest.raises(ValueError, match="groups"):
+        over_rows(METRICS["rmse"], *rows("rmse"), groups=np.zeros(59, int))
     with pytest.raises(ValueError, match="at least 2 samples"):
         over_rows(accuracy, np.zeros(3, int), np.full((1, 3, 2), 0.5), n=1)
 
 
 def test_many_rows_get_fewer_samples():
-    drawn = _samples([lambda weights: weights[0]], 3000, 1000, 1000, 0)
+    drawn = _samples([lambda weights: weights[0]], np.arange(3000), 1000, 1000, 0)
     assert len(drawn) == FEWEST
-    assert len(_samples([lambda weights: weights[0]], 3000, 10, 1000, 0)) == 1000
+    assert len(_samples([lambda weights: weights[0]], np.arange(3000), 10, 1000, 0)) == 1000

@@ -171,10 +171,42 @@ def test_every_class_is_in_every_part() -> None:
     assert not np.array_equal(part, ensemble._parts(truth, 150, 4)), "the seed deals them"
 
 
+def test_groups_stay_in_one_part() -> None:
+    groups = np.repeat(np.arange(12), [30, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15])
+    part = ensemble._parts_of_groups(groups, 3)
+    assert all(len(set(part[groups == each])) == 1 for each in range(12))
+    assert sorted(np.bincount(part)) == [16, 17, 18, 19, 30]
+    assert not np.array_equal(part, ensemble._parts_of_groups(groups, 4)), "the seed deals them"
+
+
+def test_copies_in_one_group_are_no_new_evidence() -> None:
+    """Five copies of a row, in one group, tell as much as one."""
+    truth, predictions = classes(6, 200, 1.0)
+    copied = np.repeat(truth, 5), np.repeat(predictions, 5, axis=1)
+    names, groups = [("a", s) for s in range(6)], np.repeat(np.arange(200), 5)
+    apart = choose(ACCURACY, *copied, names, "a")
+    together = choose(ACCURACY, *copied, names, "a", groups=groups)
+    alone = choose(ACCURACY, truth, predictions, names, "a")
+    assert apart is not None
+    assert together is not None
+    assert alone is not None
+
+    def width(found: ensemble.Ensemble) -> float:
+        assert found.gain.low is not None
+        assert found.gain.high is not None
+        return found.gain.high - found.gain.low
+
+    assert width(apart) < 0.6 * width(alone)
+    assert width(together) == pytest.approx(width(alone), rel=0.25)
+
+
 def test_too_little_to_choose_from() -> None:
     truth, predictions = classes(3, 4, 1.0)
     names = [("a", 0), ("a", 1), ("a", 2)]
     assert choose(ACCURACY, truth, predictions, names, "a") is None, "fewer rows than parts"
+    truth, predictions = classes(3, 40, 1.0)
+    four = np.arange(40) % 4
+    assert choose(ACCURACY, truth, predictions, names, "a", groups=four) is None, "fewer groups"
     truth, predictions = classes(1, 40, 1.0)
     assert choose(ACCURACY, truth, predictions, names[:1], "a") is None
     nothing = np.full((2, 40, 3), np.nan, dtype=np.float32)

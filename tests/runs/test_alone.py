@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from methodic.plan import Machine
+from methodic.plan import Asked, Machine
 from methodic.recipes.kinds.models import CNN
 from methodic.recipes.types import Recipe
 from methodic.runs import alone, placement, tasks
@@ -87,6 +87,20 @@ def test_machine_code_has_one_thread_and_may_be_slower(imaginary: list[Machine])
 def test_threads_that_were_asked_for(imaginary: list[Machine]) -> None:
     assert chosen(PICTURES, 60.0, threads=1).machine.threads == 1
     assert all(machine.threads == 1 for machine in imaginary)
+
+
+def test_a_precision_that_was_asked_for(imaginary: list[Machine]) -> None:
+    asked = chosen(PICTURES, 60.0, asked=Asked(precision="float32"))
+    assert (asked.machine.precision, asked.machine.threads) == ("float32", 2)
+    assert all(machine.precision == "float32" for machine in imaginary)
+
+
+def test_machine_code_that_was_asked_for_stays_float32(imaginary: list[Machine]) -> None:
+    made = chosen(PLAIN, 60.0, step=0.2, compile=True)
+    assert (made.machine.precision, made.machine.compiled) == ("float32", True)
+    made = chosen(PICTURES, 60.0, compile=True)
+    assert not made.machine.compiled
+    assert made.notes[-1] == "Not compiled: networks for images run as they are."
 
 
 def test_members_of_networks_for_images_train_one_by_one() -> None:

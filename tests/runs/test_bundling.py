@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from methodic import bundle
 from methodic.data.dataset import DataSet
+from methodic.diagnosis import Finding, Findings
 from methodic.evidence import predictions
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.files import make_folder
@@ -182,6 +183,18 @@ def test_a_single_network_is_not_the_best_of_many(
     assert shipped is not None
     assert shipped.ensemble is None
     assert bundle.load(tmp_path).card.about == "Trained by momentum."
+
+
+def test_the_card_says_what_to_doubt(plan: Plan, prepared: Prepared, tmp_path: Path) -> None:
+    record = unit_of(tmp_path, prepared, 0, [member("momentum", 1, 0.5, 0.1)])
+
+    def finding(what: str, serious: bool) -> Finding:
+        return Finding(name="duplicates", what=what, evidence=(), advice="", serious=serious)
+
+    found = Findings(findings=(finding("Rows stand twice.", True), finding("Few rows.", False)))
+    (tmp_path / "findings.json").write_text(found.model_dump_json())
+    assert ship(tmp_path, plan, prepared, board("momentum"), [record]) is not None
+    assert bundle.load(tmp_path).card.doubts == ("Rows stand twice.",)
 
 
 def helpful(

@@ -86,6 +86,29 @@ def test_saved_and_loaded(mixed: Prepared, tmp_path: Path) -> None:
     assert torch.equal(again.encoders.predictions(out), mixed.encoders.predictions(out))
 
 
+def test_rows_that_belong_together_are_known(tmp_path: Path) -> None:
+    numbers = np.random.default_rng(0)
+    whose = [None if i % 10 == 9 else f"p{i % 10}" for i in range(100)]
+    table = pl.DataFrame({"x": numbers.normal(size=100), "p": whose, "y": numbers.normal(size=100)})
+    data = load(table, "y", group="p")
+    made = preparation.prepare(data, 3)
+    preparation.save(made, tmp_path)
+    cut = split(data, 3)
+    for found in (made, preparation.load(tmp_path)):
+        assert set(found.groups) == {"validation", "test"}
+        names = [table["p"][int(i)] for i in cut.test]
+        codes = found.groups["test"]
+        assert len(codes) == len(names)
+        for a, first in enumerate(names):
+            for b, second in enumerate(names):
+                same = a == b or (first is not None and first == second)
+                assert (codes[a] == codes[b]) == same
+    # Test rows of the user's own needn't say whose they are.
+    own = load(table, "y", group="p", test=table.drop("p"))
+    assert set(preparation.prepare(own, 3).groups) == {"validation"}
+    assert not preparation.prepare(load(table, "y", drop=["p"]), 3).groups
+
+
 def test_what_enters_a_network(mixed: Prepared) -> None:
     inputs = mixed.inputs
     assert inputs.numeric == mixed.rows["train"].inputs["numeric"].shape[1] == 2

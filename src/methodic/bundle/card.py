@@ -38,6 +38,7 @@ class Card(Value):
     network: NetworkFacts | None = None  # the user's own, whose code is no part of the bundle
     ensemble: tuple[Part, ...] = Field(default=(), max_length=_MOST)  # if there are several
     unused: tuple[str, ...] = ()  # inputs without any weight, of a single network
+    doubts: tuple[str, ...] = ()  # what is wrong with the data so that scores may mean less
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -83,6 +84,13 @@ def _unused(card: Card) -> list[str]:
         f"- inputs that it doesn't use, all their weights being 0 ({len(card.unused)}): {some}"
         + (f" and {more} more" if more > 0 else "")
     ]
+
+
+def _doubts(card: Card) -> list[str]:
+    """Why the scores may be worth less than they seem, in lines."""
+    if not card.doubts:
+        return []
+    return ["", "## Careful", "", *(f"- {each}" for each in card.doubts)]
 
 
 def _inputs(schema: Schema) -> list[str]:
@@ -136,6 +144,7 @@ def text_of(card: Card, schema: Schema | None = None, parameters: int | None = N
             *([] if parameters is None else [f"- trained numbers: {parameters:,}"]),
             *_unused(card),
             f"- data fingerprint: {card.data.fingerprint}",
+            *_doubts(card),
             *([] if schema is None else _inputs(schema)),
             "",
             "## Use",
@@ -199,5 +208,6 @@ def document_of(card: Card, schema: Schema, parameters: int) -> Mapping[str, Any
         "parameters": parameters,
         "inputs": [each.model_dump(mode="json") for each in schema.columns],
         "unused": list(card.unused),
+        "doubts": list(card.doubts),
         "fingerprint": data.fingerprint,
     }

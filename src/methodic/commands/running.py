@@ -166,6 +166,8 @@ def train_command(
     out: o.Out = None,
     device: o.Device = "cpu",
     threads: o.Threads = None,
+    compile: o.Compile = None,
+    precision: o.Precision = "auto",
     task: o.Task = None,
     drop: o.Drop = None,
     split: o.Split = None,
@@ -184,6 +186,8 @@ def train_command(
         raise InputError("--steps and --budget both say how long", advice="Leave one out.")
     seconds = None if steps is not None else parse_budget(budget or "60s")
     arguments.check_out(out)
+    speed = arguments.speed(compile, precision, "auto", None)
+    speed = {name: speed[name] for name in ("compile", "precision")}
     read = arguments.reading(
         target, task, drop, split, weight, group, time, schema, memory, skip_broken
     )
@@ -202,6 +206,7 @@ def train_command(
             metric=metric,
             device=device,
             threads=threads,
+            **speed,
             out=out,
             progress=progress,
             command=arguments.typed(),

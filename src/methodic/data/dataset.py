@@ -163,7 +163,8 @@ def load(
         group: a column; rows with the same value stay on one side of every split.
         time: a column of dates or numbers; test rows are the latest, validation rows before them.
         schema: a schema.yaml that says what the columns mean, in place of inferring it.
-        memory: bytes that the rows may take; data that need more are streamed.
+        memory: bytes that the rows may take; data that need more are streamed. None: half of what
+            is free.
         skip_broken: leave out images that can't be read, and say so.
         name: what to call the data set.
 
@@ -240,7 +241,13 @@ def load(
         schema=found,
         test=test_rows,
         notes=tuple(notes),
-        reading=reading.model_copy(update={"targets": targets, "test": test_where or own_test}),
+        reading=reading.model_copy(
+            update={
+                "targets": targets,
+                "test": test_where or own_test,
+                "memory": reading.memory if table.large is None else table.large.limit,
+            }
+        ),
         about=table.about,
         strangers=strangers,
         large=table.large and table.large.known(found, usable, testable),

@@ -68,6 +68,7 @@ def analyse(
     target: str = "target",
     others: Sequence[str] = (),
     weights: Array | None = None,
+    groups: Array | None = None,
 ) -> Analysis:
     """Analyse one model's predictions.
 
@@ -84,6 +85,7 @@ def analyse(
         target: the name of the target, for slices by class.
         others: names of further targets.
         weights: of the test rows [N], for scores and their interval; all else counts rows.
+        groups: of the test rows [N], for the interval; see `bootstrap.over_rows`.
 
     Returns:
         The analysis. Where predictions aren't finite, it holds a note and nothing else.
@@ -108,7 +110,9 @@ def analyse(
     }
     interval = None
     if scores[metric.name] is not None:
-        interval = bootstrap.over_rows(metric, truth, prediction[None], weights=weights)
+        interval = bootstrap.over_rows(
+            metric, truth, prediction[None], weights=weights, groups=groups
+        )
     found = bare.model_copy(update={"scores": scores, "interval": interval})
     rest = _flat(validation_truth), np.asarray(validation_prediction)
     if task == "multilabel":

@@ -3,6 +3,9 @@
 The models stay as they are and rows are drawn again, with replacement. What other training rows
 would change, or other seeds, is not in these intervals.
 
+Rows that belong together, such as those of one patient, are drawn together: more rows of the same
+patients tell less than rows of other patients.
+
 Shapes: S models, N test rows, C classes (1 for numbers), B sets of weights.
 """
 
@@ -33,6 +36,7 @@ def over_rows(
     n: int = 1000,
     seed: int = 0,
     weights: Array | None = None,
+    groups: Array | None = None,
 ) -> Interval:
     """The mean score of S models on test rows, and the interval of a percentile bootstrap.
 
@@ -48,19 +52,23 @@ def over_rows(
         n: samples. With more than about 20,000 rows × 10 models fewer are drawn, at least 200.
         seed: of the samples.
         weights: of the rows [N]: a row that is drawn k times counts k times its weight.
+        groups: of the rows, as numbers from 0 on [N]: as many groups as there are get drawn, with
+            all of their rows. None: each row is a group.
 
     Returns:
-        the interval, about other rows of this kind, with n the number of rows; without ends where
-        there is one row or too few bear the score.
+        the interval, about other rows (or groups) of this kind, with n the number of rows; without
+        ends where there is one group or too few bear the score.
 
     Raises:
         ValueError: shapes that don't fit, or a score that is undefined on all rows.
 
-    Source: Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979.
+    Source: Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979;
+    of groups: Davison and Hinkley, "Bootstrap methods and their application", 1997, section 3.8.
     """
     scorers = _scorers(metric, truth, predictions, weights)
-    samples = _samples(scorers, len(truth), len(scorers), n, seed)
-    return _interval(_mean(scorers, np.ones((len(truth), 1)))[0], samples, len(truth))
+    owners = _owners(groups, len(truth))
+    samples = _samples(scorers, owners, len(scorers), n, seed)
+    return _interval(_mean(scorers, np.ones((len(truth), 1)))[0], samples, owners)
 
 
 def difference_over_rows(
@@ -71,13 +79,14 @@ def difference_over_rows(
     n: int = 1000,
     seed: int = 0,
     weights: Array | None = None,
+    groups: Array | None = None,
 ) -> Interval:
     """Mean score of ``a`` − mean score of ``b``, and its interval over test rows.
 
     Both are scored on the same drawn rows, so what makes rows hard for both doesn't count.
 
     Args:
-        metric, truth, n, seed, weights: as for `over_rows`.
+        metric, truth, n, seed, weights, groups: as for `over_rows`.
         a, b: predictions [S, N, C]; the number of models may differ.
 
     Raises:
@@ -88,8 +97,18 @@ def difference_over_rows(
     def gap(weights: Array) -> Array:
         return np.asarray(_mean(first, weights) - _mean(second, weights))
 
-    samples = _samples([gap], len(truth), len(first) + len(second), n, seed)
-    return _interval(gap(np.ones((len(truth), 1)))[0], samples, len(truth))
+    owners = _owners(groups, len(truth))
+    samples = _samples([gap], owners, len(first) + len(second), n, seed)
+    return _interval(gap(np.ones((len(truth), 1)))[0], samples, owners)
+
+
+def _owners(groups: Array | None, rows: int) -> Array:
+    """The group of each row, from 0 on."""
+    if groups is None:
+        return np.arange(rows)
+    if groups.shape != (rows,):
+        raise ValueError(f"groups {groups.shape} don't fit {rows} rows")
+    return groups
 
 
 def _scorers(
@@ -114,30 +133,37 @@ def _mean(scorers: list[Scorer], weights: Array) -> Array:
     return total / len(scorers)
 
 
-def _samples(scorers: list[Scorer], rows: int, models: int, n: int, seed: int) -> Array:
+def _samples(scorers: list[Scorer], owners: Array, models: int, n: int, seed: int) -> Array:
     """The mean score on each sample; NaN where it is undefined."""
     if n < 2:
         raise ValueError(f"an interval needs at least 2 samples, found {n}")
-    n = max(min(n, _WORK // (rows * models)), min(n, FEWEST))
-    return np.concatenate([_mean(scorers, weights) for weights in _weights(rows, n, seed)])
+    n = max(min(n, _WORK // (len(owners) * models)), min(n, FEWEST))
+    return np.concatenate([_mean(scorers, weights) for weights in _weights(owners, n, seed)])
 
 
-def _weights(rows: int, n: int, seed: int) -> Iterator[Array]:
+def _weights(owners: Array, n: int, seed: int) -> Iterator[Array]:
     """How often each row is in each sample, [N, B] at a time."""
     random = np.random.Generator(np.random.PCG64(seed))
+    rows, groups = len(owners), _count(owners)
     width = max(2, min(n, _CELLS // rows))
     for first in range(0, n, width):
-        counts = np.empty((min(width, n - first), rows))
+        counts = np.empty((min(width, n - first), groups))
         for each in counts:
-            each[:] = np.bincount(random.integers(0, rows, rows, dtype=np.int32), minlength=rows)
-        yield np.ascontiguousarray(counts.T)
+            drawn = random.integers(0, groups, groups, dtype=np.int32)
+            each[:] = np.bincount(drawn, minlength=groups)
+        by_row = counts if groups == rows else counts[:, owners]
+        yield np.ascontiguousarray(by_row.T)
 
 
-def _interval(score: float, samples: Array, rows: int) -> Interval:
+def _count(owners: Array) -> int:
+    return int(owners.max()) + 1 if len(owners) else 0
+
+
+def _interval(score: float, samples: Array, owners: Array) -> Interval:
     if not np.isfinite(score):
         raise ValueError("the score is undefined on these rows")
-    known = samples[np.isfinite(samples)]
-    if rows < 2 or len(known) < 0.9 * len(samples):
+    known, rows = samples[np.isfinite(samples)], len(owners)
+    if _count(owners) < 2 or len(known) < 0.9 * len(samples):
         return Interval(mean=float(score), low=None, high=None, n=rows)
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(mean=float(score), low=float(low), high=float(high), n=rows)

@@ -56,6 +56,7 @@ def choose(
     method: str,
     seed: int = 0,
     weights: Array | None = None,
+    groups: Array | None = None,
 ) -> Ensemble | None:
     """The better of two ensembles, and what it gains over the best single network.
 
@@ -73,9 +74,10 @@ def choose(
         method: the best one, whose seeds are averaged.
         seed: of the parts and of the bootstrap.
         weights: of the rows [N]; none: all count alike.
+        groups: of the rows, as numbers from 0 on [N]; those of one stay in one part.
 
     Returns:
-        None with fewer than two networks, fewer rows than parts, or without a defined score.
+        None with fewer than two networks, fewer rows (or groups) than parts, or no defined score.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -87,12 +89,12 @@ def choose(
         True
     """
     count, rows = predictions.shape[:2]
-    if count < 2 or rows < PARTS:
+    if count < 2 or (rows if groups is None else len(np.unique(groups))) < PARTS:
         return None
     alone = [_score(metric, truth, each, weights) for each in predictions]
     if not np.isfinite(alone).any():
         return None
-    part = _parts(truth, rows, seed)
+    part = _parts(truth, rows, seed) if groups is None else _parts_of_groups(groups, seed)
     single, picked = np.empty_like(predictions[0]), np.empty_like(predictions[0])
     for number in range(PARTS):
         held, rest = part == number, part != number
@@ -111,7 +113,7 @@ def choose(
     if not all(np.isfinite(_score(metric, truth, each, weights)) for each in (fitted, single)):
         return None
     gain = difference_over_rows(
-        metric, truth, fitted[None], single[None], seed=seed, weights=weights
+        metric, truth, fitted[None], single[None], seed=seed, weights=weights, groups=groups
     )
     order = np.argsort(-shares, kind="stable")[: np.count_nonzero(shares)]
     return Ensemble(
@@ -201,6 +203,18 @@ def _parts(truth: Array, rows: int, seed: int) -> npt.NDArray[np.int64]:
     part = np.empty(rows, dtype=np.int64)
     part[by_truth] = np.arange(rows) % PARTS
     return part
+
+
+def _parts_of_groups(groups: Array, seed: int) -> npt.NDArray[np.int64]:
+    """The part of each row: that of its group; large groups are dealt first, to the least part."""
+    sizes = np.bincount(groups)
+    shuffled = np.random.default_rng(seed).permutation(len(sizes))
+    filled = np.zeros(PARTS, dtype=np.int64)
+    of_group = np.zeros(len(sizes), dtype=np.int64)
+    for group in shuffled[np.argsort(-sizes[shuffled], kind="stable")]:
+        of_group[group] = np.argmin(filled)
+        filled[of_group[group]] += sizes[group]
+    return np.asarray(of_group[groups])
 
 
 def _turned(interval: Interval) -> Interval:

@@ -119,7 +119,9 @@ def assemble(
         shipped=next((row.name for row in ranked if row.kind == "method"), ""),
         verdict="",
         notes=(
-            *notes(state, rows, measured, comparisons, overlap is not None),
+            *notes(
+                state, rows, measured, comparisons, overlap is not None, plan.data.reading.group
+            ),
             *seen(least, plan, metric),
         ),
         about="split" if overlap is None else "data",

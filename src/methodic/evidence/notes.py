@@ -21,17 +21,19 @@ def notes(
     measured: Confirmed,
     comparisons: Sequence[Comparison],
     crossed: bool = False,
+    group: str | None = None,
 ) -> tuple[str, ...]:
     """Sentences on what is missing, what diverged, and what intervals and letters are about.
 
     Args:
         state, rows, measured, comparisons: of the ranking.
         crossed: each seed had its own split, in repeated cross-validation.
+        group: the column of the rows that belong together.
     """
     return (
         *_missing(state),
         *_diverged(rows, measured),
-        *_meaning(rows, comparisons, crossed),
+        *_meaning(rows, comparisons, crossed, group),
     )
 
 
@@ -92,7 +94,7 @@ def _diverged(rows: Sequence[Row], measured: Confirmed) -> Iterator[str]:
 
 
 def _meaning(
-    rows: Sequence[Row], comparisons: Sequence[Comparison], crossed: bool
+    rows: Sequence[Row], comparisons: Sequence[Comparison], crossed: bool, group: str | None
 ) -> Iterator[str]:
     over = "splits" if crossed else "seeds"
     confirmed = [row for row in rows if row.kind == "method" and row.test]
@@ -112,7 +114,8 @@ def _meaning(
     if any(row.rows for row in rows):
         yield (
             "Intervals over rows are 95% bootstrap intervals: how much the same models' scores "
-            "would change with other test rows of this kind."
+            "would change with other test rows of this kind"
+            + (f", where rows of one '{group}' come together." if group is not None else ".")
         )
     if tested := sum(each.difference.n > 1 for each in comparisons):
         plural = "s" if tested > 1 else ""

@@ -237,6 +237,8 @@ def train_method(
     metric: str | None = None,
     device: str = "cpu",
     threads: int | None = None,
+    compile: bool | None = None,
+    precision: str = "auto",
     out: Path | str | None = None,
     progress: Quiet | None = None,
     command: str = "",
@@ -250,7 +252,8 @@ def train_method(
         own: as for `run`.
         steps: optimizer steps; default as many as the budget pays.
         budget: as for `run`.
-        seed, metric, device, threads, out, progress, command, started: as for `run`.
+        seed, metric, device, threads, compile, precision, out, progress, command, started: as for
+            `run`.
     """
     started = time.monotonic() if started is None else started
     wishes = wish(
@@ -263,6 +266,8 @@ def train_method(
         threads=threads,
         workers=0,
         command=command,
+        compile=compile,
+        asked=asked(precision, "auto", None),
     )
     if steps is not None and steps < 1:
         raise InputError("--steps must be at least 1", found=steps)

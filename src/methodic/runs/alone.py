@@ -54,26 +54,39 @@ def choose(
         work: folder of the prepared data.
         recipe: resolved, without ranges.
         method: the same, with its speed on ``machine``.
-        machine: float32, without workers.
+        machine: without workers.
         given: what the user brought.
         seconds: of the whole training, as it is.
-        wishes: threads and compilation may be asked for.
+        wishes: precision, which ``machine`` has then, threads and compilation may be asked for.
     """
     made = Chosen(machine)
     if torch.device(machine.device).type != "cpu":
         return made
+    # Machine code is in float32, where large products take longer than all that it saves.
+    free = wishes.asked.precision is None and wishes.compile is not True
     race = _Race(work, recipe, given, made, method.speed.step)
     pays = max(RACE, method.speed.step) <= SHARE * seconds
     pictures = catalogue.takes_images(recipe)
-    if pays and race.now >= (SHORT if pictures else DENSE) and has_bfloat16(machine.device):
+    long = race.now >= (SHORT if pictures else DENSE)
+    if free and pays and long and has_bfloat16(machine.device):
         race.run("bfloat16", HALF_FASTER, precision="bfloat16")
     cores = processors()
     if pays and wishes.threads is None and cores > 1 and race.now >= placement.LONG:
         race.run(f"{cores} threads", placement.FASTER, threads=cores)
-    # Machine code is in float32, where products take longer than all that it saves.
-    if not pictures and not alone(recipe) and made.machine.precision == "float32":
+    if (reason := _uncompilable(recipe, made.machine)) is None:
         _compile(work, method, made, given, seconds, wishes, race)
+    elif wishes.compile:
+        made.notes.append(f"Not compiled: {reason}.")
     return made
+
+
+def _uncompilable(recipe: Recipe, machine: Machine) -> str | None:
+    """Why a training can't be machine code, in words."""
+    if catalogue.takes_images(recipe):
+        return "networks for images run as they are"
+    if alone(recipe):
+        return "its rule asks for gradients itself"
+    return None if machine.precision == "float32" else "compiled steps are float32"
 
 
 @dataclass

@@ -54,6 +54,7 @@ def analyse(
         schema.target,
         schema.others,
         prepared.weights("test"),
+        prepared.groups.get("test"),
     )
     write_text(folder / NAME, found.model_dump_json(indent=1) + "\n")
     return found

@@ -20,6 +20,7 @@ from methodic.evidence.ensemble import Ensemble
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.metrics import Metric, get_metric
 from methodic.plan import MemberRecord, Plan, UnitRecord
+from methodic.runs.diagnosing import doubts
 from methodic.runs.preparation import Prepared, load, place
 from methodic.runs.tasks import WORK, concrete, predictions_path, validation_path, weights_path
 
@@ -108,7 +109,7 @@ def ship(
     scores = (score, _finite(_score(metric, prepared, test)))
     bundle.save(
         folder / "model",
-        _card(plan, prepared, chosen, about, scores),
+        _card(plan, prepared, chosen, about, scores).model_copy(update={"doubts": doubts(folder)}),
         prepared.encoders,
         [_weights(weights_path(folder, each.record.unit.id), each.at) for each, _ in chosen],
     )
@@ -128,6 +129,7 @@ def _ensemble(
         method,
         plan.data.split_seed,
         prepared.weights("validation"),
+        prepared.groups.get("validation"),
     )
     if tried is None:
         return None

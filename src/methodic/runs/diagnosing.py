@@ -7,7 +7,7 @@ from pathlib import Path
 from methodic.data.dataset import DataSet
 from methodic.data.splits import split
 from methodic.diagnosis import NAME, Findings, diagnose
-from methodic.files import write_text
+from methodic.files import read_json, write_text
 from methodic.plan import Splits
 from methodic.report.progress import Quiet
 
@@ -33,3 +33,11 @@ def look(
         for each in found.serious:
             progress.say(f"careful: {each.what}")
     return found
+
+
+def doubts(folder: Path) -> tuple[str, ...]:
+    """What was found in the data of a run that makes its scores doubtful, a sentence each."""
+    path = folder / NAME
+    if not path.is_file():
+        return ()
+    return tuple(each.what for each in Findings.model_validate(read_json(path, "findings")).serious)

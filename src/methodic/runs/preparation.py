@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from methodic.data.batches import Rows
 from methodic.data.dataset import DataSet
 from methodic.data.encoders import Encoders
 from methodic.data.large.maps import Mapped
-from methodic.data.splits import fold, split
+from methodic.data.splits import fold, grouped, split
 from methodic.data.weights import weights_of
 from methodic.engine.evaluation import Judge
 from methodic.errors import InputError
@@ -45,12 +45,15 @@ class Prepared:
         raw: part → host-side inputs before the numeric encoder, for the baselines.
         truth: part → classes int64 [N], labels int64 [N, C], or numbers in the targets' units
             float64 [N], of several targets [N, T].
+        groups: validation and test → the group of each row, from 0 on int64 [N], where the user
+            named a column of them and the rows are in memory.
     """
 
     encoders: Encoders
     rows: dict[str, Rows]
     raw: dict[str, dict[str, Tensor]]
     truth: dict[str, npt.NDArray[Any]]
+    groups: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def inputs(self) -> Inputs:
@@ -153,7 +156,10 @@ def prepare(
             None if weight is None else torch.from_numpy(weight.astype(np.float32)),
         )
         truth[part] = encoders.truth(frame)
-    return Prepared(encoders, rows, raw, truth)
+    name = data.schema.group
+    judging = [part for part in PARTS[1:] if name is not None and name in frames[part].columns]
+    groups = {part: grouped.named(frames[part][str(name)]) for part in judging}
+    return Prepared(encoders, rows, raw, truth, groups)
 
 
 def save(prepared: Prepared, folder: Path, sources: Iterable[str | None] = ()) -> None:
@@ -176,6 +182,8 @@ def save(prepared: Prepared, folder: Path, sources: Iterable[str | None] = ()) -
         if weight is not None:
             flat[f"{part}/weight"] = weight
         flat[f"{part}/truth"] = torch.from_numpy(np.ascontiguousarray(prepared.truth[part]))
+        if part in prepared.groups:
+            flat[f"{part}/group"] = torch.from_numpy(prepared.groups[part])
     if prepared.block:
         streaming.move(prepared.rows["train"], folder)
     else:
@@ -289,4 +297,8 @@ def _from_file(folder: Path) -> Prepared:
     }
     raw = {part: under(f"{part}/raw/") for part in PARTS}
     rows, raw = streaming.mapped(folder, rows, raw)
-    return Prepared(encoders, rows, raw, {part: flat[f"{part}/truth"].numpy() for part in PARTS})
+    truth, groups = (
+        {part: flat[f"{part}/{what}"].numpy() for part in PARTS if f"{part}/{what}" in flat}
+        for what in ("truth", "group")
+    )
+    return Prepared(encoders, rows, raw, truth, groups)

@@ -101,8 +101,9 @@ class Scoring:
         for baseline in self.baselines():
             found[baseline.kind] = [*self._predicted(tasks.baseline_name(baseline.kind))]
         truth, weights = self.prepared.truth["test"], self.prepared.weights("test")
+        groups = self.prepared.groups.get("test")
         return {
-            name: over_rows(self.metric, truth, np.stack(x), weights=weights)
+            name: over_rows(self.metric, truth, np.stack(x), weights=weights, groups=groups)
             for name, x in found.items()
             if all(math.isfinite(self.metric.score(truth, each, weights)) for each in x)
         }

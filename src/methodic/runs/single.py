@@ -14,7 +14,7 @@ from methodic.engine.workers import using
 from methodic.evidence import design
 from methodic.plan import BaselinePlan, Contender, Machine, Member, Plan, Unit
 from methodic.recipes.numbers import replace
-from methodic.runs import alone
+from methodic.runs import alone, choosing
 from methodic.runs.given import Given
 from methodic.runs.measuring import measure
 from methodic.runs.planning import SLACK, facts, machine
@@ -55,7 +55,8 @@ def make(
         left = wishes.budget - (time.monotonic() - started)
         return _steps(method, prepared, max(left, wishes.budget / 4))
 
-    plain = machine(wishes).model_copy(update={"workers": 0})
+    having = machine(wishes).model_copy(update={"workers": 0})
+    plain = choosing.asked_for(wishes.asked, having, own=False, images=False)
     method = timed(plain)
     # A better choice makes what is predicted at last faster, too.
     seconds = sum(training(method)) * method.speed.step + method.speed.ending

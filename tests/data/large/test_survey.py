@@ -31,6 +31,37 @@ def test_what_fits_is_read_whole(path):
     assert load(path, "y", memory=10**9).large is None
 
 
+def test_without_a_word_rows_may_take_half_of_the_free_memory(path, monkeypatch):
+    monkeypatch.setattr(survey, "usual", lambda: LIMIT)
+    data = load(path, "y")
+    assert data.large is not None
+    assert "half of the free memory (1 MB)" in " ".join(data.notes)
+    assert data.reading.memory == LIMIT  # so that the same rows are read again in the same way
+    assert load(path, "y", memory=10**9).large is None
+
+
+def test_small_files_are_not_looked_into(path, monkeypatch):
+    monkeypatch.setattr(survey, "usual", lambda: survey._SWOLLEN * path.stat().st_size)
+    monkeypatch.setattr(survey, "pieces_of", None)
+    assert load(path, "y").large is None
+
+
+def test_folders_of_images_are_counted_first(tmp_path, monkeypatch):
+    import PIL.Image
+
+    for number in range(60):
+        folder = tmp_path / "ab"[number % 2]
+        folder.mkdir(exist_ok=True)
+        pixels = np.full((40, 40, 3), number, np.uint8)
+        PIL.Image.fromarray(pixels).save(folder / f"{number}.png")
+    monkeypatch.setattr(survey, "usual", lambda: 500_000)  # they take 864,000
+    assert load(tmp_path).large is None  # too few to be counted
+    monkeypatch.setattr(survey, "_MANY", 60)
+    assert load(tmp_path).large is not None
+    monkeypatch.setattr(survey, "usual", lambda: 1_000_000)
+    assert load(tmp_path).large is None
+
+
 def test_a_sample_stands_for_all(path):
     data = load(path, "y", memory=LIMIT)
     assert data.large is not None

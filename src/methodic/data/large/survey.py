@@ -16,8 +16,10 @@ from methodic.data.images.columns import form_of
 from methodic.data.large.keys import KEY, Digests, Keys, hashes, keys, mixed
 from methodic.data.large.pieces import Pieces, of_frame, pieces_of, shifted
 from methodic.data.opening import Table, opened
+from methodic.data.room import usual
 from methodic.data.schema import infer
 from methodic.data.sizes import readable
+from methodic.data.sources import places
 from methodic.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ by the bound √(ln(2/0.01)/2n) (Dvoretzky, Kiefer and Wolfowitz 1956; Massart 1
 SHARE = 16
 """A piece takes this part of the memory, a sample twice as much."""
 
+_SWOLLEN = 50  # times smaller than in memory may a file be
+_MANY = 5_000  # images; fewer of them fit, whatever their sides
 _ROW, _LOT = "number of the row", "lot of the row"
 _VALUES = 1000  # different targets; with more of them it is no classification
 _EACH = 2  # rows of each class that a sample has for sure
@@ -122,19 +126,23 @@ def sampled(
         targets: the first rows → the columns to predict.
 
     Returns:
-        None where it fits, nobody says how much memory there is, or it can only be read whole.
+        None where it fits, or can only be read whole.
 
     Raises:
         InputError: it can't be read.
     """
-    limit = reading.memory
-    if limit is None or not isinstance(source, str | Path) or str(source) in builtin_names():
+    if not isinstance(source, str | Path) or str(source) in builtin_names():
+        return None
+    limit = usual() if reading.memory is None else reading.memory
+    if reading.memory is None and _surely_fits(Path(source), limit):
         return None
     if Path(source).is_dir():
         table = opened(source)
-        pieces = of_frame(str(source), table.frame)
         if any(form_of(column) == "pixels" for column in table.frame):
-            return None  # IDX files, which are in memory by now
+            return table  # IDX files, which are in memory by now
+        if reading.memory is None and table.frame.height < _MANY:
+            return table
+        pieces = of_frame(str(source), table.frame)
     else:
         found = pieces_of(source)
         if found is None:
@@ -143,7 +151,7 @@ def sampled(
         where = str(Path(source).resolve())
         table = Table(pieces.head, name=str(source), where=where)
     if pieces.need <= limit:
-        return None
+        return table if Path(source).is_dir() else None
     names = targets(table)
     own = table.test if table.test is not None else test
     tested = None
@@ -154,10 +162,11 @@ def sampled(
     seen = surveyed(pieces, reading, names, limit)
     if tested is not None and tested.need > limit / SHARE:
         seen = replace(seen, test=surveyed(tested, reading, names, limit))
+    kind = "the memory for it" if reading.memory is not None else "half of the free memory"
     about = (
-        f"larger than the memory for it ({readable(limit)}), so rows are read piece by piece: "
-        f"columns are judged, and encoders and baselines learn, by a sample of "
-        f"{seen.sample.height:,} rows or less"
+        f"larger than {kind} ({readable(limit)}), so rows are read piece by piece: columns are "
+        f"judged, and encoders and baselines learn, by a sample of {seen.sample.height:,} rows or "
+        "less"
     )
     return replace(
         table,
@@ -166,6 +175,13 @@ def sampled(
         notes=(*table.notes, f"{source}: {about}"),
         large=seen,
     )
+
+
+def _surely_fits(source: Path, limit: int) -> bool:
+    """Whether files are so small that there's no need to look into them."""
+    if source.is_dir() or not (source.is_file() or places.is_pattern(str(source))):
+        return not source.is_dir()  # names of no file: whoever reads them says so
+    return _SWOLLEN * sum(each.stat().st_size for each in places.files(source)) <= limit
 
 
 def surveyed(pieces: Pieces, reading: Reading, targets: tuple[str, ...], limit: int) -> Large:

@@ -32,15 +32,19 @@ def groups(column: pl.Series, equal: Rows) -> Rows:
         column: the user's groups.
         equal: the number of each row's group of equal rows, [N].
     """
-    own = numbered(column.rank("dense").fill_null(0).to_numpy())
-    alone = column.is_null().to_numpy()
-    if alone.any():
-        own = numbered(np.where(alone, len(own) + np.arange(len(own)), own))
+    own = named(column)
     joined = _joined(own, equal)
     largest, before = np.bincount(joined).max(), np.bincount(own).max()
     if largest > max(_MOST * len(own), before) or joined.max() + 1 < min(3, own.max() + 1):
         return own
     return joined
+
+
+def named(column: pl.Series) -> Rows:
+    """The user's group of each row, [N] from 0; a row without one is one by itself."""
+    own = numbered(column.rank("dense").fill_null(0).to_numpy())
+    alone = column.is_null().to_numpy()
+    return numbered(np.where(alone, len(own) + np.arange(len(own)), own)) if alone.any() else own
 
 
 def _joined(one: Rows, two: Rows) -> Rows:
