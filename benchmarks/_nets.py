@@ -121,7 +121,7 @@ def methodic(which: str, lrs: Sequence[float], *, half: bool = False, last: bool
 def _cohort(net: nn.Module, which: str, lr: float, seed: int, *, half: bool, last: bool) -> Any:
     from methodic import build
     from methodic.models.mlp import Inputs
-    from methodic.models.module import ModuleModel
+    from methodic.models.own.module import ModuleModel
     from methodic.recipes import types as recipes
 
     recipe = recipes.Recipe(name="adam", stages=[stage(lr, BATCH[which])])

@@ -15,6 +15,7 @@ As a program: one contestant of the first table, in a process of its own.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -39,24 +40,29 @@ MINUTES = (
 Job = dict[str, Any]
 
 
-def measure(report: shared.Report, quick: bool) -> None:
-    """Both parts; they are skipped, saying so, where the data aren't at hand."""
+def measure(report: shared.Report, quick: bool, keep: bool = False) -> None:
+    """Both parts; they are skipped, saying so, where the data aren't at hand.
+
+    ``keep``: results are kept as soon as they are there, and read by the next call.
+    """
     if not (shared.DATA / "cifar10-train.parquet").exists():
         report.say(f"Pictures: skipped, there is no {shared.DATA}.")
         return
     with tempfile.TemporaryDirectory() as scratch:
-        _speed(report, quick, Path(scratch))
-        _minutes(report, quick, Path(scratch))
+        kept = shared.Kept("pictures", keep and not quick)
+        _speed(report, quick, Path(scratch), kept)
+        _minutes(report, quick, Path(scratch), kept)
 
 
-def _speed(report: shared.Report, quick: bool, scratch: Path) -> None:
+def _speed(report: shared.Report, quick: bool, scratch: Path, kept: shared.Kept) -> None:
     report.say("\n### CIFAR-10: three epochs of a small convolutional net\n")
     decoded = scratch / "cifar10.npz"
     np.savez(decoded, **_decoded(2_000 if quick else 50_000, 1_000 if quick else 10_000))
     found: dict[str, list[Job]] = {name: [] for name in CONTESTANTS}
     for seed in range(1 if quick else SEEDS):
         for name in CONTESTANTS if seed % 2 == 0 else reversed(CONTESTANTS):
-            found[name].append(_contestant(name, decoded, seed, 1 if quick else EPOCHS))
+            job = functools.partial(_contestant, name, decoded, seed, 1 if quick else EPOCHS)
+            found[name].append(kept.get(f"{name}, seed {seed}", job))
     rates = {name: [each["rate"] for each in runs] for name, runs in found.items()}
     rows = [
         [
@@ -77,8 +83,8 @@ def _speed(report: shared.Report, quick: bool, scratch: Path) -> None:
 
 def _decoded(training: int, test: int) -> dict[str, Any]:
     """CIFAR-10 as bytes [N, C, H, W] and classes."""
-    from methodic.data.dataset import load
-    from methodic.data.encoders import Encoders
+    from methodic.data.encoding.encoders import Encoders
+    from methodic.data.loading import load
 
     train, path = shared.DATA / "cifar10-train.parquet", shared.DATA / "cifar10-test.parquet"
     data = load(train, test=path)
@@ -233,40 +239,48 @@ def _keras(job: Job, data: Any) -> tuple[float, float]:
     return job["epochs"] * rows / seconds, float(score)
 
 
-def _minutes(report: shared.Report, quick: bool, scratch: Path) -> None:
+def _minutes(report: shared.Report, quick: bool, scratch: Path, kept: shared.Kept) -> None:
     report.say("\n### Accuracy in minutes\n")
     rows: list[list[object]] = []
     for name, source, test, recipe, minutes in MINUTES:
-        out = scratch / name
         command = [shared.METHODIC, "train", str(shared.DATA / source), "--recipe", recipe]
         command += ["--split", str(shared.DATA / test)] if test else []
-        command += ["--budget", "60s" if quick else f"{minutes:g}m", "--out", str(out), "--quiet"]
-        start = time.perf_counter()
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=shared.clean_environment()
-        )
-        seconds = time.perf_counter() - start
-        if done.returncode:
-            raise RuntimeError(f"{name}: exit code {done.returncode}\n{done.stderr[-2000:]}")
-        found = _read(out, recipe)
+        command += ["--budget", "60s" if quick else f"{minutes:g}m", "--quiet"]
+        job = functools.partial(_trained, name, command, scratch / name, recipe)
+        found = kept.get(f"{name}, {minutes:g} minutes", job)
         rows.append(
             [
                 name,
                 recipe,
                 f"{minutes:g}",
-                f"{seconds / 60:.1f}",
+                f"{found['seconds'] / 60:.1f}",
                 f"{found['epochs']:.1f}",
                 f"{found['test']:.2%}",
             ]
         )
         looks = ", ".join(f"{at:.1f}: {score:.1%}" for at, score in found["curve"])
         report.say(f"- {name}, accuracy on validation rows by epoch: {looks}")
-        report.raw.setdefault("pictures: minutes", {})[name] = {"seconds": seconds, **found}
+        report.raw.setdefault("pictures: minutes", {})[name] = found
         if name == "Fashion-MNIST" and not quick:
             verdict = "yes" if found["test"] >= GREY else "**no**"
             report.say(f"- Fashion-MNIST at least {GREY:.0%}: {found['test']:.2%}, {verdict}")
     header = ["data", "recipe", "budget, minutes", "took", "epochs", "test accuracy"]
     report.table(header, rows)
+
+
+def _trained(name: str, command: list[str], out: Path, recipe: str) -> Job:
+    """A training as its user starts it."""
+    start = time.perf_counter()
+    done = subprocess.run(
+        [*command, "--out", str(out)],
+        capture_output=True,
+        text=True,
+        env=shared.clean_environment(),
+    )
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        raise RuntimeError(f"{name}: exit code {done.returncode}\n{done.stderr[-2000:]}")
+    return {"seconds": seconds, **_read(out, recipe)}
 
 
 def _read(out: Path, recipe: str) -> Job:

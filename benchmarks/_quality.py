@@ -9,13 +9,11 @@ free). Test scores only; validation rows are for whoever wants them.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -76,23 +74,13 @@ def measure(
     splits, budget = (1, 60) if quick else (splits, budget)
     cases = CASES[2:5] if quick else CASES
     report.say(f"\n### Quality in {budget} s, {splits} splits")
-    file = shared.HERE / "results" / f"quality-{budget}.json"
-    done = json.loads(file.read_text()) if keep and file.exists() else {}
+    kept = shared.Kept(f"quality-{budget}", keep and not quick)
+    found: dict[str, list[dict[str, Any]]] = {case.title: [] for case in cases}
     for seed in range(splits):
         for case in cases:
-            name = _name(case, seed)
-            if name in done:
-                report.say(f"- {name}: of {done[name]['ended']}")
-                continue
-            with tempfile.TemporaryDirectory() as scratch:
-                done[name] = {"results": _split(case, seed, budget, Path(scratch)), **_state()}
-            report.say(f"- {name}: load average after it {done[name]['load']}")
-            if keep:
-                file.parent.mkdir(exist_ok=True)
-                file.write_text(json.dumps(done, indent=1) + "\n")
-    found = {
-        case.title: [done[_name(case, seed)]["results"] for seed in range(splits)] for case in cases
-    }
+            name = f"{case.title}, split {seed}"
+            found[case.title].append(kept.get(name, lambda c=case, s=seed: _measured(c, s, budget)))
+            report.say(f"- {name}: there")
     report.raw["quality"] = found
     for case in cases:
         _print(report, case, found[case.title])
@@ -103,14 +91,9 @@ def measure(
     _ranks(report, cases, scores)
 
 
-def _name(case: Case, seed: int) -> str:
-    return f"{case.title}, split {seed}"
-
-
-def _state() -> dict[str, Any]:
-    """When and under which load a split has ended."""
-    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    return {"ended": when, "load": [round(each, 2) for each in os.getloadavg()]}
+def _measured(case: Case, seed: int, budget: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as scratch:
+        return _split(case, seed, budget, Path(scratch))
 
 
 def _split(case: Case, seed: int, budget: int, folder: Path) -> dict[str, Any]:

@@ -98,8 +98,8 @@ def _case(name: str, file: str) -> dict[str, float]:
     if name == OURS:
         import torch
 
-        from methodic.data.dataset import load
-        from methodic.data.encoders import Encoders
+        from methodic.data.encoding.encoders import Encoders
+        from methodic.data.loading import load
 
         torch.set_num_threads(shared.CORES)
     marks = [time.perf_counter()]

@@ -101,6 +101,31 @@ class Report:
             self.say(f"- raw numbers: {path.relative_to(HERE.parent)}")
 
 
+class Kept:
+    """Results in a file as soon as they are there, so that a long benchmark may go on later.
+
+    Args:
+        name: of the file in results/.
+        wanted: otherwise nothing is read or written.
+    """
+
+    def __init__(self, name: str, wanted: bool) -> None:
+        self._path = HERE / "results" / f"{name}.json" if wanted else None
+        there = self._path is not None and self._path.exists()
+        self._done = json.loads(self._path.read_text()) if self._path and there else {}
+
+    def get(self, name: str, measure: Callable[[], Any]) -> Any:
+        """The results of this name: of an earlier run, or of ``measure``."""
+        if name not in self._done:
+            results = measure()
+            when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+            self._done[name] = {"ended": when, "load": _load(), "results": results}
+            if self._path is not None:
+                self._path.parent.mkdir(exist_ok=True)
+                self._path.write_text(json.dumps(self._done, indent=1) + "\n")
+        return self._done[name]["results"]
+
+
 def interleaved(cases: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each case, one of each per round: a busy minute hits all of them alike.
 
@@ -116,7 +141,7 @@ def interleaved(cases: Mapping[str, Callable[[], float]], rounds: int) -> dict[s
 
 def mean_interval(values: Sequence[float], digits: int = 4) -> str:
     """Mean ± half of the 95% t-interval, and n."""
-    from methodic.evidence.statistics import t_interval
+    from methodic.evidence.numbers.statistics import t_interval
 
     interval = t_interval(values)
     half = "" if interval.high is None else f" ± {interval.high - interval.mean:.{digits}f}"
@@ -199,7 +224,7 @@ def write_split(source: Any, target: str | None, seed: int, folder: Path) -> str
     """
     import polars as pl
 
-    from methodic.data.dataset import load
+    from methodic.data.loading import load
     from methodic.data.splits import split
 
     data = load(source, target)

@@ -39,7 +39,7 @@ def training(
     from methodic.engine.keeper import INTERVAL, Keeper
     from methodic.engine.monitor import Window
     from methodic.metrics import get_metric
-    from methodic.runs.units import evaluations as spread
+    from methodic.runs.plans.units import evaluations as spread
 
     x, y = table(sizes)
     rows = Rows({"numeric": torch.from_numpy(x)}, torch.from_numpy(y))

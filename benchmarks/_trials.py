@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from methodic import build
-from methodic.data.dataset import DataSet, load
+from methodic.data.dataset import DataSet
+from methodic.data.loading import load
 from methodic.data.splits import FOLDS
 from methodic.engine.native.library import missing_compiler
 from methodic.engine.workers import Pool
@@ -21,13 +22,15 @@ from methodic.evidence.leaderboard import Leaderboard, assemble
 from methodic.plan import BaselinePlan, ConfirmPlan, Contender, Plan
 from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
-from methodic.runs import planning, preparation, tasks
+from methodic.runs import tasks
 from methodic.runs.crew import Crew
 from methodic.runs.execution import Execution
-from methodic.runs.preparation import Prepared
-from methodic.runs.scoring import Scores, Scoring
-from methodic.runs.units import confirm_units, screen_units
-from methodic.runs.wishes import Wishes
+from methodic.runs.outcome.scoring import Scores, Scoring
+from methodic.runs.plans import planning
+from methodic.runs.plans.units import confirm_units, screen_units
+from methodic.runs.plans.wishes import Wishes
+from methodic.runs.rows import preparation
+from methodic.runs.rows.preparation import Prepared
 
 STEPS = 150
 BATCH = 64

@@ -21,8 +21,8 @@ import _shared as shared
 import _trials as trials
 import numpy as np
 
-from methodic.evidence.power import seeds_needed, upper_deviation
-from methodic.evidence.statistics import ALPHA, holm, paired, t_interval
+from methodic.evidence.numbers.power import seeds_needed, upper_deviation
+from methodic.evidence.numbers.statistics import ALPHA, holm, paired, t_interval
 from methodic.report import page
 
 GROUPS = 4  # methods of a confirmation

@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from methodic import cli, runs
-from methodic.data.dataset import load
+from methodic.data.loading import load
 from tests.runs.conftest import MOMENTUM, PLAIN, pretend, stopping
 
 GOOD = "size,colour,price\n" + "".join(

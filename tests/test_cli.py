@@ -282,7 +282,7 @@ def test_exit_codes(
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network that had two steps, and knows the towns A and B."""
-    from methodic.data.dataset import load
+    from methodic.data.loading import load
     from methodic.runs import train_method
 
     folder = tmp_path_factory.mktemp("trained")

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from methodic.runs import preparation
-from methodic.runs.preparation import Prepared
+from methodic.runs.rows import preparation
+from methodic.runs.rows.preparation import Prepared
 from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan, iris, make_plan, prepared
 
 __all__ = ["iris", "make_plan", "prepared"]  # fixtures of other tests

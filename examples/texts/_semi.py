@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 import methodic as mt
-from methodic.evidence.statistics import paired, t_interval
+from methodic.evidence.numbers.statistics import paired, t_interval
 
 LABELS, TEST, BATCH_LABELLED, BATCH_ALL, RATE = 50, 600, 10, 200, 2e-3
 SHAPES = {"encoder.0": (64, 64), "encoder.1": (64, 32), "head": (32, 10), "decoder": (32, 64)}

@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from sklearn.datasets import load_digits
 
-from methodic.models.initialization import initial_buffers, initial_parameters
 from methodic.models.mlp import MLP, Inputs
+from methodic.models.parts.initialization import initial_buffers, initial_parameters
 from methodic.types import Pass
 
 WIDTH, ROWS, SEEDS = 64, 256, 5

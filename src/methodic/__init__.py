@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from methodic import optimizers
     from methodic.bundle import Bundle
     from methodic.bundle import load as load_bundle
-    from methodic.data.dataset import DataSet, load
+    from methodic.data.dataset import DataSet
+    from methodic.data.loading import load
     from methodic.errors import InputError
     from methodic.estimators import MethodicClassifier, MethodicRegressor
     from methodic.recipes.catalogue import get as recipe
     from methodic.recipes.types import Recipe
     from methodic.report.across import compare, ranks
     from methodic.runs import Run, load_run, make_plan, reproduce, resume, run, train_method
-    from methodic.runs.ablation import ablate
+    from methodic.runs.outcome.ablation import ablate
     from methodic.runs.own import train_module as train
     from methodic.runs.rates import find_lr
 
@@ -55,12 +56,14 @@ __all__ = [
 def _home(name: str) -> tuple[str, str] | None:
     """The module of a public name, and its name there ("" for the module itself)."""
     match name:
-        case "load" | "DataSet":
+        case "load":
+            return "methodic.data.loading", name
+        case "DataSet":
             return "methodic.data.dataset", name
         case "run" | "make_plan" | "train_method" | "resume" | "reproduce" | "load_run" | "Run":
             return "methodic.runs", name
         case "ablate":
-            return "methodic.runs.ablation", name
+            return "methodic.runs.outcome.ablation", name
         case "train":
             return "methodic.runs.own", "train_module"
         case "find_lr":

@@ -29,9 +29,10 @@ from sklearn.utils.validation import (
 )
 
 from methodic import bundle, runs
-from methodic.data.conform import conform_target
-from methodic.data.dataset import DataSet, load
+from methodic.data.columns.conform import conform_target
+from methodic.data.dataset import DataSet
 from methodic.data.frames import as_frame, as_series
+from methodic.data.loading import load
 from methodic.errors import InputError
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.recipes.types import Recipe

@@ -25,7 +25,7 @@ class ParameterSpec:
 
     Args:
         shape: without the member axis.
-        initialization: a name of `models.initialization.INITIALIZATIONS` or `PARTS`.
+        initialization: a name of `models.parts.initialization.INITIALIZATIONS` or `PARTS`.
         fan_in, fan_out: inputs and outputs of a unit, for the initializations that scale by them.
         decays: weights decay and are penalized; biases, scales and shifts don't.
         gain: factor on the initial standard deviation, set by the activation that follows.

@@ -11,7 +11,7 @@ from methodic.models.autoencoder import Autoencoder
 from methodic.models.convolution import CNN, ResNet
 from methodic.models.inputs import Inputs
 from methodic.models.mlp import MLP
-from methodic.models.numeric import PBLD, Periodic, PiecewiseLinear
+from methodic.models.parts.numeric import PBLD, Periodic, PiecewiseLinear
 from methodic.models.quicknet import QuickNet
 from methodic.models.realmlp import RealMLP
 from methodic.models.tabm import TabM

@@ -16,7 +16,8 @@ from polars.testing import assert_frame_equal
 
 from methodic import bundle, runs
 from methodic.bundle import Bundle, Card, Part, Trained
-from methodic.data.dataset import DataSet, load
+from methodic.data.dataset import DataSet
+from methodic.data.loading import load
 from methodic.errors import InputError
 from methodic.files import file_hash, read_json, write_json
 from methodic.recipes.types import Recipe

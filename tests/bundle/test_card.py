@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from methodic.bundle.card import Card, Part, document_of, text_of
-from methodic.data.schema import Column, Schema
+from methodic.data.schemas.schema import Column, Schema
 from methodic.plan import DataFacts, NetworkFacts
 from methodic.recipes.types import Recipe
 

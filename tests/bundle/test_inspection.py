@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from methodic import bundle, runs
-from methodic.data.dataset import load
+from methodic.data.loading import load
 from methodic.errors import InputError
 from methodic.files import file_hash, read_json, write_json
 from methodic.recipes.types import Recipe

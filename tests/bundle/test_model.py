@@ -11,7 +11,7 @@ import torch
 
 from methodic import bundle, runs
 from methodic.bundle import Bundle, model
-from methodic.data.dataset import load
+from methodic.data.loading import load
 from methodic.engine.evaluation import CHUNK
 from methodic.errors import InputError
 from methodic.recipes import catalogue

@@ -11,8 +11,9 @@ import torch
 
 from methodic import bundle, runs
 from methodic.bundle.selection import numbers, unused
-from methodic.data.dataset import DataSet, load
-from methodic.data.encoders import Encoders
+from methodic.data.dataset import DataSet
+from methodic.data.encoding.encoders import Encoders
+from methodic.data.loading import load
 from methodic.models.mlp import MLP, Inputs
 from methodic.recipes.types import Recipe
 

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from methodic import bundle, runs
-from methodic.data.dataset import load
+from methodic.data.loading import load
 from methodic.files import file_hash, read_json
 
 FRAME = pl.DataFrame(

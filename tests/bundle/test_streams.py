@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from methodic import bundle, cli, runs
 from methodic.bundle import Bundle, model, streams
-from methodic.data.dataset import load
+from methodic.data.loading import load
 from methodic.data.sources import places
 from methodic.engine.evaluation import CHUNK
 from methodic.errors import InputError

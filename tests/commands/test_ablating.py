@@ -13,7 +13,7 @@ import pytest
 from methodic import cli
 from methodic.durations import parse_budget
 from methodic.evidence.ablation import Ablation, Effect
-from methodic.evidence.statistics import Interval
+from methodic.evidence.numbers.statistics import Interval
 
 FOUND = Ablation(
     recipe="adam",
@@ -56,11 +56,11 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Calls:
         seen["run"] = {"data": data, **kwargs}
         return SimpleNamespace(folder=tmp_path / "new")
 
-    package, module = ModuleType("methodic.runs"), ModuleType("methodic.runs.ablation")
+    package, module = ModuleType("methodic.runs"), ModuleType("methodic.runs.outcome.ablation")
     package.__dict__.update(run=run)
     module.__dict__.update(ablate=ablate)
     monkeypatch.setitem(sys.modules, "methodic.runs", package)
-    monkeypatch.setitem(sys.modules, "methodic.runs.ablation", module)
+    monkeypatch.setitem(sys.modules, "methodic.runs.outcome.ablation", module)
     return seen
 
 

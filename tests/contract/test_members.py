@@ -17,9 +17,9 @@ from methodic import build
 from methodic.data.batches import Rows
 from methodic.engine import loop
 from methodic.engine.parts import Cohort, State
-from methodic.models.activations import ACTIVATIONS
-from methodic.models.initialization import INITIALIZATIONS
 from methodic.models.mlp import Inputs
+from methodic.models.parts.activations import ACTIVATIONS
+from methodic.models.parts.initialization import INITIALIZATIONS
 from methodic.recipes.types import Recipe
 
 N, NUMERIC, CATEGORICAL, CODES, CLASSES = 61, 7, 2, 9, 3

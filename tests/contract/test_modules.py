@@ -18,9 +18,9 @@ from methodic import build
 from methodic.data.batches import Order, Rows
 from methodic.engine import evaluation, loop
 from methodic.engine.parts import Cohort
-from methodic.models.failures import copied
 from methodic.models.mlp import Inputs
-from methodic.models.module import ModuleModel, put
+from methodic.models.own.failures import copied
+from methodic.models.own.module import ModuleModel, put
 from methodic.recipes.types import Recipe
 from methodic.rng import key
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from methodic.data.dataset import load
+from methodic.data.loading import load
 from methodic.data.weights import checked, weights_of
 from methodic.errors import InputError
 

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from methodic.data.schema import Column, Schema
+from methodic.data.schemas.schema import Column, Schema
 from methodic.diagnosis.copies import duplicates, groups
 
 SCHEMA = Schema(

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from methodic.data.dataset import DataSet, load
+from methodic.data.dataset import DataSet
+from methodic.data.loading import load
 from methodic.diagnosis import Finding, diagnose
 
 ROWS = 2000

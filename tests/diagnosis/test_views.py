@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from methodic.data.dataset import load
-from methodic.data.schema import Column, Schema
+from methodic.data.loading import load
+from methodic.data.schemas.schema import Column, Schema
 from methodic.diagnosis import views
 from methodic.diagnosis.views import View
 

@@ -32,7 +32,7 @@ from methodic.engine.evaluation import Judge
 from methodic.engine.keeper import Keeper
 from methodic.metrics import get_metric
 from methodic.models.mlp import Inputs
-from methodic.models.module import ModuleModel
+from methodic.models.own.module import ModuleModel
 from methodic.recipes.types import Recipe
 
 torch.set_num_threads(1)

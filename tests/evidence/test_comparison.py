@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from methodic.evidence.comparison import Entry, RunComparison, compare
-from methodic.evidence.effects import effect_between, effect_size, superiority
-from methodic.evidence.statistics import corrected, corrected_paired, holm, t_interval
+from methodic.evidence.numbers.effects import effect_between, effect_size, superiority
+from methodic.evidence.numbers.statistics import corrected, corrected_paired, holm, t_interval
 from methodic.metrics import METRICS
 
 ACCURACY, RMSE = METRICS["accuracy"], METRICS["rmse"]

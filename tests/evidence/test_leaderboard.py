@@ -3,7 +3,7 @@ import math
 import pytest
 from scipy import stats
 
-from methodic.evidence.statistics import holm
+from methodic.evidence.numbers.statistics import holm
 from methodic.plan import Amendment, RunState
 
 LR = "stages.0.turns.0.optimizer.lr"

@@ -7,8 +7,8 @@ import pytest
 from scipy import stats
 
 from methodic.evidence.leaderboard import Row
+from methodic.evidence.numbers.statistics import holm, t_interval
 from methodic.evidence.pairs import compare, groups
-from methodic.evidence.statistics import holm, t_interval
 
 
 def row(name: str, scores: dict[int, float]) -> Row:

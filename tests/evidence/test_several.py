@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from methodic.evidence import bootstrap, ensemble, predictions
-from methodic.evidence.analysis import analyse
-from methodic.evidence.classes import MOST_CLASSES, by_class, by_label
-from methodic.evidence.slices import Column
+from methodic.evidence import ensemble, predictions
+from methodic.evidence.closer.analysis import analyse
+from methodic.evidence.closer.classes import MOST_CLASSES, by_class, by_label
+from methodic.evidence.closer.slices import Column
+from methodic.evidence.numbers import bootstrap
 from methodic.metrics import METRICS, get_metric
 
 N = 300

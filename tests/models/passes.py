@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from methodic.models.initialization import initial_buffers, initial_parameters
+from methodic.models.parts.initialization import initial_buffers, initial_parameters
 from methodic.rng import Draws, keys
 from methodic.types import Pass
 

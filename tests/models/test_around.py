@@ -7,8 +7,8 @@ import torch
 
 from methodic.models.around import Around
 from methodic.models.mlp import MLP, Inputs
-from methodic.models.module import ModuleModel
 from methodic.models.outputs import FirstOutputs
+from methodic.models.own.module import ModuleModel
 from methodic.models.precision import InBfloat16
 from methodic.models.quicknet import QuickNet
 from methodic.models.standardised import Standardised

@@ -131,7 +131,7 @@ def test_a_member_has_the_same_bits_in_any_company(members: int) -> None:
         CNN(shaped(1, 5, 5), 3, channels=(3,), width=4, normalization="batch"),
         ResNet(shaped(1, 5, 5), 3, channels=(3, 4)),
     ):
-        from methodic.models.initialization import initial_buffers, initial_parameters
+        from methodic.models.parts.initialization import initial_buffers, initial_parameters
 
         seeds = [7, *range(20, 20 + members - 1)]
         rows = torch.randn(3, 1, 5, 5, generator=torch.Generator().manual_seed(1))

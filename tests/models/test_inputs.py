@@ -8,7 +8,7 @@ import methodic as mt
 from methodic.bundle import inputs_of
 from methodic.models import mlp
 from methodic.models.inputs import Inputs
-from methodic.runs.preparation import prepare
+from methodic.runs.rows.preparation import prepare
 
 
 def test_one_class_under_both_names() -> None:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from methodic.models.initialization import initial_buffers, initial_parameters
 from methodic.models.mlp import MLP, Inputs
-from methodic.models.numeric import PBLD
+from methodic.models.parts.initialization import initial_buffers, initial_parameters
+from methodic.models.parts.numeric import PBLD
 from methodic.rng import Draws, keys
 from methodic.types import Pass
 

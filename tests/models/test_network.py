@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from methodic.models.initialization import initial_parameters
 from methodic.models.inputs import Inputs
 from methodic.models.mlp import MLP
+from methodic.models.parts.initialization import initial_parameters
 from tests.models.passes import MEMBERS, pass_of, same_rows, started, table
 
 INPUTS = Inputs(numeric=4)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from methodic.models.initialization import initial_buffers, initial_parameters
 from methodic.models.mlp import MLP, Inputs
 from methodic.models.outputs import FirstOutputs
+from methodic.models.parts.initialization import initial_buffers, initial_parameters
 from methodic.types import Model, Pass
 
 INNER = MLP(Inputs(numeric=4), outputs=2, width=3, depth=1, normalization="batch", dropout="p")

@@ -12,7 +12,7 @@ from methodic.engine.parts import Cohort
 from methodic.evidence import design
 from methodic.models import precision
 from methodic.models.mlp import MLP, Inputs
-from methodic.models.module import ModuleModel
+from methodic.models.own.module import ModuleModel
 from methodic.models.precision import InBfloat16, has_bfloat16
 from methodic.recipes import catalogue
 from methodic.recipes.numbers import replace

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from methodic.models.initialization import initial_parameters
 from methodic.models.inputs import Inputs
-from methodic.models.numeric import PBLD
+from methodic.models.parts.initialization import initial_parameters
+from methodic.models.parts.numeric import PBLD
 from methodic.models.realmlp import RealMLP, ScaledLinear
 from tests.models.passes import (
     MEMBERS,

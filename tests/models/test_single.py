@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from methodic.models import single
-from methodic.models.normalization import BatchNorm
+from methodic.models.parts.normalization import BatchNorm
 from methodic.models.single import OneByOne, channels_last
 from methodic.types import Pass
 from tests.models.passes import MEMBERS, images, pass_of, scattered, started

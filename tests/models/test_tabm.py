@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from methodic.models import tabm
-from methodic.models.activations import activate
-from methodic.models.initialization import initial_parameters
 from methodic.models.inputs import Inputs
-from methodic.models.numeric import PiecewiseLinear
+from methodic.models.parts.activations import activate
+from methodic.models.parts.initialization import initial_parameters
+from methodic.models.parts.numeric import PiecewiseLinear
 from methodic.models.precision import InBfloat16
 from methodic.models.tabm import TabM
 from tests.models.passes import (

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from methodic import build
 from methodic.data.batches import Rows
-from methodic.data.dataset import load
+from methodic.data.loading import load
 from methodic.engine import loop
 from methodic.evidence import design
 from methodic.metrics import default_metric
@@ -22,8 +22,9 @@ from methodic.plan import Machine
 from methodic.recipes import catalogue
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Recipe
-from methodic.runs import preparation, tasks
-from methodic.runs.preparation import Prepared
+from methodic.runs import tasks
+from methodic.runs.rows import preparation
+from methodic.runs.rows.preparation import Prepared
 
 MACHINE = Machine(device="cpu", capability="", torch="", workers=0, threads=1)
 SLOW = {"tabm", "realmlp", "cocktail"}  # their steps take some hundredths of a second

@@ -9,7 +9,7 @@ from report.reading import EVIL, Page, evil_leaderboard
 from report.runs import make_leaderboard
 
 from methodic.report import notebook
-from methodic.runs.results import load_run
+from methodic.runs.outcome.results import load_run
 
 
 def test_the_ranking_with_its_verdict() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from report.reading import Page
 
-from methodic.evidence.analysis import analyse
+from methodic.evidence.closer.analysis import analyse
 from methodic.metrics import get_metric
 from methodic.report import facts, model, page
 from methodic.report.folder import load

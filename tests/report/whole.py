@@ -10,13 +10,13 @@ import numpy as np
 from report.runs import FINALISTS, LR, METHODS, make_leaderboard, put
 
 from methodic.evidence.ablation import Ablation, Effect
-from methodic.evidence.analysis import Analysis
-from methodic.evidence.calibration import Bin, Calibration
-from methodic.evidence.classes import Classes, ClassRow, Curve
+from methodic.evidence.closer.analysis import Analysis
+from methodic.evidence.closer.calibration import Bin, Calibration
+from methodic.evidence.closer.classes import Classes, ClassRow, Curve
+from methodic.evidence.closer.residuals import Residuals
+from methodic.evidence.closer.slices import Slice
 from methodic.evidence.ensemble import Ensemble
 from methodic.evidence.leaderboard import Interval, Leaderboard
-from methodic.evidence.residuals import Residuals
-from methodic.evidence.slices import Slice
 from methodic.plan import Inference
 
 TASKS = {"multiclass": "accuracy", "binary": "accuracy", "regression": "rmse"}

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from methodic.data.dataset import DataSet, load
+from methodic.data.dataset import DataSet
+from methodic.data.loading import load
 from methodic.engine.workers import Pool
 from methodic.errors import Interrupted
 from methodic.evidence.leaderboard import Leaderboard
@@ -19,10 +20,13 @@ from methodic.files import make_folder, write_text
 from methodic.plan import BaselinePlan, Machine, Plan
 from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
-from methodic.runs import compiling, planning, preparation, single, speed, tasks
+from methodic.runs import tasks
 from methodic.runs.execution import Execution
-from methodic.runs.preparation import Prepared
-from methodic.runs.wishes import Wishes
+from methodic.runs.machine import compiling, speed
+from methodic.runs.plans import planning, single
+from methodic.runs.plans.wishes import Wishes
+from methodic.runs.rows import preparation
+from methodic.runs.rows.preparation import Prepared
 
 LR = "stages.0.turns.0.optimizer.lr"
 

@@ -25,9 +25,10 @@ from methodic.evidence import predictions
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.files import make_folder, write_text
 from methodic.plan import Plan, RunState, UnitRecord
-from methodic.runs import crew, execution, preparation, tasks
+from methodic.runs import crew, execution, tasks
 from methodic.runs.execution import Execution
-from methodic.runs.preparation import Prepared
+from methodic.runs.rows import preparation
+from methodic.runs.rows.preparation import Prepared
 from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan, execute, recipe
 from tests.runs.test_tasks import Request
 

@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from methodic import runs
-from methodic.data.dataset import DataSet, load
+from methodic.data.dataset import DataSet
+from methodic.data.loading import load
 from methodic.errors import InputError, Interrupted
 from methodic.plan import Plan
 from methodic.runs import tasks

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from methodic.errors import InputError
-from methodic.models.module import state_of
+from methodic.models.own.module import state_of
 from methodic.runs import networks
 
 

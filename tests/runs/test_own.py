@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from methodic.data.dataset import DataSet, load
+from methodic.data.dataset import DataSet
+from methodic.data.loading import load
 from methodic.data.splits import split
 from methodic.errors import InputError
 from methodic.runs.own import train_module

@@ -15,19 +15,23 @@ import torch
 from torch import Tensor, nn
 
 from methodic import bundle, runs
-from methodic.data.dataset import DataSet, load
+from methodic.data.dataset import DataSet
+from methodic.data.loading import load
 from methodic.engine.workers import Pool
 from methodic.errors import InputError, Interrupted
 from methodic.evidence import predictions
 from methodic.files import make_folder, write_text
-from methodic.models.module import state_of
+from methodic.models.own.module import state_of
 from methodic.plan import BaselinePlan, Member, Plan, Unit, UnitRecord
 from methodic.report.terminal import Quiet
-from methodic.runs import choosing, networks, planning, preparation, tasks
+from methodic.runs import networks, tasks
 from methodic.runs.execution import Execution
 from methodic.runs.given import Given
+from methodic.runs.machine import choosing
 from methodic.runs.networks import Network
-from methodic.runs.preparation import Prepared
+from methodic.runs.plans import planning
+from methodic.runs.rows import preparation
+from methodic.runs.rows.preparation import Prepared
 from tests.runs.conftest import MOMENTUM, PLAIN, SetSpeeds
 
 SPEEDS = {"plain": (0.1, 0.0), "momentum": (0.1, 0.0)}

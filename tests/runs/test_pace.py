@@ -10,7 +10,7 @@ from methodic.engine.keeper import Count
 from methodic.plan import Plan
 from methodic.runs import pace, tasks
 from methodic.runs.pace import Pace
-from methodic.runs.units import confirm_units
+from methodic.runs.plans.units import confirm_units
 from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan
 
 

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from methodic import runs
-from methodic.data.dataset import DataSet, load
+from methodic.data.dataset import DataSet
+from methodic.data.loading import load
 from methodic.errors import InputError
 from methodic.report.terminal import Quiet
-from methodic.runs import origin, preparation, tasks
+from methodic.runs import tasks
+from methodic.runs.rows import origin, preparation
 from tests.runs.conftest import MOMENTUM, PLAIN, pretend, stopping
 
 UNITS = 8  # six of the screening, two of four of the confirmation

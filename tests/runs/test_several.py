@@ -11,13 +11,15 @@ import polars as pl
 import pytest
 
 from methodic import bundle
-from methodic.data.dataset import DataSet, load
+from methodic.data.dataset import DataSet
+from methodic.data.loading import load
 from methodic.evidence import predictions
 from methodic.metrics import METRICS
-from methodic.runs import load_run, preparation, reproduce, train_method
-from methodic.runs.preparation import Prepared, prepare
+from methodic.runs import load_run, reproduce, train_method
+from methodic.runs.plans.wishes import wish
+from methodic.runs.rows import preparation
+from methodic.runs.rows.preparation import Prepared, prepare
 from methodic.runs.tasks import predictions_path
-from methodic.runs.wishes import wish
 
 N = 300
 

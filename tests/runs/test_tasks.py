@@ -19,9 +19,10 @@ from methodic.files import make_folder
 from methodic.metrics import get_metric
 from methodic.plan import BaselinePlan, BaselineRecord, Member, Plan, Unit, UnitRecord
 from methodic.recipes.types import SGD
-from methodic.runs import preparation, tasks
+from methodic.runs import tasks
 from methodic.runs.given import NOTHING
-from methodic.runs.preparation import Prepared
+from methodic.runs.rows import preparation
+from methodic.runs.rows.preparation import Prepared
 from tests.runs.conftest import LR, MACHINE, PLAIN, MakePlan, recipe
 
 EARLY = recipe("early", stop={"patience": 2})

@@ -24,8 +24,8 @@ from methodic.engine.parts import Cohort, Layout, StopRule
 from methodic.errors import InputError
 from methodic.files import fingerprint
 from methodic.models.mlp import Inputs
-from methodic.models.module import ModuleModel
 from methodic.models.outputs import FirstOutputs
+from methodic.models.own.module import ModuleModel
 from methodic.plan import Precision, Task
 from methodic.recipes import types as recipe
 from methodic.recipes.kinds.models import CNN
@@ -178,7 +178,7 @@ def cohort(
     program = None
     if compiled:
         refused = brought is not None or device.type != "cpu" or precision != "float32"
-        assert not refused, "runs.compiling asks for none of these"
+        assert not refused, "runs.machine.compiling asks for none of these"
         # Other splits of the same data have other counts of rows, which most methods don't know.
         counted = rows if any(order.full for order in orders.values()) else None
         weighed = class_counts if "balanced" in first.model_dump_json() else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from methodic.models import numeric
 from methodic.models.autoencoder import Autoencoder
 from methodic.models.convolution import CNN, ResNet
 from methodic.models.inputs import Inputs
 from methodic.models.mlp import MLP
+from methodic.models.parts import numeric
 from methodic.models.quicknet import QuickNet
 from methodic.models.realmlp import RealMLP
 from methodic.models.standardised import Standardised

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from methodic.data.schema import Column, Schema
+from methodic.data.schemas.schema import Column, Schema
 from methodic.metrics import get_metric
 from methodic.plan import FORMAT, DataFacts, NetworkFacts, Value
 from methodic.recipes.types import Recipe

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 
 from methodic import build
 from methodic.bundle.card import Card
-from methodic.data import answers
 from methodic.data.batches import Rows
-from methodic.data.encoders import Encoders
+from methodic.data.encoding.encoders import Encoders
 from methodic.data.frames import as_frame
 from methodic.data.large.pieces import shifted
+from methodic.data.predicted import answers
 from methodic.data.weights import checked
 from methodic.engine.evaluation import CHUNK, outputs
 from methodic.engine.parts import Layout
@@ -30,7 +30,7 @@ from methodic.errors import InputError
 from methodic.evidence.ensemble import mean
 from methodic.metrics import get_metric
 from methodic.models.inputs import Inputs
-from methodic.models.module import asks_for, feed
+from methodic.models.own.module import asks_for, feed
 from methodic.recipes.types import Recipe
 
 if TYPE_CHECKING:

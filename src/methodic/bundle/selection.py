@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from methodic.data.encoders import Encoders
+from methodic.data.encoding.encoders import Encoders
 from methodic.errors import InputError
 from methodic.regularizers.selection import first_weights, selected
 from methodic.types import ParameterSpec

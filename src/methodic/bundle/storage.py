@@ -15,11 +15,11 @@ from methodic.bundle.card import Card, document_of, text_of
 from methodic.bundle.inspection import FILES, MANIFEST, MOST_JSON, WEIGHTS, inspect, weights
 from methodic.bundle.model import Bundle, Trained, inputs_of, outputs_of
 from methodic.bundle.selection import unused
-from methodic.data.encoders import Encoders
+from methodic.data.encoding.encoders import Encoders
 from methodic.errors import InputError
 from methodic.files import file_hash, make_folder, read_json, write_json, write_text, write_with
-from methodic.models.failures import copied
-from methodic.models.module import put, state_of
+from methodic.models.own.failures import copied
+from methodic.models.own.module import put, state_of
 from methodic.plan import FORMAT, NetworkFacts
 
 

@@ -17,7 +17,7 @@ from methodic.data.builtin import builtin, builtin_names
 from methodic.data.images.columns import decoded
 from methodic.data.images.reading import FILE
 from methodic.data.large.pieces import pieces_of, shifted
-from methodic.data.schema import Schema
+from methodic.data.schemas.schema import Schema
 from methodic.data.sources import places, read
 from methodic.errors import InputError
 

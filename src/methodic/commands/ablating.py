@@ -83,7 +83,7 @@ def ablate_command(
     dataset, chosen = inputs(source, read, metric, "cpu", None, [recipe])
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs import run
-    from methodic.runs.ablation import ablate
+    from methodic.runs.outcome.ablation import ablate
 
     with console.running(out, silent=json or quiet) as progress:
         finished = run(
@@ -128,7 +128,7 @@ def _of_run(
         arguments.check_data(str(split))
     if data is not None:
         arguments.check_data(data)
-    from methodic.runs.ablation import ablate
+    from methodic.runs.outcome.ablation import ablate
 
     go_on = "methodic ablate" + (f" --recipe {recipe}" if recipe else "")
     with console.running(folder, silent=json or quiet, go_on=go_on) as progress:

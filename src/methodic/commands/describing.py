@@ -13,7 +13,7 @@ from methodic.commands.inputs import inputs
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from methodic.data.overview import Seen
+    from methodic.data.schemas.overview import Seen
 
 
 def schema_command(
@@ -38,8 +38,8 @@ def schema_command(
     )
     dataset, _ = inputs(data, read, None, "cpu", None, None)
     from methodic import files
-    from methodic.data.overview import overview, to_yaml
-    from methodic.data.remarks import LEFT_OUT
+    from methodic.data.schemas.overview import overview, to_yaml
+    from methodic.data.schemas.remarks import LEFT_OUT
 
     if out is not None:
         files.write_text(out, to_yaml(dataset))

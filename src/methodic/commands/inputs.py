@@ -38,6 +38,6 @@ def inputs(
     chosen: tuple[Recipe, ...] | Literal["all"] | None = None
     if names is not None:
         chosen = "all" if names == ("all",) else tuple(catalogue.get(name) for name in names)
-    from methodic.data.dataset import read_as
+    from methodic.data.loading import read_as
 
     return read_as(data, reading), chosen

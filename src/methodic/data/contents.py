@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from methodic import files
-from methodic.data.cells import tidy
+from methodic.data.columns.cells import tidy
 from methodic.data.images import arrays
 
 if TYPE_CHECKING:

@@ -51,7 +51,7 @@ class Table:
 
 
 def opened(source: Any, text: Sequence[str] = ()) -> Table:
-    """The rows of any source; see `dataset.load`.
+    """The rows of any source; see `loading.load`.
 
     Args:
         source: a built-in name, a path, or rows in memory.

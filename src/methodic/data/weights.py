@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from methodic.data.cells import first, row_name
-from methodic.data.conform import as_numbers
+from methodic.data.columns.cells import first, row_name
+from methodic.data.columns.conform import as_numbers
 from methodic.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from methodic.data.schema import Schema
+    from methodic.data.schemas.schema import Schema
 
 _ACCEPTED = "finite numbers above 0; a row of weight 0 is left out"
 

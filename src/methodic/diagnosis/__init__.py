@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from methodic.data import splits
-from methodic.data.conform import class_codes
-from methodic.data.labels import matrix
+from methodic.data.columns.conform import class_codes
+from methodic.data.predicted.labels import matrix
 from methodic.diagnosis import copies, counts, views
 from methodic.diagnosis.alone import alone
 from methodic.diagnosis.disguise import disguised
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from methodic.data.dataset import DataSet
-    from methodic.data.schema import Schema
+    from methodic.data.schemas.schema import Schema
     from methodic.data.splits import Split
 
 __all__ = ["NAME", "Finding", "Findings", "diagnose"]
@@ -54,7 +54,7 @@ def diagnose(data: DataSet, cut: Split | None = None, *, crossed: bool = False) 
         InputError: the data can't be split.
 
     Example:
-        >>> from methodic.data.dataset import load
+        >>> from methodic.data.loading import load
         >>> diagnose(load("iris")).findings
         ()
     """

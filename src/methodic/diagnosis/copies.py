@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from methodic.data.cells import texts, tidy
+from methodic.data.columns.cells import texts, tidy
 from methodic.data.images.arrays import hashable
 from methodic.diagnosis.findings import Finding
 from methodic.diagnosis.views import Array
@@ -14,7 +14,7 @@ from methodic.diagnosis.views import Array
 if TYPE_CHECKING:
     import polars as pl
 
-    from methodic.data.schema import Schema
+    from methodic.data.schemas.schema import Schema
 
 FEWEST = 3
 SHARE = 0.01

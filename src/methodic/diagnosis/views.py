@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from methodic.data.cells import tidy
-from methodic.data.labels import matrix
+from methodic.data.columns.cells import tidy
+from methodic.data.predicted.labels import matrix
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from methodic.data.schema import Schema
+    from methodic.data.schemas.schema import Schema
 
 Array = npt.NDArray[Any]
 

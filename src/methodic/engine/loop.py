@@ -20,8 +20,8 @@ from methodic.engine.monitor import Fate, Monitor, Window
 from methodic.engine.parts import Cohort, Stage, State
 from methodic.engine.stretch import AHEAD, never
 from methodic.engine.stretch import advance as advance
-from methodic.models.initialization import initial_buffers, initial_parameters
-from methodic.models.module import ModuleModel
+from methodic.models.own.module import ModuleModel
+from methodic.models.parts.initialization import initial_buffers, initial_parameters
 from methodic.plan import CurvePoint
 from methodic.types import DataDriven
 

@@ -25,7 +25,7 @@ from methodic.engine.gradient import total_loss
 from methodic.engine.parts import Cohort, Stage, Turn
 from methodic.engine.stretch import sites
 from methodic.engine.workers import private
-from methodic.models.initialization import initial_buffers
+from methodic.models.parts.initialization import initial_buffers
 from methodic.rng import Draws, drawing, keys
 from methodic.types import Pass
 

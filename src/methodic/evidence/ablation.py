@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from methodic.evidence import design
-from methodic.evidence.statistics import ALPHA, Interval, corrected_paired, holm, paired
+from methodic.evidence.numbers.statistics import ALPHA, Interval, corrected_paired, holm, paired
 from methodic.metrics import Metric, get_metric
 from methodic.plan import MemberRecord, Plan, UnitRecord, Value
 from methodic.recipes.ingredients import Ingredient as Ingredient

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from methodic.evidence import design
-from methodic.evidence.power import seeds_needed
-from methodic.evidence.statistics import ALPHA, one_sample
+from methodic.evidence.numbers.power import seeds_needed
+from methodic.evidence.numbers.statistics import ALPHA, one_sample
 from methodic.metrics import Metric, get_metric
 from methodic.plan import CurvePoint, Plan, UnitRecord
 

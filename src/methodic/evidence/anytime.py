@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TypeGuard
 
-from methodic.evidence.statistics import Interval, t_interval
+from methodic.evidence.numbers.statistics import Interval, t_interval
 from methodic.metrics import Metric
 from methodic.plan import BaselineRecord, CurvePoint, MemberRecord, UnitRecord, Value
 

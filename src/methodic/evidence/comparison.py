@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Literal
 
-from methodic.evidence.effects import effect_between, effect_size, superiority
-from methodic.evidence.statistics import (
+from methodic.evidence.numbers.effects import effect_between, effect_size, superiority
+from methodic.evidence.numbers.statistics import (
     ALPHA,
     Interval,
     corrected,

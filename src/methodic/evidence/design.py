@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import product
 
 from methodic.errors import InputError
-from methodic.evidence.power import seeds_needed, upper_deviation
-from methodic.evidence.statistics import ALPHA
+from methodic.evidence.numbers.power import seeds_needed, upper_deviation
+from methodic.evidence.numbers.statistics import ALPHA
 from methodic.metrics import Metric
 from methodic.plan import ConfirmPlan, MemberRecord, Phase, UnitRecord, difference
 from methodic.recipes.numbers import ranges, replace

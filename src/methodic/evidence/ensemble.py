@@ -17,8 +17,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from methodic.evidence.bootstrap import difference_over_rows
-from methodic.evidence.statistics import Interval
+from methodic.evidence.numbers.bootstrap import difference_over_rows
+from methodic.evidence.numbers.statistics import Interval
 from methodic.metrics import Metric
 from methodic.plan import Value
 

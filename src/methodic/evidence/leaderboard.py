@@ -11,10 +11,10 @@ from methodic.evidence import advice, design, pairs
 from methodic.evidence.confirmation import Confirmed, collect
 from methodic.evidence.ensemble import Ensemble
 from methodic.evidence.notes import notes, seen
+from methodic.evidence.numbers.power import detectable
+from methodic.evidence.numbers.statistics import ALPHA, corrected, t_interval
+from methodic.evidence.numbers.statistics import Interval as Interval
 from methodic.evidence.pairs import Comparison as Comparison
-from methodic.evidence.power import detectable
-from methodic.evidence.statistics import ALPHA, corrected, t_interval
-from methodic.evidence.statistics import Interval as Interval
 from methodic.evidence.verdict import verdict
 from methodic.metrics import Metric, get_metric
 from methodic.plan import BaselineRecord, MemberRecord, Plan, RunState, UnitRecord, Value

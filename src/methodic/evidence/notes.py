@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from methodic.evidence.confirmation import Confirmed
-from methodic.evidence.statistics import ALPHA
+from methodic.evidence.numbers.statistics import ALPHA
 from methodic.metrics import Metric
 from methodic.plan import Plan, RunState
 

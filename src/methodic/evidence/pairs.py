@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from methodic.evidence.effects import effect_size, superiority
-from methodic.evidence.statistics import (
+from methodic.evidence.numbers.effects import effect_size, superiority
+from methodic.evidence.numbers.statistics import (
     ALPHA,
     Interval,
     corrected_paired,

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from methodic.errors import InputError
-from methodic.evidence.statistics import ALPHA, letters
+from methodic.evidence.numbers.statistics import ALPHA, letters
 from methodic.plan import Value
 
 

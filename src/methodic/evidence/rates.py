@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict
 
 from methodic.errors import InputError
-from methodic.evidence.statistics import paired
+from methodic.evidence.numbers.statistics import paired
 from methodic.metrics import Metric, get_metric
 from methodic.plan import Task
 

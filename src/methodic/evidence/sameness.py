@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from methodic.evidence.leaderboard import Leaderboard
-from methodic.evidence.statistics import Interval
+from methodic.evidence.numbers.statistics import Interval
 from methodic.plan import FORMAT, BaselineRecord, CurvePoint, MemberRecord, UnitRecord, Value
 
 TOLERANCE = 1e-4

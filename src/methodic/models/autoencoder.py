@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from methodic.errors import InputError
-from methodic.models.activations import activate, gain
 from methodic.models.inputs import Inputs
-from methodic.models.layers import Layer, Linear, TiedLinear
 from methodic.models.network import Network, through
+from methodic.models.parts.activations import activate, gain
+from methodic.models.parts.layers import Layer, Linear, TiedLinear
 from methodic.types import Pass, Role
 
 

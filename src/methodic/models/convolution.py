@@ -17,10 +17,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methodic.errors import InputError
-from methodic.models.activations import alone, gain
 from methodic.models.inputs import Inputs
-from methodic.models.layers import Dropout, Layer, Linear, members, together
-from methodic.models.normalization import normalization as normalizing
+from methodic.models.parts.activations import alone, gain
+from methodic.models.parts.layers import Dropout, Layer, Linear, members, together
+from methodic.models.parts.normalization import normalization as normalizing
 from methodic.models.single import OneByOne, channels_last
 from methodic.types import ParameterSpec, Pass
 

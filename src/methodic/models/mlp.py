@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from methodic.models.activations import activate, gain, pieces
-from methodic.models.front import Front
 from methodic.models.inputs import Inputs as Inputs
-from methodic.models.layers import Dropout, Layer, Linear, StochasticDepth
 from methodic.models.network import Network, through
-from methodic.models.normalization import normalization as normalizing
-from methodic.models.numeric import NumericEmbedding
+from methodic.models.parts.activations import activate, gain, pieces
+from methodic.models.parts.front import Front
+from methodic.models.parts.layers import Dropout, Layer, Linear, StochasticDepth
+from methodic.models.parts.normalization import normalization as normalizing
+from methodic.models.parts.numeric import NumericEmbedding
 from methodic.types import Pass
 
 

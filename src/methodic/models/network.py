@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from methodic.models.layers import Layer
+from methodic.models.parts.layers import Layer
 from methodic.rng import Noise
 from methodic.types import BufferSpec, Named, ParameterSpec, Pass, Start
 

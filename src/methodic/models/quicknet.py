@@ -16,11 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methodic.errors import InputError
-from methodic.models.activations import alone
 from methodic.models.convolution import SMALL, Conv, image_shape, pooled
 from methodic.models.inputs import Inputs
-from methodic.models.layers import Layer, Linear, members
-from methodic.models.normalization import BatchNorm
+from methodic.models.parts.activations import alone
+from methodic.models.parts.layers import Layer, Linear, members
+from methodic.models.parts.normalization import BatchNorm
 from methodic.models.single import OneByOne, channels_last
 from methodic.types import BufferSpec, Named, ParameterSpec, Pass, Start
 

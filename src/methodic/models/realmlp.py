@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from methodic.models.activations import activate, aligned
-from methodic.models.front import Front
 from methodic.models.inputs import Inputs
-from methodic.models.layers import Dropout, Layer, linear
 from methodic.models.network import Network, through
-from methodic.models.numeric import NumericEmbedding
+from methodic.models.parts.activations import activate, aligned
+from methodic.models.parts.front import Front
+from methodic.models.parts.layers import Dropout, Layer, linear
+from methodic.models.parts.numeric import NumericEmbedding
 from methodic.rng import counters, hashed, to_uniform
 from methodic.types import ParameterSpec, Pass, Role
 

@@ -16,12 +16,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from methodic.models.activations import activate, aligned
-from methodic.models.front import Front
 from methodic.models.inputs import Inputs
-from methodic.models.layers import Dropout, Layer, linear, linear_each
 from methodic.models.network import Network
-from methodic.models.numeric import NumericEmbedding
+from methodic.models.parts.activations import activate, aligned
+from methodic.models.parts.front import Front
+from methodic.models.parts.layers import Dropout, Layer, linear, linear_each
+from methodic.models.parts.numeric import NumericEmbedding
 from methodic.types import ParameterSpec, Pass
 
 _AT_ONCE = 256  # rows of an evaluation, which K submodels make as many times as large

@@ -17,9 +17,9 @@ from torch import Tensor
 
 from methodic.errors import InputError
 from methodic.models.inputs import Inputs
-from methodic.models.layers import Dropout, Layer, Linear
 from methodic.models.network import Network
-from methodic.models.normalization import LayerNorm
+from methodic.models.parts.layers import Dropout, Layer, Linear
+from methodic.models.parts.normalization import LayerNorm
 from methodic.rng import Noise
 from methodic.types import ParameterSpec, Pass
 

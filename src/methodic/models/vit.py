@@ -17,8 +17,8 @@ from torch import Tensor
 from methodic.errors import InputError
 from methodic.models.convolution import image_shape
 from methodic.models.inputs import Inputs
-from methodic.models.layers import Layer, Linear, StochasticDepth
-from methodic.models.normalization import LayerNorm
+from methodic.models.parts.layers import Layer, Linear, StochasticDepth
+from methodic.models.parts.normalization import LayerNorm
 from methodic.models.single import OneByOne
 from methodic.types import ParameterSpec, Pass
 

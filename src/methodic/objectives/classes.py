@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methodic.errors import InputError
-from methodic.models.activations import aligned
+from methodic.models.parts.activations import aligned
 from methodic.objectives.rowwise import Rowwise, misshapen
 from methodic.types import Pass
 

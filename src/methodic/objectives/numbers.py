@@ -12,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from methodic.models.activations import aligned
+from methodic.models.parts.activations import aligned
 from methodic.objectives.rowwise import Rowwise, misshapen
 from methodic.types import Pass
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from methodic.errors import InputError
-from methodic.models.activations import aligned
+from methodic.models.parts.activations import aligned
 from methodic.objectives.classes import single_logit
 from methodic.rng import Noise
 from methodic.types import Batch, Model, Pass

@@ -5,8 +5,8 @@ The rules are pure functions, one family per file, such as `descent.SGD`, `adam.
 PyTorch.
 """
 
-from methodic.optimizers.torch_adapter import TorchOptimizer
-from methodic.optimizers.torch_classic import (
+from methodic.optimizers.as_torch.adapter import TorchOptimizer
+from methodic.optimizers.as_torch.classic import (
     SGD,
     Adadelta,
     Adagrad,
@@ -17,8 +17,8 @@ from methodic.optimizers.torch_classic import (
     RAdam,
     RMSprop,
 )
-from methodic.optimizers.torch_matrix import LBFGS, SOAP, Muon
-from methodic.optimizers.torch_modern import (
+from methodic.optimizers.as_torch.matrix import LBFGS, SOAP, Muon
+from methodic.optimizers.as_torch.modern import (
     IVON,
     LAMB,
     Adafactor,

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from methodic.models.activations import aligned
+from methodic.models.parts.activations import aligned
 from methodic.regularizers.mixing import Shape
 from methodic.rng import Noise
 from methodic.types import Batch

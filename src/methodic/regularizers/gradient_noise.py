@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from methodic.models.activations import aligned
+from methodic.models.parts.activations import aligned
 from methodic.rng import Noise
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from methodic.models.activations import aligned
+from methodic.models.parts.activations import aligned
 from methodic.rng import Noise
 from methodic.types import Batch
 

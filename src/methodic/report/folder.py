@@ -17,8 +17,8 @@ from methodic.diagnosis.findings import Findings
 from methodic.errors import InputError
 from methodic.evidence import anytime, cost
 from methodic.evidence.ablation import Ablation
-from methodic.evidence.analysis import Analysis
 from methodic.evidence.anytime import Anytime
+from methodic.evidence.closer.analysis import Analysis
 from methodic.evidence.cost import Cost
 from methodic.evidence.design import standings
 from methodic.evidence.leaderboard import Leaderboard

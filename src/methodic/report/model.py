@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from methodic.evidence.analysis import Analysis
+from methodic.evidence.closer.analysis import Analysis
 from methodic.plan import Contender
 from methodic.recipes.io import to_yaml
 from methodic.report import blocks, cells, facts, tables

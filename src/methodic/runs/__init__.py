@@ -16,23 +16,15 @@ from methodic.files import write_text
 from methodic.plan import Plan, asked
 from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
-from methodic.runs import (
-    admission,
-    diagnosing,
-    networks,
-    origin,
-    planning,
-    preparation,
-    reproduction,
-    resuming,
-    single,
-    tasks,
-)
+from methodic.runs import networks, resuming, tasks
 from methodic.runs.execution import Execution
 from methodic.runs.folders import new_run
 from methodic.runs.given import Given, Objects, again, owned
-from methodic.runs.results import Run, finish, load_run
-from methodic.runs.wishes import DEFAULT_BUDGET, wish
+from methodic.runs.outcome import reproduction
+from methodic.runs.outcome.results import Run, finish, load_run
+from methodic.runs.plans import admission, planning, single
+from methodic.runs.plans.wishes import DEFAULT_BUDGET, wish
+from methodic.runs.rows import diagnosing, origin, preparation
 
 __all__ = [
     "DEFAULT_BUDGET",

@@ -21,8 +21,8 @@ from methodic.report.progress import Quiet
 from methodic.runs import tasks
 from methodic.runs.given import NOTHING, Given
 from methodic.runs.pace import Pace
-from methodic.runs.planning import TAIL, TAIL_SECONDS
-from methodic.runs.units import block_of
+from methodic.runs.plans.planning import TAIL, TAIL_SECONDS
+from methodic.runs.plans.units import block_of
 
 CHECKPOINTS = INTERVAL  # seconds between those of a unit
 

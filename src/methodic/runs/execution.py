@@ -17,19 +17,20 @@ from methodic.evidence import design
 from methodic.evidence.ablation import assess
 from methodic.evidence.ensemble import Ensemble
 from methodic.evidence.leaderboard import Leaderboard, assemble
-from methodic.evidence.statistics import Interval
+from methodic.evidence.numbers.statistics import Interval
 from methodic.files import make_folder, write_text
 from methodic.plan import Plan, RunState, Unit, UnitRecord
 from methodic.report.progress import Quiet
-from methodic.runs import ablating, tasks
-from methodic.runs.analysing import analyse
-from methodic.runs.bundling import ship
+from methodic.runs import tasks
 from methodic.runs.crew import Crew
 from methodic.runs.given import NOTHING, Given
-from methodic.runs.preparation import Prepared
-from methodic.runs.scoring import Scores, Scoring, write_scores
-from methodic.runs.sizing import CONFIRM_SEEDS
-from methodic.runs.units import confirm_units
+from methodic.runs.outcome import ablating
+from methodic.runs.outcome.analysing import analyse
+from methodic.runs.outcome.bundling import ship
+from methodic.runs.outcome.scoring import Scores, Scoring, write_scores
+from methodic.runs.plans.sizing import CONFIRM_SEEDS
+from methodic.runs.plans.units import confirm_units
+from methodic.runs.rows.preparation import Prepared
 
 LEAST_PAIRS = 5  # seeds of an ablation; fewer say nothing
 

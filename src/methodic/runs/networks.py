@@ -18,8 +18,8 @@ from torch import nn
 
 from methodic.errors import InputError
 from methodic.files import fingerprint
-from methodic.models.failures import check_trainable, copied, summary
-from methodic.models.module import ModuleModel, state_of
+from methodic.models.own.failures import check_trainable, copied, summary
+from methodic.models.own.module import ModuleModel, state_of
 from methodic.plan import NetworkFacts
 from methodic.rng import drawing, key
 

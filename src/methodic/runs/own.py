@@ -15,7 +15,7 @@ from torch import nn
 from methodic import build
 from methodic.bundle import module_outputs, outputs_of
 from methodic.data.dataset import DataSet
-from methodic.data.encoders import Encoders
+from methodic.data.encoding.encoders import Encoders
 from methodic.data.frames import as_frame
 from methodic.durations import parse_budget
 from methodic.engine import loop
@@ -24,16 +24,16 @@ from methodic.engine.parts import Cohort
 from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.metrics import default_metric, get_metric
-from methodic.models.failures import copied
-from methodic.models.module import put
-from methodic.models.preflight import Preflight, preflight
+from methodic.models.own.failures import copied
+from methodic.models.own.module import put
+from methodic.models.own.preflight import Preflight, preflight
 from methodic.plan import CurvePoint, Status
 from methodic.recipes import catalogue
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Recipe
 from methodic.runs.given import Objects, owned
-from methodic.runs.preparation import Prepared, prepare
-from methodic.runs.units import evaluations
+from methodic.runs.plans.units import evaluations
+from methodic.runs.rows.preparation import Prepared, prepare
 
 _TRIAL = 10  # steps that are timed to turn a budget into steps
 _CHECKED = 64  # rows of a preflight's batch, at most

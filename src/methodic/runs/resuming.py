@@ -14,7 +14,8 @@ from methodic.evidence import predictions
 from methodic.plan import DataFacts, Plan
 from methodic.report.folder import Folder
 from methodic.report.folder import load as read_folder
-from methodic.runs import origin, preparation, tasks
+from methodic.runs import tasks
+from methodic.runs.rows import origin, preparation
 
 
 def check(path: Path, data: DataSet | None, any_machine: bool) -> tuple[Folder, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Tasks that a worker does: train a cohort, fit a baseline. `runs.measuring` has some more.
+"""Tasks that a worker does: train a cohort, fit a baseline. `runs.machine.measuring` has some more.
 
 Each is a function of a run's folder and plain values, and leaves its results in files; whichever
 worker does it, the files are the same (clock columns excepted).
@@ -43,10 +43,11 @@ from methodic.recipes.kinds.optimizers import LBFGS
 from methodic.recipes.numbers import replace, walk
 from methodic.recipes.types import Recipe
 from methodic.rng import key
-from methodic.runs import fitting, timing
 from methodic.runs.given import NOTHING, Given
+from methodic.runs.machine import fitting
 from methodic.runs.networks import Network
-from methodic.runs.preparation import Prepared, load, place
+from methodic.runs.outcome import timing
+from methodic.runs.rows.preparation import Prepared, load, place
 
 WORK = "work"  # RUN/work: what only a running run needs
 

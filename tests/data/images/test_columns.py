@@ -11,7 +11,7 @@ import pytest
 
 from methodic.data.images import columns as module
 from methodic.data.images.columns import conformed, decoded, form_of, image_column, located, policy
-from methodic.data.schema import Column, Schema
+from methodic.data.schemas.schema import Column, Schema
 from methodic.errors import InputError
 
 PIXELS = [pictures.pixels(i) for i in range(6)]

@@ -26,7 +26,7 @@ from methodic.data.images.decoding import (
     resized,
     without_warnings,
 )
-from methodic.data.schema import Resize
+from methodic.data.schemas.schema import Resize
 
 COLOUR = pictures.pixels()
 

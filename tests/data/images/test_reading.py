@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 import realdata
 
-from methodic.data.conform import conform
-from methodic.data.dataset import DataSet, load, read_as
+from methodic.data.columns.conform import conform
+from methodic.data.dataset import DataSet
 from methodic.data.images import holds_images, read, rows_of
+from methodic.data.loading import load, read_as
 from methodic.errors import InputError
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from methodic.data.dataset import load
 from methodic.data.large.keys import KEY
 from methodic.data.large.parts import ENOUGH, Parts
+from methodic.data.loading import load
 from methodic.data.splits.given import TEST, TRAIN, VALIDATION
 from methodic.errors import InputError
 

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from methodic.data.dataset import load
 from methodic.data.large import survey
+from methodic.data.loading import load
 from methodic.errors import InputError
 
 LIMIT = 1_000_000

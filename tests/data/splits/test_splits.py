@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from methodic.data.dataset import DataSet, load
-from methodic.data.schema import Column, Schema
+from methodic.data.dataset import DataSet
+from methodic.data.loading import load
+from methodic.data.schemas.schema import Column, Schema
 from methodic.data.splits import FOLDS, Split, fold, rule, split, uncrossable
 from methodic.errors import InputError
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from methodic.data.dataset import DataSet, load
-from methodic.data.schema import Column, Schema
+from methodic.data.dataset import DataSet
+from methodic.data.loading import load
+from methodic.data.schemas.schema import Column, Schema
 from methodic.data.splits.stratified import equal_rows, numbered, strata
 
 

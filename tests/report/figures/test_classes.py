@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from report.whole import classes
 
-from methodic.evidence.classes import Curve
+from methodic.evidence.closer.classes import Curve
 from methodic.report.figures.classes import MOST_CELLS, confusion, precision_recall, roc
 
 

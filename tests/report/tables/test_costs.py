@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from methodic.evidence.anytime import Anytime, Point, Reached
 from methodic.evidence.cost import Cost
-from methodic.evidence.statistics import Interval
+from methodic.evidence.numbers.statistics import Interval
 from methodic.report.tables import costs
 
 

@@ -33,7 +33,7 @@ from methodic.errors import InputError
 if TYPE_CHECKING:
     import polars as pl
 
-    from methodic.data.schema import Column, Schema
+    from methodic.data.schemas.schema import Column, Schema
 
 Form = Literal["pixels", "encoded", "paths"]
 
@@ -95,7 +95,7 @@ def image_column(series: pl.Series) -> Column | None:
     """What a schema says of this column if it holds images, its size chosen; None if it doesn't."""
     import polars as pl
 
-    from methodic.data.schema import Column
+    from methodic.data.schemas.schema import Column
 
     form = form_of(series)
     if form is None:
@@ -123,7 +123,7 @@ def policy(column: Column) -> str:
     """What size images get, and how, in words.
 
     Example:
-        >>> from methodic.data.schema import Column
+        >>> from methodic.data.schemas.schema import Column
         >>> policy(Column(name="image", kind="image", shape=(3, 64, 96)))
         '96 × 64 pixels, 3 channels; others are scaled and cut to that'
     """

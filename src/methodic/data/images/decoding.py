@@ -27,7 +27,7 @@ from methodic.data.images.jpeg import quick
 if TYPE_CHECKING:
     from PIL import Image
 
-    from methodic.data.schema import Resize
+    from methodic.data.schemas.schema import Resize
 
 Pixels = npt.NDArray[np.uint8]
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")

@@ -25,7 +25,7 @@ from methodic.data.parallel import processors
 if TYPE_CHECKING:
     import polars as pl
 
-    from methodic.data.schema import Resize
+    from methodic.data.schemas.schema import Resize
 
 BLOCK = 64
 """Images that one thread or process decodes in a row."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from methodic.data.cells import numbers_among, tidy
+from methodic.data.columns.cells import numbers_among, tidy
 from methodic.data.images.columns import form_of
 from methodic.files import file_hash
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from methodic.data.cells import tidy
-from methodic.data.conform import as_dates
+from methodic.data.columns.cells import tidy
+from methodic.data.columns.conform import as_dates
+from methodic.data.columns.notations import notation
 from methodic.data.large.keys import KEY, uniform
-from methodic.data.notations import notation
 from methodic.data.splits import given
 from methodic.data.splits.given import TEST, TRAIN, VALIDATION
 from methodic.errors import InputError

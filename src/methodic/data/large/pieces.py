@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from methodic.data.cells import tidy
+from methodic.data.columns.cells import tidy
 from methodic.data.images import folders, idx, reading
 from methodic.data.images.columns import image_column, located
 from methodic.data.sources import places

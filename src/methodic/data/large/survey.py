@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from methodic.data.builtin import builtin_names
-from methodic.data.cells import texts, tidy
-from methodic.data.conform import are_numbers
+from methodic.data.columns.cells import texts, tidy
+from methodic.data.columns.conform import are_numbers
 from methodic.data.images.columns import form_of
 from methodic.data.large.keys import KEY, Digests, Keys, hashes, keys, mixed
 from methodic.data.large.pieces import Pieces, of_frame, pieces_of, shifted
 from methodic.data.opening import Table, opened
 from methodic.data.room import usual
-from methodic.data.schema import infer
+from methodic.data.schemas.schema import infer
 from methodic.data.sizes import readable
 from methodic.data.sources import places
 from methodic.errors import InputError
@@ -25,7 +25,7 @@ from methodic.errors import InputError
 if TYPE_CHECKING:
     import polars as pl
 
-    from methodic.data.schema import Schema
+    from methodic.data.schemas.schema import Schema
     from methodic.plan import Reading
 
 Ready = Callable[["pl.DataFrame", "Schema"], "pl.DataFrame"]
@@ -121,7 +121,7 @@ def sampled(
     """A sample of a source that doesn't fit into its memory, after a look at all of its rows.
 
     Args:
-        source, test: as for `dataset.load`.
+        source, test: as for `loading.load`.
         reading: what the user says about the data.
         targets: the first rows → the columns to predict.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from methodic.data.builtin import builtin, builtin_names
-from methodic.data.cells import MISSING
+from methodic.data.columns.cells import MISSING
 from methodic.data.sources.places import ACCEPTED, Place, files, is_pattern, kind, title
 from methodic.data.sources.tidying import tidied
 from methodic.errors import InputError

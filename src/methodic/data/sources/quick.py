@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from methodic.data.cells import MISSING
+from methodic.data.columns.cells import MISSING
 from methodic.data.sources.layout import Layout
 from methodic.data.sources.places import Place
 from methodic.data.sources.tidying import coded, repeats

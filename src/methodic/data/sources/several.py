@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from methodic.data.cells import tidy
+from methodic.data.columns.cells import tidy
 from methodic.errors import InputError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from methodic.data.cells import meaning, stripped, tidy
-from methodic.data.notations import COMMA, ambiguous
+from methodic.data.columns.cells import meaning, stripped, tidy
+from methodic.data.columns.notations import COMMA, ambiguous
 
 if TYPE_CHECKING:
     import polars as pl

@@ -71,7 +71,7 @@ def split(
             time or names no part.
 
     Example:
-        >>> from methodic.data.dataset import load
+        >>> from methodic.data.loading import load
         >>> parts = split(load("iris"))
         >>> len(parts.train) + len(parts.validation) + len(parts.test)
         150
@@ -115,7 +115,7 @@ def fold(dataset: DataSet, number: int, seed: int = 0, folds: int = FOLDS) -> Sp
             rows or groups.
 
     Example:
-        >>> from methodic.data.dataset import load
+        >>> from methodic.data.loading import load
         >>> iris = load("iris")
         >>> tested = np.concatenate([fold(iris, i).test for i in range(FOLDS)])
         >>> len(tested), len(set(tested.tolist()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from methodic.data.cells import first, row_name, tidy
+from methodic.data.columns.cells import first, row_name, tidy
 from methodic.errors import InputError, nearest
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from methodic.data.conform import class_codes
+from methodic.data.columns.conform import class_codes
 from methodic.data.images.arrays import hashable
-from methodic.data.labels import matrix
+from methodic.data.predicted.labels import matrix
 
 if TYPE_CHECKING:
     from methodic.data.dataset import DataSet

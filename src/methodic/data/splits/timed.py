@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from methodic.data.cells import first, row_name, tidy
+from methodic.data.columns.cells import first, row_name, tidy
 from methodic.data.splits.stratified import Rows
 from methodic.errors import InputError
 

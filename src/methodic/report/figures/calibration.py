@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from methodic.evidence.calibration import Bin, Calibration
+from methodic.evidence.closer.calibration import Bin, Calibration
 from methodic.report.drawing import COLOURS, SQUARE, Figure, digits, layout, line, short
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from methodic.evidence.classes import Classes, Curve
+from methodic.evidence.closer.classes import Classes, Curve
 from methodic.report import cells
 from methodic.report.drawing import (
     COLOURS,

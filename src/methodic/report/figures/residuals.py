@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from methodic.evidence.residuals import Residuals
+from methodic.evidence.closer.residuals import Residuals
 from methodic.report import cells
 from methodic.report.drawing import COLOURS, Figure, clear, layout, line, short
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from methodic.evidence.analysis import Analysis
-from methodic.evidence.classes import Classes
+from methodic.evidence.closer.analysis import Analysis
+from methodic.evidence.closer.classes import Classes
 from methodic.report import cells
 from methodic.report.tables.table import Column, Table
 

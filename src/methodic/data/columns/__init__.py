@@ -1,0 +1,1 @@
+"""What a cell means, and what a column of cells is."""

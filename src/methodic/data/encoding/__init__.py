@@ -1,0 +1,1 @@
+"""From columns to tensors: each kind of column, and all of them together."""

@@ -1,0 +1,1 @@
+"""What is to be predicted: columns of targets, sets of labels, answers."""

@@ -1,0 +1,281 @@
+"""What the columns of a table mean: kinds, target, task, classes, and what was left out.
+
+A schema is inferred once from the training table, travels with the model, and says what a later
+table has to look like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from methodic.data.columns.cells import texts, tidy
+from methodic.data.parallel import in_threads
+from methodic.data.predicted.labels import several
+from methodic.errors import InputError, unknown
+from methodic.plan import Reading, Task
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Kind = Literal["numeric", "categorical", "array", "date", "text", "image"]
+
+TASKS = ("binary", "multiclass", "multilabel", "classification", "regression")
+FEW = 20
+"""A target of whole numbers with at most so many different ones, each seen twice, means classes."""
+TRUTH = "yes/no"
+"""The notation of a categorical column in which yes and no are spelt in several ways."""
+ASKED = "asked for"
+"""Why a column is left out that the user named."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Resize = Literal["crop", "pad", "stretch"]
+
+
+class Column(_Frozen):
+    """One input column; ``shape`` is that of a cell, for arrays, and of images channels first.
+
+    ``resize`` says how an image gets its size: "crop" scales the short side and cuts the middle,
+    "pad" scales the long side and adds black, "stretch" scales both. ``words`` are cells of a
+    numeric column that mean a missing number. ``numbers`` says how many a cell of text becomes.
+    ``notation`` says how texts write numbers or dates (see `notations`), or `TRUTH`.
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...] = ()
+    resize: Resize = "crop"
+    words: tuple[str, ...] = ()
+    numbers: int = 0
+    notation: str = ""
+
+
+class Dropped(_Frozen):
+    """A column that is not used, and why."""
+
+    name: str
+    why: str
+
+
+class Schema(_Frozen):
+    """The input columns in order, the target, and the task.
+
+    ``classes`` holds the class names in the order of their indices, or the labels of a multilabel
+    task; empty for regression. Further columns to predict are ``others``. ``weight``, ``group``,
+    ``time`` and ``part`` name columns that say something about rows: how much each counts, which
+    belong together, when it was, and whether it is for training, validation or test.
+    """
+
+    columns: tuple[Column, ...]
+    target: str
+    task: Task
+    classes: tuple[str, ...]
+    dropped: tuple[Dropped, ...] = ()
+    others: tuple[str, ...] = ()
+    weight: str | None = None
+    group: str | None = None
+    time: str | None = None
+    part: str | None = None
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """All columns to predict."""
+        return (self.target, *self.others)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Columns that say something about rows and are no inputs, each once."""
+        named = (self.weight, self.group, self.time, self.part)
+        return tuple(dict.fromkeys(each for each in named if each is not None))
+
+    def named(self, kind: Kind) -> list[str]:
+        """The names of the columns of one kind."""
+        return [column.name for column in self.columns if column.kind == kind]
+
+
+def infer(
+    frame: pl.DataFrame,
+    targets: str | Sequence[str],
+    reading: Reading | None = None,
+    where: str = "data",
+    said: Mapping[str, Column | None] | None = None,
+) -> Schema:
+    """Read the schema off a table.
+
+    Texts and truth values are categorical, numbers (also written as text) numeric, dates and times
+    dates, polars Arrays numeric arrays. Texts of several words of which most differ are free text;
+    numbers among which a few words stand (`kinds.MOST_MIXED`) are numeric, and the words missing.
+    Left out, and recorded in ``dropped``: columns without any value, with one only, or nearly so
+    (`kinds.NEARLY_CONSTANT`), other texts of which nearly all differ (`kinds.NEARLY_ALL`), row
+    numbers (whole numbers, all different, in a column called id, index, row or the like), nested
+    types, and ``drop``.
+
+    The task: texts and truth values are classes. Whole numbers are classes when there are at most
+    `FEW` different ones and each occurs twice or more, or when there are two; any other numbers
+    mean regression.
+
+    Args:
+        frame: the training table; rows without a target are not looked at.
+        targets: the column of ``frame`` to predict, or several.
+        reading: what the user said: a task, which overrules the inference, columns to leave out,
+            and columns that say something about rows.
+        where: the table's name, for messages.
+        said: columns whose kind isn't to be inferred; None in place of a kind leaves one out.
+
+    Raises:
+        InputError: no such column or task; the target also says something about rows, is
+            constant, doesn't fit the task, or has a class of one row; no input column is left.
+    """
+    from methodic.data.columns.kinds import kind_of  # which makes columns
+
+    reading, said = reading or Reading(), said or {}
+    targets = (targets,) if isinstance(targets, str) else tuple(targets)
+    for name in targets:
+        if name not in frame.columns:
+            raise unknown("column", name, frame.columns, where)
+    target, others = targets[0], targets[1:]
+    named = {"weight": reading.weight, "group": reading.group, "time": reading.time}
+    part = reading.split if reading.split in frame.columns else None
+    for role, asked in {**named, "split": part}.items():
+        if asked is not None:
+            _check_role(frame, role, asked, targets, where)
+    kept = {*targets, *named.values(), part}
+    if reading.task is not None and reading.task not in TASKS:
+        raise unknown("task", reading.task, TASKS)
+    found_several = several(frame, targets, reading.task, where)
+    answer = tidy(frame[target])
+    if answer.null_count():
+        frame = frame.filter(answer.is_not_null())
+    chosen, classes = found_several or _task(answer.drop_nulls(), reading.task, where)
+    columns: list[Column] = []
+    dropped: list[Dropped] = []
+    known = {name: column or Dropped(name=name, why=ASKED) for name, column in said.items()}
+    known |= {name: Dropped(name=name, why=ASKED) for name in reading.drop}
+    inputs = [name for name in frame.columns if name not in kept]
+    unsure = [name for name in inputs if name not in known]
+    known |= zip(unsure, in_threads(kind_of, frame.select(unsure)), strict=True)
+    for name in inputs:
+        found = known[name]
+        if isinstance(found, Column) and found.kind in ("array", "image"):
+            taken = [column.name for column in columns if column.kind in ("array", "image")]
+            if taken:
+                found = Dropped(name=name, why=f"one array column is used, and '{taken[0]}' is it")
+        (columns if isinstance(found, Column) else dropped).append(found)  # type: ignore[arg-type]
+    if not columns:
+        reasons = "; ".join(f"'{each.name}': {each.why}" for each in dropped)
+        raise InputError(
+            f"{where}: no input column is left beside the target '{target}'",
+            found=reasons or "no other column",
+            accepted="at least one column of numbers or categories that vary",
+        )
+    return Schema(
+        columns=tuple(columns),
+        target=target,
+        task=chosen,
+        classes=classes,
+        dropped=tuple(dropped),
+        others=others,
+        part=part,
+        **named,
+    )
+
+
+def _check_role(
+    frame: pl.DataFrame, role: str, name: str, targets: Sequence[str], where: str
+) -> None:
+    """Refuse a column that can't say something about rows."""
+    if name not in frame.columns:
+        raise unknown("column", name, frame.columns, f"{where}: {role}")
+    if name in targets:
+        raise InputError(
+            f"{where}: '{name}' is predicted, so it can't be the {role}, too",
+            advice=f"Choose another --target or another --{role}.",
+        )
+    if frame[name].dtype.is_nested():
+        raise InputError(
+            f"{where}: '{name}' can't be the {role}",
+            found=f"cells of type {frame[name].dtype}",
+            accepted="a column of texts, numbers or dates",
+        )
+
+
+def _task(answer: pl.Series, task: str | None, where: str) -> tuple[Task, tuple[str, ...]]:
+    """The task, and the names of the classes in order."""
+    import polars as pl
+
+    title = f"{where}: the target '{answer.name}'"
+    if len(answer) == 0:
+        raise InputError(f"{title} has no values", found="missing in every row")
+    numeric = answer.dtype.is_numeric()
+    if not numeric and answer.dtype not in (pl.String, pl.Boolean):
+        raise InputError(
+            f"{title} is of a type that can't be predicted",
+            found=str(answer.dtype),
+            accepted="numbers, texts or truth values",
+            advice="Choose another column with --target COLUMN.",
+        )
+    counts = answer.alias("value").value_counts()
+    if len(counts) == 1:
+        raise InputError(
+            f"{title} is constant: there is nothing to predict",
+            found=f"{answer[0]} in all {len(answer):,} rows",
+            accepted="at least two different values",
+            advice="Choose another column with --target COLUMN.",
+        )
+    if task == "regression" and not numeric:
+        raise InputError(
+            f"{title} holds texts, and regression needs numbers",
+            found=answer[0],
+            advice="Leave --task out, or write --task classification.",
+        )
+    if task == "regression" or (task is None and numeric and not _few(counts)):
+        return "regression", ()
+    return _classes(answer, counts, task, title)
+
+
+def _few(counts: pl.DataFrame) -> bool:
+    """Whether these numbers, with their counts, look like classes."""
+    values = counts.to_series(0)
+    whole = values.dtype.is_integer() or bool((values == values.floor()).all())
+    repeated = int(counts["count"].min()) >= 2  # type: ignore[arg-type]
+    return repeated and len(values) <= (FEW if whole else 2)
+
+
+def _classes(
+    answer: pl.Series, counts: pl.DataFrame, task: str | None, title: str
+) -> tuple[Task, tuple[str, ...]]:
+    """The task and the names of its classes, by the answers' different values and their counts."""
+    import polars as pl
+
+    spelt = pl.DataFrame([texts(counts.to_series(0)).alias("class"), counts["count"]])
+    rows = dict(spelt.group_by("class").sum().iter_rows())
+    by_value = pl.Series(list(rows), dtype=pl.String).cast(pl.Float64, strict=False)
+    names = sorted(rows) if by_value.null_count() else sorted(rows, key=float)
+    if task == "binary" and len(names) != 2:
+        raise InputError(
+            f"{title} has {len(names):,} classes, and binary means two",
+            found=", ".join(names[:10]) + (", …" if len(names) > 10 else ""),
+            advice="Write --task multiclass, or leave --task out.",
+        )
+    single = [name for name in names if rows[name] == 1]
+    if single:
+        shown = ", ".join(f"'{name}'" for name in single[:5]) + (", …" if len(single) > 5 else "")
+        number = answer.dtype.is_numeric()
+        raise InputError(
+            f"{title} has {_count(single)} of a single row, which can't be both learnt and tested",
+            found=shown,
+            accepted="at least two rows of each class",
+            advice="Leave the row out, join the class to another"
+            + (", or write --task regression." if number else ", or choose another --target."),
+        )
+    return ("binary" if len(names) == 2 and task != "multiclass" else "multiclass"), tuple(names)
+
+
+def _count(single: list[str]) -> str:
+    return "a class" if len(single) == 1 else f"{len(single):,} classes"

@@ -1,0 +1,1 @@
+"""Statistics: means, intervals, tests, effects, power."""

@@ -1,0 +1,1 @@
+"""The update rules as torch.optim optimizers: formulas, written down and run in place."""

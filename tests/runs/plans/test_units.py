@@ -1,0 +1,66 @@
+"""Units of work, block by block."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from methodic.runs.plans.units import EVALUATIONS, confirm_units, evaluations
+from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan
+
+
+def test_blocks_of_confirmation(make_plan: MakePlan) -> None:
+    plan = make_plan(PLAIN, MOMENTUM, seeds=12, step=0.02)
+    assert plan.confirm is not None
+    units = confirm_units(plan, [("momentum", 2), ("plain", 0)])
+    assert [unit.id for unit in units] == [
+        f"confirm-00{block}-{name}" for block in range(3) for name in ("momentum", "plain")
+    ]
+    for name, setting in (("momentum", 2), ("plain", 0)):
+        own = [unit for unit in units if unit.members[0].recipe == name]
+        assert [len(unit.members) for unit in own] == [5, 5, 2]
+        assert [unit.block for unit in own] == [0, 1, 2]
+        members = [member for unit in own for member in unit.members]
+        assert tuple(member.seed for member in members) == plan.confirm.seeds
+        assert {member.setting for member in members} == {setting}
+        (contender,) = (c for c in plan.contenders if c.recipe.name == name)
+        assert contender.confirm_steps != contender.steps
+        assert all(unit.steps == contender.confirm_steps and unit.predict_test for unit in own)
+        assert all(len(unit.evaluate) == plan.confirm.evaluations for unit in own)
+    assert confirm_units(plan, [("plain", 0)], blocks=1) == [
+        unit for unit in units if unit.id == "confirm-000-plain"
+    ]
+    assert confirm_units(plan, []) == []
+
+
+def test_screening_predicts_no_test_rows(make_plan: MakePlan) -> None:
+    plan = make_plan(PLAIN, MOMENTUM)
+    assert not any(unit.predict_test for unit in plan.screen)
+    assert {unit.block for unit in plan.screen} == {0, 1, 2}
+    assert len({unit.id for unit in plan.screen}) == len(plan.screen) == 6
+
+
+@given(st.integers(1, 10_000))
+def test_evaluations_are_evenly_spread_and_end_with_the_last_step(total: int) -> None:
+    steps = evaluations(total)
+    assert steps[-1] == total
+    assert steps[0] >= 1
+    assert len(steps) == min(total, EVALUATIONS)
+    gaps = [b - a for a, b in zip((0, *steps), steps, strict=False)]
+    assert max(gaps) - min(gaps) <= 1
+
+
+@pytest.mark.parametrize("total", [1, 19, 20, 21])
+def test_few_steps(total: int) -> None:
+    assert len(set(evaluations(total))) == len(evaluations(total)) == min(total, 20)
+
+
+def test_a_block_of_cross_validation_is_a_repetition(make_plan: MakePlan) -> None:
+    """A busy machine drops whole repetitions, and never all but a single split."""
+    plan = make_plan(PLAIN, MOMENTUM, step=0.1, seeds=12, splits="cv")
+    units = confirm_units(plan, [("plain", 0), ("momentum", 0)])
+    assert [(u.block, u.split) for u in units[::2]] == [(i // 5, i + 1) for i in range(12)]
+    assert len({u.id for u in units}) == 24
+    assert all(len(u.members) == 1 for u in units)
+    assert confirm_units(plan, [("plain", 0)], blocks=1) == units[:10:2]
