@@ -13,10 +13,10 @@ test: $(VENV)/.ready
 	$(BIN)/ruff format --check src tests benchmarks examples docs/draw.py
 	$(BIN)/ruff check src tests benchmarks examples docs/draw.py
 	$(BIN)/mypy
-	$(BIN)/pytest -n 2 -m "not heavy"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not heavy"
 
 test-all: $(VENV)/.ready
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal
 
 bench: $(VENV)/.ready $(BENCH)/.ready
 	for file in benchmarks/[a-z]*.py; do $(BENCH)/bin/python $$file $(BENCHFLAGS) || exit 1; done

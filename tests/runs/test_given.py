@@ -58,7 +58,7 @@ def test_a_run_with_two_workers_trains_them(tmp_path: Path) -> None:
         data,
         recipes=[method("mine"), plain],
         own=OWN,
-        budget="25s",
+        budget="15s",
         seeds=2,
         splits="one",
         compile=False,
@@ -68,7 +68,7 @@ def test_a_run_with_two_workers_trains_them(tmp_path: Path) -> None:
     assert {row.name for row in run.leaderboard.rows} >= {"mine", "plain"}
     assert len(run.predict(data.frame.head(3))) == 3
     with pytest.raises(InputError, match="a loss of your own, 'steep'"):
-        mt.ablate(run, workers=0)
+        mt.ablate(run, recipe="mine", workers=0)
 
 
 def test_one_method_trains_in_this_process(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methodic.optimizers.clipping import global_norm
 from methodic.optimizers.coefficients import FloatArray, spread
 from methodic.optimizers.pieces import as_matrix
 from methodic.types import Rule, Scope
@@ -88,11 +87,13 @@ class Adafactor(Rule):
         else:
             matrix = as_matrix(gradient)
             kept, fresh, epsilon = (_three(c[name]) for name in ("kept", "fresh", "epsilon"))
-            squares = matrix * matrix
-            rows = (state["rows"] * kept).addcmul_(squares.mean(2, keepdim=True), fresh)
-            columns = (state["columns"] * kept).addcmul_(squares.mean(1, keepdim=True), fresh)
+            squares, (_, a, b) = matrix * matrix, matrix.shape
+            # Sums, divided where they are used: a mean is two operations.
+            by_row, by_column = squares.sum(2, keepdim=True), squares.sum(1, keepdim=True)
+            rows = (state["rows"] * kept).addcmul_(by_row, fresh, value=1 / b)
+            columns = (state["columns"] * kept).addcmul_(by_column, fresh, value=1 / a)
             following = {"rows": rows, "columns": columns}
-            average = torch.maximum(rows.mean(1, keepdim=True), epsilon)
+            average = torch.maximum(rows.sum(1, keepdim=True) / a, epsilon)
             # Roots of the factors, since roots and quotients of all elements would take long.
             inverse = (rows.rsqrt() * (columns / average).rsqrt_()).view(gradient.shape)
         update = inverse.clamp_max_(c["limit"]).mul_(gradient)
@@ -110,9 +111,8 @@ def _three(x: Tensor) -> Tensor:
 
 def _size(x: Tensor) -> Tensor:
     """Root mean square of each member's elements: [M, …] → [M, 1, …]."""
-    flat = x.flatten(1)
-    size = global_norm(flat) / math.sqrt(flat.shape[1])
-    return size.view(-1, *[1] * (x.ndim - 1))
+    norm: Tensor = torch.linalg.vector_norm(x, dim=tuple(range(1, x.ndim)), keepdim=True)
+    return norm / math.sqrt(math.prod(x.shape[1:]))
 
 
 def _powers(base: FloatArray, exponent: FloatArray) -> FloatArray:

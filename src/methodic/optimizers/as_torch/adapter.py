@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,44 +15,20 @@ from torch.optim.optimizer import Optimizer, ParamsT
 
 from methodic.errors import InputError, unknown
 from methodic.optimizers.as_torch.ahead import Ahead
-from methodic.optimizers.as_torch.blocks import Apart, Block, blocks
+from methodic.optimizers.as_torch.blocks import blocks
 from methodic.optimizers.as_torch.checks import (
-    check_layouts,
     check_number,
     check_switch,
     check_tensors,
 )
 from methodic.optimizers.as_torch.in_place import in_place
+from methodic.optimizers.as_torch.plan import Part as Part
+from methodic.optimizers.as_torch.plan import Plan, Work, alike, same
 from methodic.types import Rule
 
 # What torch, its learning-rate schedulers and users write into a group besides the options.
 _LABELS = frozenset({"params", "param_names", "name", "initial_lr", "max_lr", "min_lr"})
 _LABELS |= {"max_momentum", "base_momentum", "swa_lr"}
-
-
-class Part(NamedTuple):
-    """Parameters of a group that one rule updates, and the numbers that it reads."""
-
-    rule: Rule
-    numbers: dict[str, float]
-    parameters: list[Tensor]
-
-
-@dataclass
-class _Work:
-    """A part as it lies in memory, with the coefficients of the steps to come."""
-
-    part: Part
-    blocks: list[tuple[Block | Apart, Ahead]]
-
-
-@dataclass
-class _Plan:
-    """How a group is updated while its options and the parameters with gradients stay."""
-
-    options: tuple[Any, ...] = ()
-    parameters: list[Tensor] = field(default_factory=list)
-    works: list[_Work] = field(default_factory=list)
 
 
 class TorchOptimizer(Optimizer):
@@ -102,7 +76,7 @@ class TorchOptimizer(Optimizer):
         super().__init__(params, dict(numbers))
 
     def _forget(self) -> None:
-        self._plans: dict[int, _Plan] = {}
+        self._plans: dict[int, Plan] = {}
         self._points: dict[Tensor, Tensor] = {}
         self._swapped = False
 
@@ -247,43 +221,44 @@ class TorchOptimizer(Optimizer):
     def _numbers(self, group: Mapping[str, Any]) -> dict[str, float]:
         return {name: float(group[name]) for name in self._options if name not in self._switches}
 
-    def _planned(self, number: int, group: Mapping[str, Any]) -> _Plan:
+    def _planned(self, number: int, group: Mapping[str, Any]) -> Plan:
         """What to do with a group; the last plan, if nothing has changed."""
         plan = self._plans.get(number)
+        if plan is not None and not self.rule.probes and plan.stands(group):
+            return plan
         parameters = [p for p in group["params"] if p.grad is not None]
         if self.rule.probes and any(p not in self._points for p in parameters):
             raise InputError(
                 f"{type(self.rule).__name__} needs gradients at weights that it drew",
                 advice="Compute loss and gradients inside of 'with optimizer.sampled():'.",
             )
-        options = tuple(
-            float(value) if isinstance(value, Tensor) else value
-            for value in [group[name] for name in self._options]
-        )
-        if plan is None or not _same(plan.parameters, parameters) or not _intact(plan):
-            plan = self._plans[number] = _Plan()
-        elif plan.options == options:
-            check_layouts(parameters)
-            return plan
+        read = [(name, group[name]) for name in self._options]
+        options = tuple(float(x) if isinstance(x, Tensor) else x for _, x in read)
         for parameter in parameters:
             check_tensors(parameter, parameter.grad)
+        if plan is None or not same(plan.parameters, parameters) or not plan.intact():
+            plan = self._plans[number] = Plan()
+        elif plan.options == options:
+            plan.read = read
+            return plan
         parts = [part for part in self._parts(group, parameters) if part.parameters]
-        if _alike([work.part for work in plan.works], parts):
+        if alike([work.part for work in plan.works], parts):
             for work, part in zip(plan.works, parts, strict=True):
                 work.part = part
         else:
             plan.works = [self._work(part) for part in parts]
         plan.options, plan.parameters = options, parameters
+        plan.read = read
         return plan
 
-    def _work(self, part: Part) -> _Work:
+    def _work(self, part: Part) -> Work:
         program = None
         if part.rule.scope != "parameter" or self._shapeless:
             table = _table(part.rule, part.numbers, 2)
             names = [*table, "point"] if part.rule.probes else list(table)
             program = in_place(part.rule, names, _means(table))
         made = blocks(part.parameters, self.state, part.rule, program)
-        return _Work(part, [(block, Ahead(part.rule, block.parameters[0])) for block in made])
+        return Work(part, [(block, Ahead(part.rule, block.parameters[0])) for block in made])
 
     def _known(self) -> list[Tensor]:
         return [p for group in self.param_groups for p in group["params"] if p in self.state]
@@ -338,19 +313,3 @@ def _means(table: Mapping[str, Any]) -> dict[str, str]:
     pairs = {f"fresh{i}": f"beta{i}" for i in range(1, 4)}
     there = {fresh: kept for fresh, kept in pairs.items() if {fresh, kept} <= set(table)}
     return {f: k for f, k in there.items() if abs(table[f] + table[k] - 1.0).max() < 1e-12}
-
-
-def _same(before: Sequence[Tensor], now: Sequence[Tensor]) -> bool:
-    return len(before) == len(now) and all(map(operator.is_, before, now))
-
-
-def _alike(before: Sequence[Part], now: Sequence[Part]) -> bool:
-    """The same but for numbers."""
-    return len(before) == len(now) and all(
-        a.rule == b.rule and _same(a.parameters, b.parameters)
-        for a, b in zip(before, now, strict=True)
-    )
-
-
-def _intact(plan: _Plan) -> bool:
-    return all(block.intact() for work in plan.works for block, _ in work.blocks)

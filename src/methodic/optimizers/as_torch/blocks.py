@@ -4,7 +4,7 @@ Small parameters share one row of moments, and their gradients are joined for a 
 its own row, and goes through the formula in pieces that fit the processor's cache. The moments that
 each parameter shows in the optimizer's state are views of these rows. Where a formula is so short
 that joining would cost more than it saves, and where a rule must see a parameter in its own shape,
-each parameter takes its step by itself.
+each parameter takes its step by itself (`apart`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from methodic.optimizers.as_torch.apart import Apart
 from methodic.optimizers.as_torch.in_place import InPlace, Phase
 from methodic.types import Rule
 
@@ -32,11 +33,13 @@ class _Lane:
         parameters: one contiguous parameter, unless joined.
         rows: name in the program → [1, n]: moments, and memory between phases.
         joined: gradients and parameters are copied together for a step.
+        adds: of parameters, only what a step adds to them is needed.
     """
 
     parameters: list[Tensor]
     rows: dict[str, Tensor]
     joined: bool
+    adds: bool
     _cut: dict[tuple[str, int], Sequence[Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,7 +62,10 @@ class _Lane:
         parameters: Any = self.parameters  # the annotations of torch know of no gradients here
         if self.joined:
             torch._foreach_copy_(self._gradients, [p.grad for p in parameters])
-            torch._foreach_copy_(self._views, parameters)
+            if self.adds:
+                self.whole.zero_()
+            else:
+                torch._foreach_copy_(self._views, parameters)
             rows = {"g": self.gradient, "w": self.whole, **self.rows}
         else:
             (one,) = parameters
@@ -80,7 +86,8 @@ class _Lane:
     def close(self) -> None:
         """Give the parameters what was joined."""
         if self.joined:
-            torch._foreach_copy_(self.parameters, self._views)
+            give = torch._foreach_add_ if self.adds else torch._foreach_copy_
+            give(self.parameters, self._views)
 
 
 @dataclass(eq=False)
@@ -103,6 +110,7 @@ class Block:
     program: InPlace
     sizes: list[int] | None
     _shown: list[dict[str, Tensor]] = field(default_factory=list)
+    _read: dict[str, tuple[Tensor, int, float]] = field(default_factory=dict)
     _scratch: dict[tuple[int, int], dict[str, list[Tensor]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -118,6 +126,11 @@ class Block:
                 self._shown.append(shown | self.numbers)
         for state, shown in zip(self.states, self._shown, strict=True):
             state.update(shown)
+        self._showing = [
+            (state, name, tensor)
+            for state, shown in zip(self.states, self._shown, strict=True)
+            for name, tensor in shown.items()
+        ]
         self._coefficients = [
             (f"c{i}", name) for i, name in enumerate(program.coefficients) if name != "point"
         ]
@@ -133,13 +146,10 @@ class Block:
     def intact(self) -> bool:
         """Every state still shows the block's memory, and all are at the same step."""
         step = self.states[0]["step"]
-        for state, shown in zip(self.states, self._shown, strict=True):
+        for state in self.states:
             if state["step"] != step:
                 return False
-            for name, tensor in shown.items():
-                if state[name] is not tensor:
-                    return False
-        return True
+        return all(state[name] is tensor for state, name, tensor in self._showing)
 
     def step(self, c: Mapping[str, Tensor], points: Mapping[Tensor, Tensor]) -> None:
         """One step of all parameters.
@@ -160,7 +170,7 @@ class Block:
                     numbers = [self._spread(x) for x in numbers]
                 found = self._over_elements(phase, rows, numbers)
             else:
-                found = self._over_numbers(phase, [known[name] for name in phase.numbers])
+                found = self._over_numbers(phase, known)
             known.update(zip(phase.results, found, strict=True))
         for lane in self.lanes:
             lane.close()
@@ -170,16 +180,23 @@ class Block:
         for state in self.states:
             state["step"] = at
 
-    def _over_numbers(self, phase: Phase, numbers: list[Tensor]) -> Sequence[Tensor]:
+    def _over_numbers(self, phase: Phase, known: Mapping[str, Tensor]) -> Sequence[Tensor]:
         """One phase without elements; by Python, where that is near and nothing has diverged."""
         like = self.parameters[0]
-        if phase.host is None or like.device.type != "cpu":
-            return phase.run(*numbers)
-        values = [x.item() for x in numbers]
-        if all(map(math.isfinite, values)):
-            with suppress(ZeroDivisionError):
-                return torch.tensor(phase.host(*values), dtype=like.dtype).unbind()
-        return phase.run(*numbers)
+        if phase.host is not None and like.device.type == "cpu":
+            values = [self._value(name, known[name]) for name in phase.numbers]
+            if all(map(math.isfinite, values)):
+                with suppress(ZeroDivisionError):
+                    return torch.tensor(phase.host(*values), dtype=like.dtype).unbind()
+        return phase.run(*[known[name] for name in phase.numbers])
+
+    def _value(self, name: str, x: Tensor) -> float:
+        """A tensor's number; read once while nobody writes into it."""
+        tensor, version, value = self._read.get(name, (None, 0, 0.0))
+        if tensor is not x or version != x._version:
+            value = x.item()
+            self._read[name] = x, x._version, value
+        return value
 
     def _spread(self, value: Any) -> Any:
         """Each parameter's number for all of its elements: [K, 1] → [1, n]."""
@@ -234,62 +251,6 @@ class Block:
             }
             self._scratch[n, size] = found
         return found
-
-
-@dataclass(eq=False)
-class Apart:
-    """Parameters of one type, device and step that take it one by one, in their own shapes."""
-
-    parameters: list[Tensor]
-    states: list[dict[str, Any]]
-    rule: Rule
-    program: InPlace | None  # a short one, without scratch memory
-    _slots: list[tuple[str, ...]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        for parameter, state in zip(self.parameters, self.states, strict=True):
-            fresh = self.rule.initial(parameter.detach().unsqueeze(0))
-            state.update({name: x.squeeze(0) for name, x in fresh.items() if name not in state})
-            self._slots.append(tuple(fresh))
-
-    def intact(self) -> bool:
-        """All states are at the same step."""
-        step = self.states[0]["step"]
-        return all(state["step"] == step for state in self.states)
-
-    def step(self, c: Mapping[str, Tensor], points: Mapping[Tensor, Tensor]) -> None:
-        """One step of all parameters, as for `Block`."""
-        del points
-        if self.program is not None:
-            self._in_place(self.program, c)
-            at = self.states[0]["step"] + 1
-            for state in self.states:
-                state["step"] = at
-            return
-        every = zip(self.parameters, self.states, self._slots, strict=True)
-        for parameter, state, names in every:
-            assert parameter.grad is not None, "only those that have one are here"
-            before = {name: state[name].unsqueeze(0) for name in names}
-            gradient, row = parameter.grad.unsqueeze(0), parameter.unsqueeze(0)
-            change, following = self.rule.update(gradient, row, before, c)
-            row.add_(change)
-            state.update({name: value.squeeze(0) for name, value in following.items()})
-            state["step"] += 1
-
-    def _in_place(self, program: InPlace, c: Mapping[str, Tensor]) -> None:
-        (phase,) = program.phases
-        labels = {f"c{i}": c[name] for i, name in enumerate(program.coefficients)}
-        tail = [labels[name] for name in phase.numbers]
-        gradients: list[Any] = [parameter.grad for parameter in self.parameters]
-        if program.plain:
-            torch._foreach_addcmul_(self.parameters, gradients, tail * len(gradients))
-            return
-        slots = [(f"s{i}", name) for i, name in enumerate(program.slots)]
-        for gradient, parameter, state in zip(gradients, self.parameters, self.states, strict=True):
-            rows = {"g": gradient, "w": parameter}
-            for label, name in slots:
-                rows[label] = state[name]
-            phase.run(*[rows[name] for name in phase.full], *tail)
 
 
 def _piece() -> int:
@@ -378,4 +339,4 @@ def _lane(
     for i in range(program.kept):
         rows[f"k{i}"] = parameters[0].new_empty(1, sum(sizes))
     joined = len(parameters) > 1 or not parameters[0].is_contiguous()
-    return _Lane(parameters, rows, joined)
+    return _Lane(parameters, rows, joined, program.adds)

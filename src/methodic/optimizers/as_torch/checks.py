@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -46,14 +45,6 @@ def check_switch(name: str, value: object) -> None:
         fits, accepted = isinstance(value, bool), "True or False"
     if not fits:
         raise InputError(f"'{name}' is out of its range", found=repr(value), accepted=accepted)
-
-
-def check_layouts(parameters: Sequence[Tensor]) -> None:
-    """Gradients are dense."""
-    for parameter in parameters:
-        gradient = parameter.grad
-        if gradient is not None and gradient.layout != torch.strided:
-            check_tensors(parameter, gradient)
 
 
 def check_tensors(parameter: Tensor, gradient: Tensor | None) -> None:
