@@ -58,7 +58,7 @@ def test_a_run_with_two_workers_trains_them(tmp_path: Path) -> None:
         data,
         recipes=[method("mine"), plain],
         own=OWN,
-        budget="15s",
+        budget="25s",
         seeds=2,
         splits="one",
         compile=False,
