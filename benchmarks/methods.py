@@ -66,7 +66,7 @@ def main() -> None:
         asked.minutes, asked.seeds, asked.rivals = min(asked.minutes, 6.0), 2, 30
         asked.recipes = "sgd,adam,one_cycle" if asked.recipes == "all" else asked.recipes
     report = shared.Report(
-        "methods",
+        "methods" if asked.only is None else f"methods-{asked.only}",
         f"Methods: the library in {asked.minutes:g} minutes, {asked.seeds} seeds",
         asked.quick,
         ("scikit-learn", "pytabkit", "pytorch_optimizer"),

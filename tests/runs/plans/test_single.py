@@ -10,7 +10,7 @@ import pytest
 from methodic.data.dataset import DataSet
 from methodic.plan import Plan, Unit
 from methodic.runs.given import NOTHING
-from methodic.runs.plans import planning, single
+from methodic.runs.plans import single
 from methodic.runs.plans.wishes import Wishes
 from methodic.runs.rows.preparation import Prepared
 from tests.runs.conftest import LR, PLAIN, SetSpeeds
@@ -33,7 +33,7 @@ def test_a_single_method_takes_the_middle_of_its_ranges(
     assert contender.settings == ({LR: pytest.approx(0.1)},)
     assert plan.confirm is plan.budget is None
     assert any(LR in note for note in plan.notes)
-    assert planned(None).train[0].steps[0] == pytest.approx(20 * planning.SLACK / 0.01, rel=0.01)
+    assert planned(None).train[0].steps[0] == pytest.approx(20 * single.SLACK / 0.01, rel=0.01)
     assert planned(None, 1e4).train[0].steps == (2000,)
     assert planned(None).budget == 20.0
 
@@ -83,7 +83,7 @@ def test_looks_that_would_take_long_see_fewer_rows(
     assert 3 < slow.judged < whole
     looking = len(slow.evaluate) * slow.judged / whole
     assert looking == pytest.approx(training / 10, rel=0.15)
-    assert training + looking <= 20 * planning.SLACK
+    assert training + looking <= 20 * single.SLACK
     assert planned(None, 100.0).judged == 3
 
 

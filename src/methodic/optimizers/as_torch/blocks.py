@@ -33,13 +33,11 @@ class _Lane:
         parameters: one contiguous parameter, unless joined.
         rows: name in the program → [1, n]: moments, and memory between phases.
         joined: gradients and parameters are copied together for a step.
-        adds: of parameters, only what a step adds to them is needed.
     """
 
     parameters: list[Tensor]
     rows: dict[str, Tensor]
     joined: bool
-    adds: bool
     _cut: dict[tuple[str, int], Sequence[Tensor]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -62,10 +60,7 @@ class _Lane:
         parameters: Any = self.parameters  # the annotations of torch know of no gradients here
         if self.joined:
             torch._foreach_copy_(self._gradients, [p.grad for p in parameters])
-            if self.adds:
-                self.whole.zero_()
-            else:
-                torch._foreach_copy_(self._views, parameters)
+            torch._foreach_copy_(self._views, parameters)
             rows = {"g": self.gradient, "w": self.whole, **self.rows}
         else:
             (one,) = parameters
@@ -86,8 +81,7 @@ class _Lane:
     def close(self) -> None:
         """Give the parameters what was joined."""
         if self.joined:
-            give = torch._foreach_add_ if self.adds else torch._foreach_copy_
-            give(self.parameters, self._views)
+            torch._foreach_copy_(self.parameters, self._views)
 
 
 @dataclass(eq=False)
@@ -339,4 +333,4 @@ def _lane(
     for i in range(program.kept):
         rows[f"k{i}"] = parameters[0].new_empty(1, sum(sizes))
     joined = len(parameters) > 1 or not parameters[0].is_contiguous()
-    return _Lane(parameters, rows, joined, program.adds)
+    return _Lane(parameters, rows, joined)

@@ -70,7 +70,6 @@ class InPlace:
         operations: how many there are.
         whole: elements can't be handed over in parts.
         gathers: some operation sees all elements.
-        adds: the parameter is only added to, and never read.
     """
 
     phases: tuple[Phase, ...]
@@ -83,7 +82,6 @@ class InPlace:
     operations: int
     whole: bool
     gathers: bool
-    adds: bool
 
     @property
     def plain(self) -> bool:
@@ -195,13 +193,7 @@ class _Program:
             len(written.operations) + len(written.terms),
             bool(tails),
             bool(written.gathering),
-            not any(self._reads_parameter(node) for node in self.operations)
-            and not any(written.parameter in _nodes(term) for term in written.terms),
         )
-
-    def _reads_parameter(self, node: fx.Node) -> bool:
-        storage = self.written.storage
-        return storage(self.written.parameter) in map(storage, node.all_input_nodes)
 
     def _phase(self, key: tuple[int, bool]) -> Phase:
         written = self.written

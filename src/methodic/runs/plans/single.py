@@ -26,11 +26,12 @@ from methodic.runs.machine.speed import (
     looks,
     steps_within,
 )
-from methodic.runs.plans.planning import SLACK, facts, machine
+from methodic.runs.plans.planning import facts, machine
 from methodic.runs.plans.units import EVALUATIONS, evaluations
 from methodic.runs.plans.wishes import Wishes
 from methodic.runs.rows.preparation import Prepared
 
+SLACK = 0.85  # share of the time that is planned: there are no workers to disturb each other
 LEAST_JUDGED = 1000  # validation rows of an evaluation, if there are more of them
 
 
