@@ -4,6 +4,8 @@ import gzip
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -94,3 +96,16 @@ def test_shifted_errors_keep_what_they_say():
     error = shifted(InputError("x: row 1,002 is bad, line 3", found=7, advice="Mend it."), 1000)
     assert error.problem == "x: row 2,002 is bad, line 3"
     assert (error.found, error.advice) == ("7", "Mend it.")
+
+
+@pytest.mark.parametrize("dictionary", [True, False])
+def test_bytes_that_are_no_text_are_damage(tmp_path, dictionary):
+    """Whoever asks for such a cell kills the process."""
+    offsets = pa.py_buffer(np.array([0, 1, 2, 3], np.int32).tobytes())
+    texts = pa.StringArray.from_buffers(3, offsets, pa.py_buffer(b"ab\xff"))
+    path = tmp_path / "t.parquet"
+    table = pa.table({"x": texts, "y": [1.0, 2.0, 3.0]})
+    pq.write_table(table, path, use_dictionary=dictionary)
+    with pytest.raises(InputError, match="damaged") as caught:
+        list(pieces_of(path).of_bytes(10**6))
+    assert "t.parquet" in str(caught.value)

@@ -165,6 +165,7 @@ def _parquet(path: Path, rows: int, _: frozenset[str]) -> Iterator[pl.DataFrame]
         # Buffered ahead, the whole file would stay in memory.
         with parquet.ParquetFile(path, pre_buffer=False) as file:
             for batch in file.iter_batches(batch_size=rows):
+                batch.validate(full=True)  # else bytes of a damaged file may pass for texts
                 yield pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, "Parquet", error) from None
