@@ -10,27 +10,7 @@ import pytest
 
 from methodic.data.dataset import DataSet
 from methodic.data.loading import load
-
-N = 40
-
-
-def table(**columns: object) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "width": [i % 7 for i in range(N)],
-            "colour": ["red", "blue", None, "red"] * (N // 4),
-            "target": [i % 2 for i in range(N)],
-        }
-        | columns,
-        strict=False,
-    )
-
-
-@pytest.fixture
-def csv(tmp_path: Path) -> Path:
-    file = tmp_path / "rows.csv"
-    table().write_csv(file)
-    return file
+from tests.data.conftest import N, table
 
 
 def test_the_same_table_from_anywhere_has_one_fingerprint(csv: Path, tmp_path: Path) -> None:

@@ -17,27 +17,7 @@ from methodic.data.encoding.encoders import Encoders
 from methodic.data.loading import load
 from methodic.data.sources.tidying import LARGE
 from methodic.errors import InputError
-
-N = 40
-
-
-def table(**columns: object) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "width": [i % 7 for i in range(N)],
-            "colour": ["red", "blue", None, "red"] * (N // 4),
-            "target": [i % 2 for i in range(N)],
-        }
-        | columns,
-        strict=False,
-    )
-
-
-@pytest.fixture
-def csv(tmp_path: Path) -> Path:
-    file = tmp_path / "rows.csv"
-    table().write_csv(file)
-    return file
+from tests.data.conftest import N, table
 
 
 def test_a_file(csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:

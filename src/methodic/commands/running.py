@@ -186,8 +186,7 @@ def train_command(
         raise InputError("--steps and --budget both say how long", advice="Leave one out.")
     seconds = None if steps is not None else parse_budget(budget or "60s")
     arguments.check_out(out)
-    speed = arguments.speed(compile, precision, "auto", None)
-    speed = {name: speed[name] for name in ("compile", "precision")}
+    arguments.speed(compile, precision, "auto", None)  # refuses unknown words
     read = arguments.reading(
         target, task, drop, split, weight, group, time, schema, memory, skip_broken
     )
@@ -206,7 +205,8 @@ def train_command(
             metric=metric,
             device=device,
             threads=threads,
-            **speed,
+            compile=compile,
+            precision=precision,
             out=out,
             progress=progress,
             command=arguments.typed(),

@@ -40,6 +40,15 @@ def test_without_a_word_rows_may_take_half_of_the_free_memory(path, monkeypatch)
     assert load(path, "y", memory=10**9).large is None
 
 
+def test_what_can_not_be_read_in_pieces_is_read_whole_unless_asked_for(tmp_path, monkeypatch):
+    path = tmp_path / "t.csv"
+    path.write_text(table(400).write_csv(), encoding="utf-16")
+    with pytest.raises(InputError):
+        load(path, "y", memory=LIMIT)
+    monkeypatch.setattr(survey, "usual", lambda: 1000)
+    assert load(path, "y").frame.height == 400
+
+
 def test_small_files_are_not_looked_into(path, monkeypatch):
     monkeypatch.setattr(survey, "usual", lambda: survey._SWOLLEN * path.stat().st_size)
     monkeypatch.setattr(survey, "pieces_of", None)

@@ -126,7 +126,8 @@ def sampled(
         targets: the first rows → the columns to predict.
 
     Returns:
-        None where it fits, or can only be read whole.
+        None where it fits, or can only be read whole; of a folder of images the whole table then,
+        which is there by now.
 
     Raises:
         InputError: it can't be read.
@@ -147,11 +148,17 @@ def sampled(
         found = pieces_of(source)
         if found is None:
             return None
-        pieces = found
-        where = str(Path(source).resolve())
-        table = Table(pieces.head, name=str(source), where=where)
-    if pieces.need <= limit:
-        return table if Path(source).is_dir() else None
+        pieces, table = found, None
+    try:
+        fits = pieces.need <= limit
+    except InputError:
+        if reading.memory is not None:
+            raise
+        return table  # nobody asked for pieces; reading it whole may be possible, or says why not
+    if fits:
+        return table
+    if table is None:
+        table = Table(pieces.head, name=str(source), where=str(Path(source).resolve()))
     names = targets(table)
     own = table.test if table.test is not None else test
     tested = None

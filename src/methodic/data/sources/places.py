@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from methodic.data.builtin import builtin_names
+from methodic.data.room import available
 from methodic.errors import InputError, nearest
 
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
@@ -251,10 +252,9 @@ def _no_such_file(path: Path) -> InputError:
 
 def _unpacked(path: Path, stream: BinaryIO, how: str) -> bytes:
     """A packed file's content: whole, and no larger than what the memory has room for."""
-    import psutil
     import pyarrow as pa
 
-    room = psutil.virtual_memory().available // 3
+    room = available() // 3
     packed = pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), how)
     found = io.BytesIO()
     try:
