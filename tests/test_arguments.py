@@ -108,6 +108,12 @@ def test_models_and_runs(tmp_path: Path) -> None:
     assert "not a run" in refused(arguments.check_model, tmp_path / "file").problem
     assert "not a run" in refused(arguments.check_run, tmp_path).problem
     assert "no such file" in refused(arguments.check_run, tmp_path / "nowhere").problem
+    (tmp_path / "work").mkdir()
+    early = refused(arguments.check_run, tmp_path)
+    assert "before its plan" in early.problem
+    assert "start it again" in (early.advice or "")
+    (tmp_path / "records").mkdir()
+    assert "not a run" in refused(arguments.check_run, tmp_path).problem
     (tmp_path / "plan.json").touch()
     arguments.check_run(tmp_path)
 

@@ -254,6 +254,13 @@ def check_run(folder: Path) -> None:
 
 
 def _not_a_run(path: Path) -> InputError:
+    if (path / "work").is_dir() and not (path / "records").exists():
+        return InputError(
+            f"{path}: this run was stopped before its plan was made",
+            found="prepared data, and nothing measured or trained",
+            advice="There is nothing to go on with: start it again, with this folder taken away or "
+            "another --out.",
+        )
     guess = _near_run(path)
     return InputError(
         f"{path}: not a run",
