@@ -132,3 +132,16 @@ def test_speed() -> None:
         "width": 2,
     }
     assert "'half'" in refused(arguments.speed, None, "half", "auto", None).problem
+
+
+def test_rows_without_a_target_labels_and_a_teacher(tmp_path: Path) -> None:
+    path = tmp_path / "more.csv"
+    path.write_text("a,b\n1,2\n")
+    read = arguments.reading(None, unlabelled=str(path), labels="5%", teacher=str(tmp_path))
+    assert (read.unlabelled, read.labels, read.teacher) == (str(path), "5%", str(tmp_path))
+    with pytest.raises(InputError, match="no such file"):
+        arguments.reading(None, unlabelled=str(tmp_path / "mroe.csv"))
+    with pytest.raises(InputError, match="--labels"):
+        arguments.reading(None, labels="a few")
+    with pytest.raises(InputError, match="no such file"):
+        arguments.reading(None, teacher=str(tmp_path / "nowhere"))

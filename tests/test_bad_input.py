@@ -55,6 +55,22 @@ TABLE: dict[str, tuple[str, str, list[str], list[str]]] = {
     "tiny budget": (GOOD, "price", ["--budget", "1s"], ["1s"]),
     "test file lacks a column": (GOOD, "price", ["--split", "other.csv"], ["colour"]),
     "test file is missing": (GOOD, "price", ["--split", "none.csv"], ["none.csv"]),
+    "too few labels": (
+        classes(["x", "z"] * 40),
+        "kind",
+        ["--labels", "2"],
+        ["--labels 2 is too few", "class '", "--labels 3 or more"],
+    ),
+    "more labels than rows": (GOOD, "price", ["--labels", "1000"], ["--labels", "1,000"]),
+    "no number of labels": (GOOD, "price", ["--labels", "0.05"], ["Did you mean 5%?"]),
+    "further rows lack a column": (
+        GOOD,
+        "price",
+        ["--unlabelled", "other.csv"],
+        ["other.csv", "colour"],
+    ),
+    "further rows are missing": (GOOD, "price", ["--unlabelled", "none.csv"], ["none.csv"]),
+    "no teacher": (GOOD, "price", ["--teacher", "."], ["no trained model here"]),
     "too few rows": ("a,y\n1,2\n2,3\n4,4\n", "y", [], ["3"]),
 }
 

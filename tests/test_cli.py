@@ -126,6 +126,25 @@ def test_run_passes_everything_on(
     }
 
 
+@pytest.mark.parametrize("command", ["run", "plan", "train"])
+def test_rows_without_a_target_labels_and_a_teacher(
+    runs: dict[str, dict[str, Any]], table: Path, tmp_path: Path, command: str
+) -> None:
+    more = tmp_path / "more.csv"
+    more.write_text("x,z,id\n1,2,3\n4,5,6\n")
+    model = tmp_path / "model"
+    model.mkdir()
+    options = f"--target label --unlabelled {more} --labels 20 --teacher {model} --json".split()
+    method = ["--recipe", "adam"] if command == "train" else []
+    assert methodic(command, str(table), *options, *method) in (0, 1)  # a plan isn't shown here
+    data = runs["train" if command == "train" else "run"]["data"]
+    reading = data.reading
+    assert (reading.unlabelled, reading.labels, reading.teacher) == (str(more), "20", str(model))
+    assert data.unlabelled.height == 2
+    for wrong in (["--labels", "0"], ["--unlabelled", "none.csv"], ["--teacher", "nowhere"]):
+        assert methodic(command, str(table), "--target", "label", *wrong, *method) == 2
+
+
 def test_run_has_defaults(
     runs: dict[str, dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:

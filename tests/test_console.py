@@ -4,8 +4,11 @@ import json
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from report.runs import make_leaderboard
 
 from methodic import console
 from methodic.errors import InputError, Interrupted
@@ -110,3 +113,24 @@ def test_text_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
 def test_json_holds_no_nan() -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         console.show_json(float("nan"))
+
+
+def test_what_the_plan_says_of_rows_without_a_target_stands_below_the_ranking(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    board = make_leaderboard()
+
+    def shown(unlabelled: int) -> str:
+        notes = ("Choosing by 20 validation rows is noisy.", board.notes[0])
+        plan = SimpleNamespace(notes=notes, data=SimpleNamespace(unlabelled=unlabelled))
+        here = dict.fromkeys(("folder", "bundle_path", "report_path"), Path("here"))
+        run: Any = SimpleNamespace(
+            plan=plan, leaderboard=board, ablation=None, diagnosis=None, **here
+        )
+        console.show_run(run, as_json=False)
+        return capsys.readouterr().out
+
+    told = shown(500)
+    assert told.count(board.notes[0]) == 1
+    assert told.index("Choosing by 20") < told.index(board.verdict)
+    assert "Choosing by" not in shown(0)

@@ -148,6 +148,9 @@ def reading(
     skip_broken: bool = False,
     *,
     test: str | None = None,
+    unlabelled: str | None = None,
+    labels: str | None = None,
+    teacher: str | None = None,
 ) -> Reading:
     """What commands were told about the data, as one value.
 
@@ -155,15 +158,26 @@ def reading(
         split: a file of test rows, their share, or a column; which of them is told by its looks.
         memory: a size such as "4GB".
         test: a file of test rows.
+        unlabelled: a file or folder, or a built-in name.
+        labels: a number of rows, or a share such as "5%".
+        teacher: the folder of a run or of a saved model.
         target, task, drop, weight, group, time, schema, skip_broken: see `Reading`.
 
     Raises:
-        InputError: a size or a share that is none, or a file that isn't there.
+        InputError: a size, a share or a number that is none, or a file that isn't there.
     """
     from methodic.data.sizes import parse_size
     from methodic.plan import Reading
 
     check_file(schema)
+    if unlabelled is not None:
+        check_data(unlabelled)
+    if labels is not None:
+        from methodic.data.splits.few import wanted
+
+        wanted(labels, 1)
+    if teacher is not None:
+        check_model(Path(teacher))
     if split is not None and _is_file(split):
         test, split = split, None
     return Reading(
@@ -178,6 +192,9 @@ def reading(
         schema_file=None if schema is None else str(schema),
         memory=None if memory is None else parse_size(memory),
         skip_broken=skip_broken,
+        unlabelled=unlabelled,
+        labels=labels,
+        teacher=teacher,
     )
 
 

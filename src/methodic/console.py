@@ -121,7 +121,10 @@ def show_run(run: Run, as_json: bool) -> None:
 
     if run.leaderboard is not None:
         board = run.leaderboard
-        show(leaderboard_table(board), *board.notes, board.verdict)
+        # What rows without a target mean for the claim stands in the plan, beside other notes.
+        planned = run.plan.notes if run.plan.data.unlabelled else ()
+        notes = dict.fromkeys((*planned, *board.notes))
+        show(leaderboard_table(board), *notes, board.verdict)
         show(*findings(board, run.ablation))
     if run.diagnosis is not None:
         show(*doubts.lines(run.diagnosis))

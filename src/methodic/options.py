@@ -76,6 +76,22 @@ Memory = Annotated[
 SkipBroken = Annotated[
     bool, typer.Option("--skip-broken", help="Leave out images that can't be read.")
 ]
+Unlabelled = Annotated[
+    str | None,
+    typer.Option(metavar="FILE|FOLDER", help="Further rows without a target, to train on."),
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N|SHARE",
+        help="So many rows keep their targets (100, 5%), as an experiment.",
+        show_default="all",
+    ),
+]
+Teacher = Annotated[
+    str | None,
+    typer.Option(metavar="RUN|BUNDLE", help="A trained model to learn from (distillation)."),
+]
 Budget = Annotated[str, typer.Option(help="Time to the verdict: 90, 60s, 2m, 1h.")]
 Recipes = Annotated[
     str | None,

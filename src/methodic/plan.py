@@ -45,6 +45,9 @@ class Reading(Value):
     schema_file: str | None = None  # what the columns mean, as the user wrote it
     memory: int | None = None  # bytes for rows, beyond which they are streamed; None: half the free
     skip_broken: bool = False  # images that can't be read are left out
+    unlabelled: str | None = None  # where further rows without targets are
+    labels: str | None = None  # so many rows (100, or 5%) keep their targets, for an experiment
+    teacher: str | None = None  # a trained model whose predictions are soft targets
 
 
 class DataFacts(Value):
@@ -62,6 +65,7 @@ class DataFacts(Value):
     split_seed: int
     others: tuple[str, ...] = ()  # further targets
     reading: Reading = Reading()  # how to read them again
+    unlabelled: int = 0  # training rows without a target, beside ``rows``
 
 
 class Machine(Value):

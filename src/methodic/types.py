@@ -74,6 +74,7 @@ class Pass:
     training: bool
     collect: bool = False  # not training, but batch norm measures its statistics over this batch
     new_buffers: dict[str, Tensor] = field(default_factory=dict)
+    teacher: Mapping[str, Tensor] | None = None  # averaged parameters, where an objective asks
 
 
 @dataclass(slots=True)
@@ -87,6 +88,8 @@ class Batch:
         weight: of each row, [M, B], ≥ 0; None: all count alike.
         other: a second target of each row, shaped like ``target``, where rows were mixed.
         share: how much ``target`` counts beside ``other``, in [0, 1]: [M, 1] or [M, B].
+        beside: U rows whose targets nobody may read, of the stage's stream of all rows.
+        soft: what a teacher says about the rows, [M, B, C]: probabilities, or numbers.
     """
 
     inputs: dict[str, Tensor]
@@ -94,6 +97,8 @@ class Batch:
     weight: Tensor | None = None
     other: Tensor | None = None
     share: Tensor | None = None
+    beside: Batch | None = None
+    soft: Tensor | None = None
 
 
 @runtime_checkable
@@ -122,6 +127,32 @@ class Model(Protocol):
         ...
 
 
+Half = Literal["encoder", "head", "decoder"]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A network in two halves: an encoder from rows to features, and a head from these to outputs.
+
+    Objectives without targets train the encoder; what they add to it is their own.
+    """
+
+    features: int
+    """F: numbers of a row between the halves."""
+
+    def half(self, name: str) -> Half:
+        """To which part a parameter of the network belongs."""
+        ...
+
+    def encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[M, B, …] by name → features [M, B, F]."""
+        ...
+
+    def answered(self, run: Pass, features: Tensor) -> Tensor:
+        """Features [M, B, F] → outputs [M, B, C]."""
+        ...
+
+
 class Objective(Protocol):
     """A function that turns a model and a batch into named loss terms."""
 
@@ -131,6 +162,19 @@ class Objective(Protocol):
 
     def __call__(self, model: Model, run: Pass, batch: Batch) -> dict[str, Tensor]:
         """Name → loss of each member, [M]."""
+        ...
+
+
+@runtime_checkable
+class Equipped(Protocol):
+    """What an objective may have besides: parameters of its own, which no bundle ships."""
+
+    def parameters(self) -> dict[str, ParameterSpec]:
+        """Full name → specification; names begin with the objective's own prefix."""
+        ...
+
+    def buffers(self) -> dict[str, BufferSpec]:
+        """Full name → specification."""
         ...
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from methodic import build
+from methodic.build.unlabelled import KINDS
 from methodic.engine.parts import Cohort
 from methodic.errors import InputError
 from methodic.models.mlp import Inputs
@@ -152,6 +153,8 @@ def test_every_regularizer_has_a_part(kind: type[Part]) -> None:
 def test_every_objective_has_a_part(kind: type[Part]) -> None:
     if kind.__name__.startswith("Own"):
         pytest.skip("tests/build/test_own.py")
+    if kind in KINDS:
+        pytest.skip("tests/build/test_unlabelled.py")
     for task in build.objectives.TASKS[kind().kind]:  # type: ignore[attr-defined]
         raw = {
             "name": "a",
@@ -186,11 +189,18 @@ def test_every_model_has_a_network(kind: type[Part]) -> None:
 @pytest.mark.parametrize("name", [each.name for each in catalogue.all_recipes()])
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
 def test_the_library_resolves_for_every_task(name: str, task: Task) -> None:
-    resolved = build.resolve(catalogue.get(name), task, ROWS)
+    chosen = catalogue.get(name)
+    asked = [o.kind for s in chosen.stages for t in s.turns for o in t.objectives]
+    if any(task not in build.objectives.TASKS.get(kind, (task,)) for kind in asked):
+        with pytest.raises(InputError, match=f"doesn't fit a {task} task"):
+            build.resolve(chosen, task, ROWS)
+        return
+    resolved = build.resolve(chosen, task, ROWS)
     own = {"regression": "mean_squared_error", "multilabel": "multilabel"}
     expected = own.get(task, "cross_entropy")
     objectives = [o for s in resolved.stages for t in s.turns for o in t.objectives]
-    assert {each.kind for each in objectives} == {expected}
+    of_targets = {each.kind for each in objectives if build.objectives.supervised(each)}
+    assert of_targets == {expected}
     assert resolved.model.kind != "auto"
     assert build.resolve(resolved, task, ROWS) == resolved
 
@@ -360,7 +370,8 @@ def test_members_of_another_shape_are_refused() -> None:
 
 
 def test_prefixes_choose_parameters() -> None:
-    made = built(make({"parameters": ["head"]}, model={"kind": "mlp", "depth": 1, "width": 3}))
+    still = {"parameters": ["head"], "rates": [{"parameters": ["hidden"], "factor": 0}]}
+    made = built(make(still, model={"kind": "mlp", "depth": 1, "width": 3}))
     turn = made.stages[0].turns[0]
     assert turn.trains == ("head.weight", "head.bias")
     assert turn.rates is not None
@@ -372,19 +383,31 @@ def test_prefixes_choose_parameters() -> None:
 def test_a_prefix_that_matches_nothing() -> None:
     with pytest.raises(InputError, match="'tail'") as caught:
         built(make({"parameters": ["head", "tail"]}))
-    assert caught.value.accepted == "head.weight, head.bias"
+    assert caught.value.accepted == "encoder, head, head.weight, head.bias"
 
 
 def test_penalties_touch_what_is_trained_and_decays() -> None:
     made = built(
         make(
-            {"parameters": ["head"], "regularizers": [{"kind": "l1"}]},
+            {
+                "parameters": ["head"],
+                "rates": [{"parameters": ["encoder"], "factor": 0}],
+                "regularizers": [{"kind": "l1"}],
+            },
             model={"kind": "mlp", "depth": 1},
         )
     )
     assert made.stages[0].turns[0].penalties[0].names == ("head.weight",)  # type: ignore[attr-defined]
     with pytest.raises(InputError, match="no parameter to penalize"):
-        built(make({"parameters": ["head.bias"], "regularizers": [{"kind": "l2"}]}))
+        built(
+            make(
+                {
+                    "parameters": ["head.bias"],
+                    "rates": [{"parameters": ["head.weight"], "factor": 0}],
+                    "regularizers": [{"kind": "l2"}],
+                }
+            )
+        )
 
 
 def test_two_averages() -> None:

@@ -90,9 +90,10 @@ def test_group_lasso_knows_which_rows_belong_to_an_input() -> None:
     at = "stages.0.regularizers.0"
     groups = (Group(0, 4), Group(4, 2, 3))
     assert lasso == GroupLasso(at, ("hidden.0.weight",), groups)
+    still = [{"parameters": ["encoder"], "factor": 0}]
     with pytest.raises(InputError, match="belong to single inputs"):
         build.cohort(
-            [recipe({"kind": "group_lasso"}, parameters=["head"])],
+            [recipe({"kind": "group_lasso"}, parameters=["head"], rates=still)],
             [0],
             steps=[3],
             inputs=TABLE,

@@ -77,7 +77,32 @@ TABLE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
     ),
     "ema": (MLP, {**PLAIN, "regularizers": [{"kind": "ema", "decay": 0.9}]}),
-    "some parameters": (MLP, {**PLAIN, "parameters": ["head", "hidden.1"]}),
+    "some parameters": (
+        MLP,
+        {
+            **PLAIN,
+            "parameters": ["head", "hidden.1"],
+            "rates": [{"parameters": ["embedding", "hidden.0"], "factor": 0}],
+        },
+    ),
+    "learned weights": (
+        MLP,
+        {
+            **PLAIN,
+            "weights": "learned",
+            "objectives": [{"kind": "cross_entropy"}, {"kind": "focal", "weight": 0.6}],
+        },
+    ),
+    # Rates aren't a member's numbers: written in letters, nothing scales them.
+    "rates": (
+        MLP,
+        {
+            **PLAIN,
+            "layer_decay": "0.5",
+            "rates": [{"parameters": ["encoder"], "factor": "0.25"}],
+            "optimizer": {"kind": "adam", "lr": 0.01},
+        },
+    ),
     "two turns": (
         MLP,
         {

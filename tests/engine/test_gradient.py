@@ -129,7 +129,7 @@ def test_parameters_that_are_not_trained_have_no_gradient(
 ) -> None:
     batch = batch_of(rows, 1)
     whole = make_cohort()
-    some = make_cohort(parameters=["hidden"])
+    some = make_cohort(parameters=["hidden"], rates=[{"parameters": ["head"], "factor": 0}])
     all_of_it = whole.layout.views(found(whole, batch).flat)
     part = some.layout.views(found(some, batch).flat)
     for name in ("hidden.0.weight", "hidden.0.bias"):

@@ -171,7 +171,8 @@ def test_values_are_clipped_before_the_norm(make_cohort: MakeCohort, rows: Rows)
 def test_parameters_that_a_turn_does_not_train_stay(make_cohort: MakeCohort, rows: Rows) -> None:
     """Also under momentum and decay of everything, which act without a gradient."""
     optimizer = {"kind": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "decays": "all"}
-    made = make_cohort(optimizer=optimizer, parameters=["head"])
+    still = [{"parameters": ["hidden"], "factor": 0}]
+    made = make_cohort(optimizer=optimizer, parameters=["head"], rates=still)
     stage, state = made.stages[0], loop.begin(made.stages[0], loop.initial_state(made))
     after = loop.advance(made, stage, state, rows, 5, lambda _: None)
     old, new = made.layout.views(state.flat), made.layout.views(after.flat)

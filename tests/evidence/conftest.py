@@ -73,6 +73,7 @@ class World:
             recipe("fancy", kind="adamw", schedule={"kind": "cosine", "warmup": 0.1}),
         ]
         self.metric = metric
+        self.unlabelled = 0
         self.confirm = ConfirmPlan(finalists=2, simplest="plain", seeds=tuple(range(100)), block=5)
         self.state = RunState(status="finished")
         self.screened, self.confirmed, self.baselines, self.tests = [], [], [], {}
@@ -91,6 +92,7 @@ class World:
                 numeric=4,
                 categorical=0,
                 split_seed=0,
+                unlabelled=self.unlabelled,
             ),
             metric=self.metric,
             budget=60.0,

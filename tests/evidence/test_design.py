@@ -10,6 +10,7 @@ from methodic.evidence.design import LARGEST_GRID, concrete, finalists, grid, se
 from methodic.metrics import METRICS
 from methodic.plan import ConfirmPlan
 from methodic.recipes.types import Recipe
+from tests.evidence.conftest import unit_record
 
 ACCURACY, RMSE = METRICS["accuracy"], METRICS["rmse"]
 OPTIMIZER = "stages.0.turns.0.optimizer"
@@ -178,3 +179,48 @@ def test_finalists(make_record):
     assert finalists(found, plan(2, "c")) == (("a", 0), ("b", 1), ("c", 2))
     assert finalists(found, plan(9, "d")) == (("a", 0), ("b", 1), ("c", 2))
     assert finalists(found[3:], plan(2, "d")) == ()
+
+
+def ranked(make_record, order: str):
+    scores = [0.9 - 0.1 * i for i in range(len(order))]
+    records = [make_record("screen", n, [x]) for n, x in zip(order, scores, strict=True)]
+    return standings(records, ACCURACY)
+
+
+def chosen(found, most: int, simplest: str, kind: str) -> str:
+    return "".join(name for name, _ in finalists(found, plan(most, simplest), kind))
+
+
+def test_the_best_of_each_kind_is_confirmed(make_record):
+    """u, v, w are of the kind; the simplest one stands last, as s."""
+    found = ranked(make_record, "uvwabs")
+    assert chosen(found, 2, "s", "") == "uvs", "nobody asks for kinds"
+    assert chosen(found, 2, "s", "uvw") == "uas", "in the place of the last runner-up"
+    assert chosen(found, 3, "s", "uvw") == "uvas"
+    assert chosen(found, 1, "s", "uvw") == "uas", "the winner stays"
+    assert chosen(found, 4, "s", "uvw") == "uvwas", "they are there by themselves"
+    assert chosen(found, 2, "u", "uvw") == "uva", "the simplest is there, so there is room"
+    assert chosen(found, 3, "a", "uvw") == "uvwa", "the simplest is the best of its kind"
+    assert chosen(ranked(make_record, "abus"), 2, "s", "u") == "aus"
+    assert chosen(found, 2, "s", "uvwabs") == "uvs", "all are of the kind"
+    assert chosen(found, 2, "s", "xyz") == "uvs", "none is"
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    st.permutations("abcdefg"),
+    st.sets(st.sampled_from("abcdefg"), min_size=1, max_size=6),
+    st.integers(1, 8),
+    st.sampled_from("abcdefg"),
+)
+def test_both_kinds_take_no_more_room_than_the_plan_has(order, kind, most, simplest):
+    found = ranked(unit_record, "".join(order))
+    usual = chosen(found, most, simplest, "")
+    names = chosen(found, most, simplest, "".join(kind))
+    leaders = {next(n for n in order if (n in kind) is side) for side in (True, False)}
+    assert {order[0], simplest, *leaders} <= set(names)
+    assert list(names) == sorted(names, key=order.index)
+    assert len(names) <= max(most, 2) + 1
+    if leaders <= set(usual):
+        assert names == usual
+    assert len(set(usual) - set(names)) <= 1

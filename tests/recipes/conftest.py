@@ -86,7 +86,9 @@ REGULARIZERS = st.one_of(
 TURNS = st.fixed_dictionaries(
     {},
     optional={
-        "objectives": st.lists(OBJECTIVES, min_size=1, max_size=3),
+        "objectives": st.lists(OBJECTIVES, min_size=1, max_size=3).filter(
+            lambda some: any(each.get("weight") != 0 for each in some)
+        ),
         "parameters": st.lists(WORDS, max_size=2),
         "optimizer": OPTIMIZERS,
         "schedule": SCHEDULES,

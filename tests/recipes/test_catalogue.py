@@ -9,7 +9,20 @@ from methodic.errors import InputError
 from methodic.recipes import catalogue, io, numbers
 from methodic.recipes.types import SGD, AdamW, Cosine
 
-LR = "stages.0.turns.0.optimizer.lr"
+LR = "stages.{}.turns.0.optimizer.lr"
+PRETRAINED = {  # whose second stage is tuned
+    "adversarial_autoencoder",
+    "autoencoder_first",
+    "barlow_twins",
+    "byol",
+    "gan",
+    "masked",
+    "scarf",
+    "simclr",
+    "simsiam",
+    "variational_autoencoder",
+    "vicreg",
+}
 
 
 # Networks of their own; all others take the one that the data choose.
@@ -68,8 +81,34 @@ KINDS = {
 }
 
 
+# Of methods that read rows without targets: the objectives of their stages' turns, in this order.
+OBJECTIVES = {
+    "adversarial_autoencoder": ["reconstruction", "discriminator", "generator", "supervised"],
+    "alternating_autoencoder": ["supervised", "reconstruction"],
+    "autoencoder_first": ["reconstruction", "supervised"],
+    "autoencoder_last": ["supervised", "reconstruction", "supervised"],
+    "barlow_twins": ["barlow_twins", "supervised"],
+    "byol": ["byol", "supervised"],
+    "consistency": ["supervised", "consistency"],
+    "distillation": ["supervised", "distillation"],
+    "fixmatch": ["supervised", "fixmatch"],
+    "gan": ["discriminator", "generator", "supervised"],
+    "joint_autoencoder": ["supervised", "reconstruction"],
+    "joint_vicreg": ["supervised", "vicreg"],
+    "learned_weights": ["supervised", "reconstruction"],
+    "masked": ["masked", "supervised"],
+    "mean_teacher": ["supervised", "mean_teacher"],
+    "pseudo_labels": ["supervised", "pseudo_labels"],
+    "scarf": ["scarf", "supervised"],
+    "simclr": ["simclr", "supervised"],
+    "simsiam": ["simsiam", "supervised"],
+    "variational_autoencoder": ["reconstruction", "supervised"],
+    "vicreg": ["vicreg", "supervised"],
+}
+
+
 def test_the_library() -> None:
-    assert catalogue.names() == tuple(KINDS)
+    assert set(catalogue.names()) == {*KINDS, *OBJECTIVES, "supervised_contrastive"}
     assert [recipe.name for recipe in catalogue.all_recipes()] == list(catalogue.names())
 
 
@@ -79,19 +118,22 @@ def test_each_method_is_complete(name: str) -> None:
     assert recipe.name == name
     assert all((recipe.about, recipe.source, recipe.use_when, recipe.not_when))
     assert recipe.model.kind == NETWORKS.get(name, "auto")
-    assert list(numbers.ranges(recipe)) == [LR]
-    points = numbers.ranges(recipe)[LR].grid(5)
+    path = LR.format(1 if name in PRETRAINED else 0)
+    assert list(numbers.ranges(recipe)) == [path]
+    points = numbers.ranges(recipe)[path].grid(5)
     assert len(points) > 1
     for low, high in itertools.pairwise(points):
         assert high / low < 6, "five points leave gaps"
-    assert catalogue.text(name).startswith(f"# methodic train DATA --recipe {name}\n")
+    command = f"# methodic train DATA --recipe {name}"
+    first = catalogue.text(name).splitlines()[0]
+    assert first == command + (" --teacher BUNDLE" if name == "distillation" else "")
     assert io.from_yaml(io.to_yaml(recipe), "text") == recipe
 
 
 def test_the_methods_are_what_their_names_say() -> None:
     optimizers = {name: catalogue.get(name).stages[0].turns[0] for name in catalogue.names()}
-    for name, turn in optimizers.items():
-        stage = catalogue.get(name).stages[0]
+    for name in KINDS:
+        turn, stage = optimizers[name], catalogue.get(name).stages[0]
         regularizers = [each.kind for each in stage.regularizers]
         assert (turn.optimizer.kind, turn.schedule.kind, regularizers) == KINDS[name]
     batches = {name: catalogue.get(name).stages[0].batch for name in catalogue.names()}
@@ -106,6 +148,19 @@ def test_the_methods_are_what_their_names_say() -> None:
     assert isinstance(cosine.optimizer, AdamW)
     assert cosine.optimizer.weight_decay != 0
     assert cosine.schedule == Cosine(warmup=0.1)
+
+
+@pytest.mark.parametrize("name", catalogue.names())
+def test_methods_that_read_rows_without_targets(name: str) -> None:
+    recipe = catalogue.get(name)
+    assert catalogue.reads_unlabelled(recipe) == (name in OBJECTIVES)
+    assert catalogue.needs_teacher(recipe) == (name == "distillation")
+    if name in OBJECTIVES:
+        turns = [turn for stage in recipe.stages for turn in stage.turns]
+        assert [each.kind for turn in turns for each in turn.objectives] == OBJECTIVES[name]
+    for stage in recipe.stages:
+        kinds = {each.kind for turn in stage.turns for each in turn.objectives}
+        assert (stage.rows == "all") <= ("supervised" not in kinds)
 
 
 def test_methods_differ_in_what_they_train() -> None:

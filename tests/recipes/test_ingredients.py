@@ -11,7 +11,14 @@ from methodic.errors import InputError
 from methodic.recipes import catalogue, types
 from methodic.recipes.difference import difference
 from methodic.recipes.ingredients import ingredients, without
-from methodic.recipes.kinds import objectives, optimizers, own, regularizers, schedules
+from methodic.recipes.kinds import (
+    objectives,
+    optimizers,
+    own,
+    regularizers,
+    schedules,
+    unlabelled,
+)
 from methodic.recipes.switches import SWITCHES
 from methodic.recipes.types import Part, Recipe
 
@@ -90,14 +97,38 @@ NO_INGREDIENT: dict[type[Part], set[str]] = {
     schedules.JoinedPart: {"share", "schedule"},  # the joined schedule goes as a whole
     types.Drive: set(),
     **{kind: {"kind", "weight"} for kind in get_args(get_args(types.Objective)[0])},
+    # Of an objective without targets everything says how it is done, but for what damages its rows.
+    **{
+        kind: set(kind.model_fields) - ({"views"} if kind is unlabelled.Reconstruction else set())
+        for kind in get_args(unlabelled.Unlabelled)
+    },
     own.OwnObjective: {"kind", "name", "numbers", "weight"},
     objectives.Huber: {"kind", "weight", "delta"},
     objectives.Quantile: {"kind", "weight", "quantile"},
     **{kind: set() for kind in get_args(get_args(types.Regularizer)[0])},
     types.Clip: set(),
     # Objectives and earlier stages are switched off as wholes; see `ingredients`.
-    types.Turn: {"objectives", "parameters", "optimizer", "schedule", "clip", "drives"},
-    types.Stage: {"name", "share", "batch", "turns", "regularizers"},
+    types.Rate: {"parameters", "factor"},  # frozen parts would train, which is another method
+    types.Turn: {
+        "objectives",
+        "parameters",
+        "rates",
+        "repeat",
+        "optimizer",
+        "schedule",
+        "clip",
+        "drives",
+    },
+    types.Stage: {
+        "name",
+        "share",
+        "rows",
+        "batch",
+        "unlabelled",
+        "alternate",
+        "turns",
+        "regularizers",
+    },
     # Steps and epochs are the budget. Which weights are kept is chosen on the validation rows that
     # would have to judge it.
     types.Stop: {"steps", "epochs", "keep"},
@@ -115,7 +146,7 @@ NO_INGREDIENT: dict[type[Part], set[str]] = {
 
 PARTS = [
     each
-    for module in (types, objectives, optimizers, regularizers, schedules)
+    for module in (types, objectives, optimizers, regularizers, schedules, unlabelled)
     for _, each in inspect.getmembers(module, inspect.isclass)
     if issubclass(each, Part) and each is not Part
 ]

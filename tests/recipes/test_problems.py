@@ -25,8 +25,8 @@ def recipe(**fields: Any) -> dict[str, Any]:
 SGD = "lr, momentum, nesterov, dampening, weight_decay, decays"
 ADAM = "lr, beta1, beta2, epsilon, amsgrad, weight_decay, decays"
 STAGE = (
-    "name, share, batch, turns, regularizers, objectives, parameters, optimizer, schedule, clip, "
-    "drives"
+    "name, share, rows, batch, unlabelled, alternate, fresh, turns, regularizers, objectives, "
+    "weights, parameters, rates, layer_decay, repeat, optimizer, schedule, clip, drives"
 )
 ROOT = "name, about, source, use_when, not_when, model, stages, stop"
 KINDS = [each.model_fields["kind"].default for each in get_args(get_args(Optimizer)[0])]
@@ -71,7 +71,7 @@ TABLE: dict[str, tuple[Any, list[str]]] = {
         f"accepted: {', '.join(KINDS[:20])}, … ({len(KINDS)} in all)", "do: Did you mean 'adam'?"]),
     "unknown kind in a list": (stage(objectives=[{"kind": "cross_entropi"}]), [
         "a.yaml: stages.0.objectives.0: there is no objective 'cross_entropi'",
-        f"accepted: {', '.join(LOSSES)}",
+        f"accepted: {', '.join(LOSSES[:20])}, … ({len(LOSSES)} in all)",
         "do: Did you mean 'cross_entropy'?"]),
     "no kind": (stage(optimizer={"lr": 0.1}), [
         "a.yaml: stages.0.optimizer: the optimizer's 'kind' is missing",

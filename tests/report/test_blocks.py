@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from methodic.report.blocks import bullets, details, facts, figure, fine, table, text
+from methodic.report.blocks import bullets, details, facts, figure, fine, image, table, text
 from methodic.report.drawing import Figure
 from methodic.report.tables.table import Column, Table
 
@@ -70,3 +70,10 @@ def test_every_cell_is_escaped() -> None:
     made = table(Table("t", "T", columns, (("x", HOSTILE, HOSTILE),), (), ()))
     assert "<img" not in made
     assert made.count("&lt;img") == 2
+
+
+def test_an_image_is_a_part_of_the_page() -> None:
+    made = image("<t>", 'c"', "aGk=", 8, 9)
+    assert 'src="data:image/png;base64,aGk="' in made
+    assert 'alt="c&quot;"' in made
+    assert "&lt;t&gt;" in made

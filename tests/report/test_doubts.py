@@ -80,3 +80,13 @@ def test_lines_for_the_terminal() -> None:
         "  do: Leave it out with --drop.",
     ]
     assert mild.startswith("About the data: Rows moved.")
+
+
+def test_features_that_collapsed_are_about_a_method(make_whole: Any) -> None:
+    collapsed = SHIFT.model_copy(update={"name": "collapsed representation"})
+    (line,) = doubts.lines(found(collapsed))
+    assert line.startswith("About a method: Rows moved.")
+    folder = replace(load(make_whole()), findings=Findings(findings=(collapsed,)))
+    words = Page(doubts.section(folder)).words
+    assert "A finding isn’t proof" in words
+    assert "Leaks and lies" not in words, "nobody looked at the data"

@@ -30,3 +30,11 @@ def test_many_classes_are_cut() -> None:
     assert "40 classes" in task
     assert "c11, …" in task
     assert "c12" not in task
+
+
+def test_rows_without_a_target_are_counted() -> None:
+    plan = make_plan()
+    assert "without" not in dict(facts.data_facts(plan))["rows"]
+    data = plan.data.model_copy(update={"unlabelled": 54_321})
+    rows = dict(facts.data_facts(plan.model_copy(update={"data": data})))["rows"]
+    assert rows.endswith("360 test · 54,321 without a target")

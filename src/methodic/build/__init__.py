@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methodic.build import networks, objectives, regularizers
+from methodic.build import networks, objectives, regularizers, trained
 from methodic.build.networks import fitting
 from methodic.build.own import Own
 from methodic.build.rules import counted
-from methodic.build.stages import Known, stage
+from methodic.build.stages import Counts, Known, stage
 from methodic.build.stages import batch_rows as batch_rows
 from methodic.data.batches import Order
-from methodic.engine.parts import Cohort, Layout, StopRule
+from methodic.engine.parts import Cohort, Layout, Stage, StopRule
 from methodic.errors import InputError
 from methodic.files import fingerprint
 from methodic.models.mlp import Inputs
@@ -56,7 +56,7 @@ def resolve(
                     turn.model_copy(
                         update={
                             "objectives": tuple(
-                                objectives.fitting(o, task) for o in turn.objectives
+                                objectives.fitting(o, task, inputs) for o in turn.objectives
                             ),
                             "optimizer": counted(turn.optimizer, rows),
                         }
@@ -104,6 +104,7 @@ def cohort(
     inputs: Inputs,
     outputs: int,
     rows: int,
+    every: int | None = None,
     class_counts: Tensor | None = None,
     device: torch.device | None = None,
     module: nn.Module | ModuleModel | None = None,
@@ -122,7 +123,8 @@ def cohort(
         seeds: one for each member.
         steps: optimizer steps, by stage.
         inputs, outputs: what enters and leaves the network.
-        rows: training rows, for "full" batches.
+        rows: training rows with a target, for "full" batches.
+        every: all training rows; None: all of them have a target.
         class_counts: training rows of each class, for balanced class weights.
         device: where to train.
         module: a user's own network in place of the recipe's model. A module is one member; for
@@ -145,13 +147,14 @@ def cohort(
     first = recipes[0]
     keys_and_numbers = [split(each) for each in recipes]
     assert len({key for key, _ in keys_and_numbers}) == 1, "members of one cohort share a skeleton"
-    _check_arrivals(first, born)
     host: dict[str, FloatArray] = {
         path: np.array([numbers[path] for _, numbers in keys_and_numbers])
         for path in keys_and_numbers[0][1]
     }
     brought = ModuleModel(module, outputs) if isinstance(module, nn.Module) else module
     model: Model = brought if brought is not None else network(first, inputs, outputs)
+    parts = trained.built(first, model, inputs, class_counts, own or Own({}))
+    model = trained.extended(model, parts)
     layout = Layout(model.parameters())
     numbers = {
         path: torch.tensor(values, dtype=torch.float32, device=device)
@@ -161,22 +164,30 @@ def cohort(
     for path in [p for p in numbers if ".objectives." in p and bool((host[p] == 1).all())]:
         if path.endswith(".weight") and not changing:
             del numbers[path]  # an objective times 1 is that objective: one kernel saved
-    known = Known(host, layout, inputs, outputs, rows, class_counts, device, own or Own({}))
+    count = Counts(rows, rows if every is None else every)
+    known = Known(host, layout, model, inputs, outputs, count, parts, device, own or Own({}))
+    trained.check(first, layout, model, parts)
     stages = tuple(
         stage(spec, f"stages.{i}", steps[i], known) for i, spec in enumerate(first.stages)
     )
+    _check_arrivals(first, stages, born)
     alone = [turn.rule for each in stages for turn in each.turns if turn.rule.alone]
     assert not alone or len(seeds) == 1, "a rule that asks for gradients itself has one member"
     stop = StopRule(
         first.stop.loss, first.stop.gradient_norm, first.stop.patience, first.stop.keep == "best"
     )
-    shuffled = ("shared order", [0] * len(seeds)) if shared_batches else ("order", seeds)
+    stream, drawn = ("shared order", [0] * len(seeds)) if shared_batches else ("order", seeds)
     orders = {
-        s.name: Order(shuffled[1], rows, s.batch, f"{shuffled[0]}/{s.name}", born, block)
+        s.name: Order(drawn, count.of(s.labelled), s.batch, f"{stream}/{s.name}", born, block)
         for s in stages
     }
+    beside = {
+        s.name: Order(drawn, count.every, s.beside, f"{stream} beside/{s.name}", born)
+        for s in stages
+        if s.beside
+    }
     program = None
-    if compiled:
+    if compiled and all(s.plain for s in stages):
         refused = brought is not None or device.type != "cpu" or precision != "float32"
         assert not refused, "runs.machine.compiling asks for none of these"
         # Other splits of the same data have other counts of rows, which most methods don't know.
@@ -193,6 +204,7 @@ def cohort(
         stop=stop,
         device=device,
         orders=orders,
+        beside=beside,
         program=program,
         born=tuple(born),
         precision=precision,
@@ -211,7 +223,7 @@ def network(chosen: recipe.Recipe, inputs: Inputs, outputs: int) -> Model:
     return made if needed == outputs else FirstOutputs(made, outputs)
 
 
-def _check_arrivals(chosen: recipe.Recipe, born: Sequence[int]) -> None:
+def _check_arrivals(chosen: recipe.Recipe, stages: Sequence[Stage], born: Sequence[int]) -> None:
     """Stages would have to begin at another step for each member, and turns to alternate."""
     if any(born) and len(chosen.stages) > 1:
         raise InputError(
@@ -219,11 +231,11 @@ def _check_arrivals(chosen: recipe.Recipe, born: Sequence[int]) -> None:
             found=f"{len(chosen.stages)} stages",
             advice="Let all members start together; they may leave at any time.",
         )
-    turns = len(chosen.stages[0].turns)
-    if any(step % turns for step in born):
+    once = stages[0].round
+    if any(step % once for step in born):
         raise InputError(
-            f"recipe {chosen.name} alternates between {turns} turns, so a member can't join "
-            "in between",
-            found="step " + ", ".join(str(step) for step in sorted({*born}) if step % turns),
-            accepted=f"steps that are multiples of {turns}",
+            f"recipe {chosen.name} alternates between {len(stages[0].turns)} turns, so a member "
+            "can't join in between",
+            found="step " + ", ".join(str(step) for step in sorted({*born}) if step % once),
+            accepted=f"steps that are multiples of {once}",
         )

@@ -163,6 +163,7 @@ def _of_arrays(spec: recipe.Model, inputs: Inputs, outputs: int) -> Model:
         case recipe.Autoencoder():
             return Autoencoder(
                 inputs,
+                outputs,
                 encoder=spec.encoder,
                 decoder=spec.decoder,
                 tied=spec.tied,

@@ -9,9 +9,12 @@ from typing import Final
 from torch import Tensor
 
 from methodic.build import own as owned
+from methodic.build import unlabelled
 from methodic.build.own import Own
 from methodic.errors import InputError
+from methodic.models.inputs import Inputs
 from methodic.objectives import classes, numbers
+from methodic.objectives.agreement import Answers
 from methodic.objectives.ranking import PairwiseRanking
 from methodic.plan import Task
 from methodic.recipes.kinds import objectives as recipe
@@ -37,13 +40,18 @@ TASKS: Final[Mapping[str, tuple[Task, ...]]] = MappingProxyType(
         "quantile": _NUMBERS,
         "gaussian_nll": _NUMBERS,
         "poisson": (),
+        "supervised_contrastive": _CLASSES,
+        "pseudo_labels": _CLASSES,
+        "fixmatch": _CLASSES,
     }
 )
-"""Kind of an objective → the tasks that it fits."""
+"""Kind of an objective → the tasks that it fits; the others fit all."""
 
 
-def fitting(spec: recipe.Objective, task: Task) -> recipe.Objective:
+def fitting(spec: recipe.Objective, task: Task, inputs: Inputs | None = None) -> recipe.Objective:
     """The objective as the task needs it: "supervised" becomes the task's usual loss.
+
+    ``inputs`` decide the views of an objective that names none.
 
     Raises:
         InputError: it doesn't fit the task.
@@ -67,7 +75,26 @@ def fitting(spec: recipe.Objective, task: Task) -> recipe.Objective:
             accepted=", ".join(kind for kind, tasks in TASKS.items() if task in tasks),
             advice=advice,
         )
+    if isinstance(spec, unlabelled.KINDS) and inputs is not None:
+        return unlabelled.with_views(spec, inputs)
     return spec
+
+
+def supervised(spec: recipe.Objective) -> bool:
+    """Whether it is a loss of targets."""
+    return not isinstance(spec, unlabelled.KINDS)
+
+
+def answers(specs: Iterable[recipe.Objective], outputs: int) -> Answers:
+    """What a network's outputs mean: what the losses of targets make of them.
+
+    Classes are at least two ``outputs``, so a single one is a label or a number.
+    """
+    kinds = {spec.kind for spec in specs if spec.weight != 0}
+    if "multilabel" in kinds:
+        return "labels"
+    numbers = any(TASKS.get(kind, ()) == _NUMBERS for kind in kinds) or "poisson" in kinds
+    return "numbers" if numbers or outputs == 1 else "classes"
 
 
 def outputs(specs: Iterable[recipe.Objective], targets: int) -> int:
@@ -83,7 +110,7 @@ def outputs(specs: Iterable[recipe.Objective], targets: int) -> int:
     needs = {
         spec.kind: 2 * targets if isinstance(spec, recipe.GaussianNLL) else targets
         for spec in specs
-        if spec.weight != 0
+        if spec.weight != 0 and supervised(spec)
     }
     if len(set(needs.values())) > 1:
         raise InputError(
@@ -133,7 +160,7 @@ def objective(
             return numbers.GaussianNLL(path)
         case recipe.Poisson():
             return numbers.Poisson(path)
-        case recipe.Supervised():
+        case _:
             raise AssertionError("resolve the recipe first")
 
 

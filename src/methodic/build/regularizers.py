@@ -7,18 +7,17 @@ from dataclasses import dataclass
 
 from methodic.build import own as owned
 from methodic.build.own import Own, OwnPenalty
+from methodic.build.views import CHANGES, columns, image_shape, view, works
 from methodic.engine.parts import Layout
 from methodic.errors import InputError
 from methodic.models.mlp import Inputs
 from methodic.recipes import types as recipe
 from methodic.recipes.kinds import own as own_kinds
 from methodic.recipes.kinds import regularizers as kinds
-from methodic.regularizers.augmentation import Affine, Crop, Flip
 from methodic.regularizers.averaging import EMA, SWA
-from methodic.regularizers.colour import Colour, RandAugment
-from methodic.regularizers.corruption import Cutout, InputNoise, LabelNoise
+from methodic.regularizers.corruption import LabelNoise
 from methodic.regularizers.gradient_noise import GradientNoise
-from methodic.regularizers.mixing import CutMix, Mixup, Shape
+from methodic.regularizers.mixing import CutMix, Mixup
 from methodic.regularizers.penalties import L1, L2, ElasticNet
 from methodic.regularizers.proximal import MaxNorm, ProximalElasticNet, ProximalL1
 from methodic.regularizers.selection import GroupLasso, first_weights, groups
@@ -37,7 +36,6 @@ _STRENGTHS = (
     "probability",
     "strength",
 )
-_MOTIONS = ("degrees", "shift", "zoom", "shear")
 
 
 @dataclass(frozen=True)
@@ -98,18 +96,7 @@ def built(
     )
 
 
-_MIXING = (
-    Mixup,
-    CutMix,
-    Cutout,
-    InputNoise,
-    LabelNoise,
-    Crop,
-    Flip,
-    Affine,
-    Colour,
-    RandAugment,
-)
+_MIXING = (Mixup, CutMix, LabelNoise, *CHANGES)
 _Made = Penalty | Proximal | Mixing | Average | SAM | GradientNoise
 
 
@@ -147,20 +134,9 @@ def _part(
         case kinds.Mixup():
             return Mixup(at, inputs.categorical)
         case kinds.CutMix():
-            return CutMix(at, _columns(inputs, categorical=True), _shape(inputs))
-        case kinds.Cutout():
-            _check_numbers(at, spec.kind, inputs)
-            means = tuple(mean for mean, _ in inputs.scaling)
-            return Cutout(at, _columns(inputs), _shape(inputs), means)
-        case kinds.InputNoise():
-            _check_numbers(at, spec.kind, inputs)
-            counts = {"numeric": inputs.numeric, "array": inputs.array}
-            spread = tuple(deviation for _, deviation in inputs.scaling)
-            return InputNoise(at, {name: count for name, count in counts.items() if count}, spread)
+            return CutMix(at, columns(inputs, categorical=True), image_shape(inputs))
         case kinds.LabelNoise():
             return LabelNoise(at, outputs)
-        case kinds.Crop() | kinds.Flip() | kinds.Affine() | kinds.Colour() | kinds.RandAugment():
-            return _augmentation(spec, at, inputs)
         case kinds.GradientNoise():
             return GradientNoise(at, falls=bool(spec.gamma))
         case kinds.SAM():
@@ -169,54 +145,20 @@ def _part(
             return EMA(at)
         case kinds.SWA():
             return SWA(int(spec.start * steps), spec.every)
-
-
-_Augmentation = Crop | Flip | Affine | Colour | RandAugment
-
-
-def _augmentation(
-    spec: kinds.Crop | kinds.Flip | kinds.Affine | kinds.Colour | kinds.RandAugment,
-    at: str,
-    inputs: Inputs,
-) -> _Augmentation:
-    """What changes images, and only images."""
-    shape = _shape(inputs)
-    if shape is None:
-        raise InputError(
-            f"{at}: {spec.kind} changes images, and these data have none",
-            accepted="arrays of shape channels × height × width",
-            advice="Leave it out, or use input_noise or cutout, which change numbers.",
-        )
-    if not inputs.scaling and isinstance(spec, kinds.Colour | kinds.RandAugment):
-        raise InputError(
-            f"{at}: {spec.kind} needs pixels from 0 to 1, and these arrays are other numbers",
-            advice="Give the images as whole numbers from 0 to 255 (uint8).",
-        )
-    match spec:
-        case kinds.Crop():
-            if spec.padding >= min(shape[1:]):
-                raise InputError(
-                    f"{at}: crop moves an image by less than its sides",
-                    found=f"padding {spec.padding}, images of {shape[1]} × {shape[2]}",
-                )
-            return Crop(at, shape, spec.padding, spec.edge)
-        case kinds.Flip():
-            return Flip(at, shape)
-        case kinds.Affine():
-            return Affine(at, shape, tuple(name for name in _MOTIONS if getattr(spec, name) != 0))
-        case kinds.Colour():
-            return Colour(at, shape)
-        case kinds.RandAugment():
-            return RandAugment(at, shape, spec.count)
+        case _:
+            return view(spec, at, inputs)
 
 
 def _works(spec: recipe.Regularizer) -> bool:
-    if isinstance(spec, kinds.Affine):
-        return any(getattr(spec, name) != 0 for name in _MOTIONS)
-    return all(getattr(spec, field, 1) != 0 for field in _STRENGTHS)
+    return works(spec) and all(getattr(spec, field, 1) != 0 for field in _STRENGTHS)
 
 
 _MIXES = ("mixup", "cutmix")
+_WHOLE_ROWS = {
+    "pairwise_ranking": "a ranking loss compares",
+    "supervised_contrastive": "a contrast of classes compares",
+    "distillation": "a teacher speaks about",
+}
 _ALONE = {
     "part that mixes rows": _MIXES,
     "average of weights": ("ema", "swa"),
@@ -243,44 +185,27 @@ def check(spec: recipe.Stage, path: str) -> None:
                 found=" and ".join(found),
                 advice="Leave one of them out, or use another stage for it.",
             )
+    changing = [kind for kind in kinds_here if kind in (*_MIXES, "label_noise")]
+    if spec.rows == "all" and changing:
+        raise InputError(
+            f"{path}: {changing[0]} changes targets, and 'rows: all' shows none",
+            accepted="what changes inputs alone, such as crop, cutout, input_noise or swap",
+            advice="Leave it out of this stage.",
+        )
     for mixing in (kind for kind in kinds_here if kind in _MIXES):
         _check_mixed(spec, path, mixing)
 
 
 def _check_mixed(spec: recipe.Stage, path: str, mixing: str) -> None:
-    """A ranking loss compares the targets of two rows, and a mixed row has two targets."""
+    """Losses that compare the targets of two rows can't read a mixed row, which has two."""
     for t, turn in enumerate(spec.turns):
         for o, objective in enumerate(turn.objectives):
-            if objective.kind == "pairwise_ranking" and objective.weight != 0:
+            kind = objective.kind
+            if kind in _WHOLE_ROWS and objective.weight != 0:
                 raise InputError(
-                    f"{path}: {mixing} gives each row two targets, and a ranking loss compares one "
+                    f"{path}: {mixing} gives each row two targets, and {_WHOLE_ROWS[kind]} one "
                     "target of each row",
-                    found=f"{mixing} with pairwise_ranking at {path}.turns.{t}.objectives.{o}",
-                    accepted="input_noise, cutout and label_noise with a ranking loss; "
-                    f"{mixing} with every other loss",
+                    found=f"{mixing} with {kind} at {path}.turns.{t}.objectives.{o}",
+                    accepted=f"input_noise, cutout and label_noise with {kind}; "
+                    f"{mixing} with other losses",
                 )
-
-
-def _columns(inputs: Inputs, *, categorical: bool = False) -> dict[str, int]:
-    """Name of an input → its columns; images aren't among them."""
-    counts = {
-        "numeric": inputs.numeric,
-        "categorical": inputs.categorical if categorical else 0,
-        "array": inputs.array if _shape(inputs) is None else 0,
-    }
-    return {name: count for name, count in counts.items() if count}
-
-
-def _shape(inputs: Inputs) -> Shape | None:
-    if len(inputs.shape) != 3:
-        return None
-    channels, height, width = inputs.shape
-    return channels, height, width
-
-
-def _check_numbers(path: str, kind: str, inputs: Inputs) -> None:
-    if not inputs.numeric and not inputs.array:
-        raise InputError(
-            f"{path}: {kind} changes numbers, and all columns are categories",
-            advice="Leave it out, or use mixup or cutmix, which exchange categories.",
-        )

@@ -12,14 +12,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from methodic.build import objectives, regularizers, rules, schedules
+from methodic.build import regularizers, rules, schedules, trained
 from methodic.build.own import Own
+from methodic.build.trained import Parts
 from methodic.engine.parts import Drive, Layout, Plateau, Stage, Turn
 from methodic.errors import InputError
 from methodic.models.mlp import Inputs
 from methodic.recipes import types as recipe
 from methodic.recipes.numbers import walk
-from methodic.types import FloatArray, Penalty
+from methodic.types import FloatArray, Model, Penalty
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Training rows: those with a target, and all."""
+
+    labelled: int
+    every: int
+
+    def of(self, labelled: bool) -> int:
+        """Rows of a stage that reads the labelled ones, or all."""
+        return self.labelled if labelled else self.every
 
 
 @dataclass(frozen=True)
@@ -29,19 +42,21 @@ class Known:
     Args:
         host: path → Number of each member, [M]; those that are 0 aren't there.
         layout: of the network's parameters.
+        model: the network, with what objectives add to it.
         inputs, outputs: what enters and leaves the network.
         rows: training rows.
-        class_counts: training rows of each class.
+        parts: the objectives.
         device: where to train.
         own: the user's objects.
     """
 
     host: Mapping[str, FloatArray]
     layout: Layout
+    model: Model
     inputs: Inputs
     outputs: int
-    rows: int
-    class_counts: Tensor | None
+    rows: Counts
+    parts: Parts
     device: torch.device
     own: Own
 
@@ -59,9 +74,10 @@ class Known:
         return torch.tensor(values, dtype=torch.float32, device=self.device)
 
 
-def batch_rows(stage: recipe.Stage, rows: int) -> int:
-    """B: rows of a batch, when there are ``rows`` training rows."""
-    return rows if stage.batch == "full" else min(stage.batch, rows)
+def batch_rows(stage: recipe.Stage, rows: int, every: int | None = None) -> int:
+    """B: rows of a batch, of ``rows`` training rows with a target and ``every`` in all."""
+    having = rows if stage.rows == "labelled" or every is None else every
+    return having if stage.batch == "full" else min(stage.batch, having)
 
 
 def stage(spec: recipe.Stage, path: str, steps: int, known: Known) -> Stage:
@@ -71,33 +87,56 @@ def stage(spec: recipe.Stage, path: str, steps: int, known: Known) -> Stage:
         InputError: its parts don't fit each other or the network.
     """
     layout = known.layout
-    trained = {name for turn in spec.turns for name in _trained(turn.parameters, layout)}
+    paths = [f"{path}.turns.{i}" for i in range(len(spec.turns))]
+    by_turn = [
+        trained.names(turn, at, layout, known.model, known.parts)
+        for at, turn in zip(paths, spec.turns, strict=True)
+    ]
+    batch = batch_rows(spec, known.rows.labelled, known.rows.every)
+    beside = min(spec.unlabelled, known.rows.every)
+    having = known.rows.of(spec.rows == "labelled")
+    fresh = _fresh(spec, path, known)
     parts = regularizers.built(
         spec,
         path,
         layout,
         known.inputs,
         steps,
-        trained=tuple(trained),
+        trained=tuple({name for names in by_turn for name in names}),
         outputs=known.outputs,
         own=known.own,
     )
     made = Stage(
         spec.name,
         steps,
-        batch_rows(spec, known.rows),
+        batch,
         tuple(
-            _turn(turn, f"{path}.turns.{i}", parts.penalties, known)
-            for i, turn in enumerate(spec.turns)
+            _turn(turn, at, tuple(names), parts.penalties, known)
+            for at, turn, names in zip(paths, spec.turns, by_turn, strict=True)
         ),
         parts.proximal,
         parts.average,
         parts.mixing,
         parts.sharpness,
         parts.gradient_noise,
+        spec.rows == "labelled",
+        beside,
+        trained.lengths(spec, -(-having // batch)),
+        layout.mask(fresh, known.device).bool() if fresh else None,
     )
     _check_averages(made, spec, path)
     return made
+
+
+def _fresh(spec: recipe.Stage, path: str, known: Known) -> list[str]:
+    """Names of the parameters that are drawn anew when the stage begins."""
+    if spec.fresh and not known.model.native:
+        raise InputError(
+            f"{path}.fresh: how the weights of your own module are drawn isn't known here",
+            found=f"fresh: {list(spec.fresh)}",
+            advice="Leave 'fresh' out, or name a model in the recipe.",
+        )
+    return trained.chosen(spec.fresh, known.layout, known.model, f"{path}.fresh")
 
 
 def _check_averages(made: Stage, spec: recipe.Stage, path: str) -> None:
@@ -112,24 +151,24 @@ def _check_averages(made: Stage, spec: recipe.Stage, path: str) -> None:
         )
 
 
-def _turn(spec: recipe.Turn, path: str, penalties: tuple[Penalty, ...], known: Known) -> Turn:
+def _turn(
+    spec: recipe.Turn,
+    path: str,
+    trains: tuple[str, ...],
+    penalties: tuple[Penalty, ...],
+    known: Known,
+) -> Turn:
     layout, device = known.layout, known.device
-    trains = _trained(spec.parameters, layout)
     numbers = known.numbers(spec.optimizer, f"{path}.optimizer")
     lr = numbers.pop("lr")
     decay = getattr(spec.optimizer, "weight_decay", 0.0)  # L-BFGS has none
     masked = bool(decay) and getattr(spec.optimizer, "decays", "all") == "weights"
-    losses = [
-        (objectives.objective(each, at, known.class_counts, known.own), f"{at}.weight")
-        for i, each in enumerate(spec.objectives)
-        for at in (f"{path}.objectives.{i}",)
-        if each.weight != 0
-    ]
+    losses = known.parts.of(spec, path)
     return Turn(
-        objectives=tuple(losses),
+        objectives=tuple((part, f"{at}.weight") for at, part in losses.items()),
         penalties=penalties,
         trains=trains,
-        rates=layout.rates(trains, device),
+        rates=layout.rates(trains, device, trained.factors(spec, path, layout, known.model)),
         rule=rules.rule(spec.optimizer, layout, known.own),
         rule_numbers=numbers,
         lr=lr,
@@ -143,6 +182,7 @@ def _turn(spec: recipe.Turn, path: str, penalties: tuple[Penalty, ...], known: K
             _drive(drive, f"{path}.drives.{i}", path, known) for i, drive in enumerate(spec.drives)
         ),
         plateau=_plateau(spec.schedule, f"{path}.schedule", known),
+        learned=tuple(known.parts.learned[at] for at in losses if at in known.parts.learned),
     )
 
 
@@ -177,15 +217,3 @@ def _plateau(spec: recipe.Schedule, path: str, known: Known) -> Plateau | None:
     numbers = known.numbers(spec, path)
     factor, minimum = (torch.from_numpy(numbers[n]).to(known.device) for n in ("factor", "minimum"))
     return Plateau(factor, minimum, spec.patience, spec.threshold)
-
-
-def _trained(prefixes: tuple[str, ...], layout: Layout) -> tuple[str, ...]:
-    if not prefixes:
-        return layout.names
-    for prefix in prefixes:
-        if not any(name.startswith(prefix) for name in layout.names):
-            raise InputError(
-                f"no parameter's name starts with '{prefix}'",
-                accepted=", ".join(layout.names),
-            )
-    return tuple(name for name in layout.names if name.startswith(prefixes))

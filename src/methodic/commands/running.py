@@ -42,6 +42,9 @@ def run_command(
     schema: o.SchemaFile = None,
     memory: o.Memory = None,
     skip_broken: o.SkipBroken = False,
+    unlabelled: o.Unlabelled = None,
+    labels: o.Labels = None,
+    teacher: o.Teacher = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -52,7 +55,19 @@ def run_command(
     speed = arguments.speed(compile, precision, memory_format, width)
     arguments.check_design(equal, splits, detect, seeds, finalists)
     read = arguments.reading(
-        target, task, drop, split, weight, group, time, schema, memory, skip_broken
+        target,
+        task,
+        drop,
+        split,
+        weight,
+        group,
+        time,
+        schema,
+        memory,
+        skip_broken,
+        unlabelled=unlabelled,
+        labels=labels,
+        teacher=teacher,
     )
     dataset, chosen = inputs(data, read, metric, device, recipes, recipe)
     console.show_data(dataset, silent=json or quiet)
@@ -114,6 +129,9 @@ def plan_command(
     schema: o.SchemaFile = None,
     memory: o.Memory = None,
     skip_broken: o.SkipBroken = False,
+    unlabelled: o.Unlabelled = None,
+    labels: o.Labels = None,
+    teacher: o.Teacher = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -123,7 +141,19 @@ def plan_command(
     speed = arguments.speed(compile, precision, memory_format, width)
     arguments.check_design(equal, splits, detect, seeds, finalists)
     read = arguments.reading(
-        target, task, drop, split, weight, group, time, schema, memory, skip_broken
+        target,
+        task,
+        drop,
+        split,
+        weight,
+        group,
+        time,
+        schema,
+        memory,
+        skip_broken,
+        unlabelled=unlabelled,
+        labels=labels,
+        teacher=teacher,
     )
     dataset, chosen = inputs(data, read, metric, device, recipes, recipe)
     from methodic.runs import make_plan
@@ -177,6 +207,9 @@ def train_command(
     schema: o.SchemaFile = None,
     memory: o.Memory = None,
     skip_broken: o.SkipBroken = False,
+    unlabelled: o.Unlabelled = None,
+    labels: o.Labels = None,
+    teacher: o.Teacher = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -188,7 +221,19 @@ def train_command(
     arguments.check_out(out)
     arguments.speed(compile, precision, "auto", None)  # refuses unknown words
     read = arguments.reading(
-        target, task, drop, split, weight, group, time, schema, memory, skip_broken
+        target,
+        task,
+        drop,
+        split,
+        weight,
+        group,
+        time,
+        schema,
+        memory,
+        skip_broken,
+        unlabelled=unlabelled,
+        labels=labels,
+        teacher=teacher,
     )
     dataset, chosen = inputs(data, read, metric, device, None, [recipe])
     (method,) = chosen

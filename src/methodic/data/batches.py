@@ -20,22 +20,41 @@ from methodic.types import Batch
 class Rows:
     """Encoded rows, resident on one device and shared by all members.
 
+    Rows without a target stand behind those with one: ``len(rows)`` counts the labelled ones.
+
     Args:
-        inputs: name → [N, …]; images are uint8, which batches have as float32 in [0, 1].
-        target: classes int64 [N], or numbers float32 [N, C].
-        weight: of each row, float32 [N], above 0; None: all count alike.
+        inputs: name → [E, …] of every row, E ≥ N; images are uint8, which batches have as float32
+            in [0, 1].
+        target: classes int64 [N], or numbers float32 [N, C], of the labelled ones.
+        weight: of each labelled row, float32 [N], above 0; None: all count alike.
+        soft: what a teacher says about every row, float32 [E, C]; None without one.
     """
 
     inputs: Mapping[str, Tensor]
     target: Tensor
     weight: Tensor | None = None
+    soft: Tensor | None = None
 
     def __len__(self) -> int:
         return self.target.shape[0]
 
+    @property
+    def every(self) -> int:
+        """E: all rows, those without a target included."""
+        return next((x.shape[0] for x in self.inputs.values()), len(self))
+
+    def count(self, labelled: bool) -> int:
+        """N or E: rows of a stage that reads the labelled ones, or all."""
+        return len(self) if labelled else self.every
+
+    @property
+    def labelled(self) -> Rows:
+        """The rows that have a target."""
+        return self if self.every == len(self) else self.part(0, len(self))
+
     def everything(self, members: int) -> Batch:
-        """All rows for each member, without a copy."""
-        return self._batch(lambda x: x.expand(members, *x.shape))
+        """All labelled rows for each member, without a copy."""
+        return self.labelled._batch(lambda x: x.expand(members, *x.shape))
 
     def gather(self, index: Tensor, members: int) -> Batch:
         """The rows ``index`` [M·B], for each member its own."""
@@ -53,16 +72,35 @@ class Rows:
 
         return self._batch(take)
 
+    def without_targets(self, index: Tensor, members: int) -> Batch:
+        """The rows ``index`` [M·B] among all, for each member its own; nobody sees a target."""
+
+        def take(x: Tensor) -> Tensor:
+            return x.index_select(0, index).view(members, -1, *x.shape[1:])
+
+        inputs = {name: _floating(take(x)) for name, x in self.inputs.items()}
+        nothing = self.target.new_zeros(members, 0, *self.target.shape[1:])
+        return Batch(inputs, nothing, soft=None if self.soft is None else take(self.soft))
+
     def part(self, start: int, stop: int) -> Rows:
-        """Rows start … stop−1."""
-        return self._rows(lambda x: x[start:stop])
+        """Labelled rows start … stop−1."""
+        return self._rows(lambda x: x[start : min(stop, len(self))])
 
     def spread(self, count: int) -> Rows:
-        """At most ``count`` rows, evenly from all: a file may be sorted."""
+        """At most ``count`` labelled rows, evenly from all: a file may be sorted."""
         if len(self) <= count:
-            return self
+            return self.labelled
         index = torch.arange(count, device=self.target.device) * len(self) // count
         return self._rows(lambda x: x.index_select(0, index))
+
+    def some_inputs(self, count: int, members: int) -> dict[str, Tensor]:
+        """Inputs of at most ``count`` rows, evenly from all, for each member: [M, …] by name."""
+        if self.every == len(self):
+            return self.spread(count).everything(members).inputs
+        most = min(count, self.every)
+        index = torch.arange(most, device=self.target.device) * self.every // most
+        taken = {k: _floating(x.index_select(0, index)) for k, x in self.inputs.items()}
+        return {k: x.expand(members, *x.shape) for k, x in taken.items()}
 
     def to(self, device: torch.device) -> Rows:
         """The same rows on ``device``."""
@@ -82,11 +120,13 @@ class Rows:
 
     def _rows(self, take: Callable[[Tensor], Tensor]) -> Rows:
         inputs = {k: take(v) for k, v in self.inputs.items()}
-        return Rows(inputs, take(self.target), None if self.weight is None else take(self.weight))
+        weight, soft = (None if x is None else take(x) for x in (self.weight, self.soft))
+        return Rows(inputs, take(self.target), weight, soft)
 
     def _batch(self, take: Callable[[Tensor], Tensor]) -> Batch:
         inputs = {k: _floating(take(v)) for k, v in self.inputs.items()}
-        return Batch(inputs, take(self.target), None if self.weight is None else take(self.weight))
+        weight, soft = (None if x is None else take(x) for x in (self.weight, self.soft))
+        return Batch(inputs, take(self.target), weight, soft=soft)
 
 
 def _floating(x: Tensor) -> Tensor:

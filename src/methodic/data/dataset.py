@@ -29,7 +29,7 @@ class DataSet:
     Args:
         name: a file's stem, a built-in name, or "data".
         source: where to read the rows again: an absolute path or a built-in name; None for data
-            that live in memory, or whose targets do.
+            that live in memory, or whose targets or rows without a target do.
         frame: the schema's input columns, its roles and its targets, in this order; nulls where
             inputs are missing.
         schema: what the columns mean.
@@ -40,6 +40,8 @@ class DataSet:
         strangers: classes that only the user's test rows had, which are left out of ``test``.
         large: how to read all rows, of which ``frame`` and ``test`` are samples; None where they
             are all there are.
+        unlabelled: rows without a target, which may train and are never scored: the schema's
+            inputs, and its group and time; None where there are none.
     """
 
     name: str
@@ -52,6 +54,7 @@ class DataSet:
     about: str = ""
     strangers: Strangers = ()
     large: Large | None = None
+    unlabelled: pl.DataFrame | None = None
 
     @property
     def heights(self) -> tuple[int, int]:
@@ -73,16 +76,23 @@ class DataSet:
         parts = contents.parts(self.frame)
         if self.test is not None:
             parts += [b"test", *contents.parts(self.test)]
+        if self.unlabelled is not None:
+            parts += [b"unlabelled", *contents.parts(self.unlabelled)]
         return fingerprint(*parts)
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """Column → a hash of its values; of the user's own test rows as "test: column"."""
+        """Column → a hash of its values; of the user's own test rows as "test: column".
+
+        Those of rows without a target are called "unlabelled: column".
+        """
         if self.large is not None:
             return self.large.all_digests()
         parts = contents.digests(self.frame, "")
         if self.test is not None:
             parts |= contents.digests(self.test, "test: ")
+        if self.unlabelled is not None:
+            parts |= contents.digests(self.unlabelled, "unlabelled: ")
         return parts
 
     def describe(self) -> list[tuple[str, str]]:
@@ -96,6 +106,8 @@ class DataSet:
         missing = sum(column.null_count() for column in inputs)
         facts = [("data", f"{self.name}: {self.about}" if self.about else self.name)]
         rows = f"{self.heights[0]:,}"
+        if self.unlabelled is not None:
+            rows += f", and {self.unlabelled.height:,} without a target"
         if self.test is not None:
             rows += f", and {self.heights[1]:,} test rows of your own"
         facts += [("rows", rows), ("columns", ", ".join(kinds))]
@@ -106,7 +118,10 @@ class DataSet:
             ("images", columns.policy(each)) for each in self.schema.columns if each.kind == "image"
         ]
         facts += described(self.frame, self.schema)
-        if self.reading.split or self.schema.time or self.schema.group:
+        reading = self.reading
+        if reading.split or self.schema.time or self.schema.group or reading.labels:
             facts.append(("split", rule(self)))
+        if reading.teacher:
+            facts.append(("teacher", reading.teacher))
         facts += remarks(self.schema)
         return facts + [("note", note) for note in self.notes]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from methodic.data import unlabelled as others
 from methodic.data.columns.conform import are_numbers, conform, conform_target
 from methodic.data.dataset import DataSet
 from methodic.data.frames import as_frame
@@ -17,6 +18,7 @@ from methodic.data.predicted.targets import attach, given_targets, named, with_t
 from methodic.data.schemas import document, said
 from methodic.data.schemas.schema import Schema, infer
 from methodic.data.sources import title as called
+from methodic.data.splits.few import wanted
 from methodic.data.splits.given import check as check_split
 from methodic.data.weights import counting
 from methodic.errors import InputError, unknown
@@ -43,9 +45,14 @@ def load(
     schema: Path | str | None = None,
     memory: int | None = None,
     skip_broken: bool = False,
+    unlabelled: Any = None,
+    labels: str | int | None = None,
+    teacher: Path | str | None = None,
     name: str | None = None,
 ) -> DataSet:
     """Read data and find out what they are.
+
+    Rows without a target are kept apart: methods that learn without targets train on them.
 
     Args:
         source: a built-in name, the path of a table, a folder of images (one folder in it for each
@@ -68,6 +75,12 @@ def load(
         memory: bytes that the rows may take; data that need more are streamed. None: half of what
             is free.
         skip_broken: leave out images that can't be read, and say so.
+        unlabelled: further rows without a target: like ``source``, with the same inputs; of a
+            folder all images.
+        labels: an experiment: so many rows (100 or "5%"), of those that aren't test rows, keep
+            their targets, and the others train without.
+        teacher: a run or a saved model, whose predictions for the training rows are soft targets
+            (objective distillation).
         name: what to call the data set.
 
     Raises:
@@ -88,7 +101,11 @@ def load(
         schema_file=None if schema is None else str(Path(schema).resolve()),
         memory=memory,
         skip_broken=skip_broken,
+        labels=None if labels is None else str(labels).strip(),
+        teacher=None if teacher is None else str(Path(teacher).resolve()),
     )
+    if reading.labels is not None:
+        wanted(reading.labels, MINIMUM_ROWS)
     doc = said.NOTHING if schema is None else document.read(Path(schema))
     names = (target,) if isinstance(target, str) else target
     if named(target):
@@ -100,6 +117,8 @@ def load(
         source, test, reading, lambda some: with_target(some.frame, target, some.target, "data")[1]
     ) or opened(source, doc.texts())
     frame, title, notes = table.frame, table.name or "data", list(table.notes)
+    if table.large is not None:
+        _check_streamed(title, unlabelled, reading)
     said.check_names(doc, frame, title)
     reading = as_ordered(reading, table, test, title)
     frame, targets = with_target(frame, target, table.target, title)
@@ -109,13 +128,13 @@ def load(
     found = infer(frame, targets, reading, title, kinds)
 
     def usable(some: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-        return _ready(some, schema, title, [], skip_broken)
+        return _ready(some, schema, title, [], skip_broken)[0]
 
     def testable(some: pl.DataFrame, schema: Schema) -> pl.DataFrame:
         return usable(without_strangers(some, schema, title, [])[0], schema)
 
     try:
-        ready = _ready(frame, found, title, notes, skip_broken)
+        ready, blank = _ready(frame, found, title, notes, skip_broken, keep=table.large is None)
     except InputError as error:
         raise said.explain(error, doc, frame, found, title) from None
     _check_rows(ready.height, title)
@@ -123,10 +142,17 @@ def load(
     if table.test is not None:
         test = table.test
     test_rows, test_where, strangers = _read_test(test, found, frame.columns, notes, skip_broken)
+    more, more_where = None, None
+    if unlabelled is not None:
+        more, more_where = others.read(
+            unlabelled, found, frame.columns, notes, reading.memory, skip_broken
+        )
+    without = [each for each in (blank, more) if each is not None]
+    again = named(target) and (more is None or more_where is not None)
     stem = table.name and (table.name if table.about else called(table.where or ""))
     return DataSet(
         name=name or stem or "data",
-        source=table.where if named(target) else None,
+        source=table.where if again else None,
         frame=ready,
         schema=found,
         test=test_rows,
@@ -135,12 +161,14 @@ def load(
             update={
                 "targets": targets,
                 "test": test_where or own_test,
+                "unlabelled": more_where,
                 "memory": reading.memory if table.large is None else table.large.limit,
             }
         ),
         about=table.about,
         strangers=strangers,
         large=table.large and table.large.known(found, usable, testable),
+        unlabelled=others.stacked(without) if without else None,
     )
 
 
@@ -159,6 +187,9 @@ def read_as(source: Any, reading: Reading, name: str | None = None) -> DataSet:
         schema=reading.schema_file,
         memory=reading.memory,
         skip_broken=reading.skip_broken,
+        unlabelled=reading.unlabelled,
+        labels=reading.labels,
+        teacher=reading.teacher,
         name=name,
     )
 
@@ -185,10 +216,41 @@ def _check_rows(count: int, title: str) -> None:
         )
 
 
+def _check_streamed(title: str, unlabelled: Any, reading: Reading) -> None:
+    """Refuse what rows that are read piece by piece can't have."""
+    asked = {
+        "--unlabelled": unlabelled,
+        "--labels": reading.labels,
+        "--teacher": reading.teacher,
+    }
+    for option, given in asked.items():
+        if given is not None:
+            raise InputError(
+                f"{title}: {option} is for rows that fit into memory, and these are read piece by "
+                "piece",
+                advice="Give the data more --memory, or a part of the rows.",
+            )
+
+
 def _ready(
-    frame: pl.DataFrame, schema: Schema, title: str, notes: list[str], skip_broken: bool
-) -> pl.DataFrame:
-    """The rows that have all targets, in the schema's columns and kinds."""
+    frame: pl.DataFrame,
+    schema: Schema,
+    title: str,
+    notes: list[str],
+    skip_broken: bool,
+    *,
+    keep: bool = False,
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """The rows that have all targets, in the schema's columns and kinds.
+
+    Args:
+        frame: as it was read.
+        schema: what the columns mean.
+        title: the table's name.
+        notes: gets what was done to the rows.
+        skip_broken: leave out images that can't be read.
+        keep: return the rows without a target, too, as `unlabelled.aside` leaves them.
+    """
     import polars as pl
 
     frame = columns.decoded(frame, schema, title, notes, skip_broken)
@@ -198,14 +260,28 @@ def _ready(
     for answer in answers:
         without = answer.null_count()
         if without:
-            rows = "1 row has" if without == 1 else f"{without:,} rows have"
-            notes.append(f"{title}: {rows} no value in '{answer.name}' and can't be used")
+            notes.append(f"{title}: {_said(without, answer.name, keep)}")
         known = known & answer.is_not_null()
     roles = {name: frame[name] for name in schema.roles if name in frame.columns}
     counted = counting(frame, schema, title, notes)
+    fine = pl.repeat(value=True, n=frame.height, eager=True)
     if counted is not None:
-        roles[counted[0].name], known = counted[0], known & counted[1]
-    return inputs.with_columns(*roles.values(), *answers).filter(known)
+        roles[counted[0].name], fine = counted
+    rows = inputs.with_columns(*roles.values(), *answers)
+    blank = None
+    if keep and not known.all():
+        blank = others.aside(rows.filter(~known & fine), schema, title, notes)
+    return rows.filter(known & fine), blank
+
+
+def _said(without: int, name: str, kept: bool) -> str:
+    """What becomes of rows without a value in a target."""
+    rows = "1 row has" if without == 1 else f"{without:,} rows have"
+    if not kept:
+        return f"{rows} no value in '{name}' and can't be used"
+    which = "it" if without == 1 else "them"
+    use = f"methods that learn without targets use {which}, no score does"
+    return f"{rows} no value in '{name}': {use}"
 
 
 def _read_test(
@@ -236,7 +312,7 @@ def _read_test(
         )
     extra = [each for each in frame.columns if each not in known]
     frame, strangers = without_strangers(frame, schema, title, notes)
-    ready = _ready(frame, schema, title, notes, skip_broken)
+    ready, _ = _ready(frame, schema, title, notes, skip_broken)
     if extra:
         notes.append(f"{title}: columns without use here: {', '.join(extra[:20])}")
     if ready.height == 0:

@@ -1,4 +1,7 @@
-"""What was found about the data: named, with evidence in numbers, and what to do about it."""
+"""What was found: named, with evidence in numbers, and what to do about it.
+
+All findings but the last kind are about the data, and made before anything trains.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,17 @@ Name = Literal[
     "shift",
     "few rows",
     "unlearnt classes",
+    "collapsed representation",
 ]
 """duplicates: test rows that are in training, by the user's own split; groups on both sides: the
 same, of groups; disguised target: a column, or a sum of columns, is the target in another form; one
 column: it predicts what all others together can't; shift: test rows are unlike training rows; few
-rows: of a class; unlearnt classes: they have no training row."""
+rows: of a class; unlearnt classes: they have no training row; collapsed representation: to a
+network that learnt without targets, rows look alike."""
 
 
 class Finding(Value):
-    """Something about the data that makes scores say less, or another thing, than they seem to.
+    """Something that makes scores say less, or another thing, than they seem to.
 
     ``serious`` findings make the scores themselves doubtful; the others say how to read them.
     """
@@ -42,7 +47,7 @@ class Finding(Value):
 
 
 class Findings(Value):
-    """All findings about the data of a run; RUN/findings.json."""
+    """All findings of a run; RUN/findings.json."""
 
     format: int = FORMAT
     findings: tuple[Finding, ...] = ()  # serious ones first

@@ -58,9 +58,7 @@ def measured_buffers(
     """
     run = Pass(cohort.layout.views(flat), buffers, {}, cohort.numbers, training=False, collect=True)
     with torch.no_grad():
-        computing(cohort.model, cohort.precision)(
-            run, rows.spread(CHUNK).everything(flat.shape[0]).inputs
-        )
+        computing(cohort.model, cohort.precision)(run, rows.some_inputs(CHUNK, flat.shape[0]))
     return {**buffers, **run.new_buffers}
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from methodic.engine.parts import Layout, Turn
+from methodic.models.parts.activations import aligned
 from methodic.models.precision import computing
 from methodic.optimizers.clipping import global_norm
 from methodic.plan import Precision
@@ -35,10 +36,15 @@ def total_loss(
     """Σ weight·objective + penalties for each member: [M], and the unweighted terms."""
     terms: dict[str, Tensor] = {}
     total: Tensor | None = None
-    for objective, weight in turn.objectives:
+    for i, (objective, weight) in enumerate(turn.objectives):
+        if i and run.new_buffers:  # each pass goes on from the statistics of the one before
+            run.buffers = {**run.buffers, **run.new_buffers}
         for name, term in objective(model, run, batch).items():
             terms[name] = term
             weighted = term if weight not in run.numbers else term * run.numbers[weight]
+            if turn.learned:
+                spread = run.parameters[turn.learned[i]].squeeze(1)
+                weighted = weighted * aligned(torch.exp, -spread.unsqueeze(1)).squeeze(1) + spread
             total = weighted if total is None else total + weighted
     for penalty in turn.penalties:
         for name, term in penalty(run).items():
@@ -58,11 +64,12 @@ def plain(
     noise: Mapping[str, Tensor],
     batch: Batch,
     precision: Precision = "float32",
+    teacher: Tensor | None = None,
 ) -> Gradient:
     """Differentiate the turn's loss once, at the parameters as they are.
 
-    Members don't touch each other's losses, so the gradient of the sum over members holds each
-    member's own gradient.
+    ``teacher``: averaged weights [M, P], where an objective asks for them. Members don't touch each
+    other's losses, so the gradient of the sum over members holds each member's own gradient.
     """
     views = layout.views(flat)
     if len(turn.trains) == len(layout.names):
@@ -70,6 +77,8 @@ def plain(
     else:
         leaves = {name: views[name].requires_grad_() for name in turn.trains}
     run = Pass(views, buffers, noise, numbers, training=True)
+    if teacher is not None:
+        run.teacher = layout.views(teacher)
     loss, terms = total_loss(turn, computing(model, precision), run, batch)
     # The sum, and not grad_outputs of ones: torch checks those in Python, at 0.2 ms a step.
     gradients = torch.autograd.grad(loss.sum(), list(leaves.values()), materialize_grads=True)

@@ -58,11 +58,20 @@ def adapted(cohort: Cohort, state: State, rows: Rows) -> State:
     """The state with what the model wants to learn from training rows before the first step."""
     if not isinstance(cohort.model, DataDriven):
         return state
-    some = rows.spread(ADAPTED_ROWS).everything(len(state.flat))
-    parameters, buffers = cohort.model.adapted(
-        cohort.layout.views(state.flat), state.buffers, some.inputs
-    )
+    some = rows.some_inputs(ADAPTED_ROWS, len(state.flat))
+    parameters, buffers = cohort.model.adapted(cohort.layout.views(state.flat), state.buffers, some)
     return replace(state, flat=cohort.layout.flatten(parameters), buffers=buffers)
+
+
+def renewed(cohort: Cohort, stage: Stage, state: State) -> State:
+    """The state with what the stage wants fresh, such as a new head, drawn anew."""
+    if stage.fresh is None:
+        return state
+    again = initial_parameters(
+        cohort.layout.specs, cohort.seeds, cohort.device, f"fresh/{stage.name}"
+    )
+    drawn = cohort.layout.flatten(again)
+    return replace(state, flat=torch.where(stage.fresh, drawn, state.flat))
 
 
 def begin(stage: Stage, state: State) -> State:
@@ -109,7 +118,7 @@ def train(
         if saved is not None:
             window, saved = saved.window, None
         else:
-            state, window = begin(stage, state), Window()
+            state, window = begin(stage, renewed(cohort, stage, state)), Window()
             monitor.restart()
         while state.steps_taken < stage.steps and not monitor.over:
             count = _stretch(done + state.steps_taken, done + stage.steps, evaluate)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -90,22 +90,23 @@ def _stage_bytes(cohort: Cohort, stage: Stage, rows: Rows, judged: int) -> float
     largest = max(each.largest for each in passes)
     inputs = sum(x[:1].nbytes for x in (*rows.inputs.values(), rows.target))
     inputs += 0 if rows.weight is None else rows.weight[:1].nbytes
-    batch = stage.batch * inputs
+    batch = (stage.batch + stage.beside) * inputs
     noise = sum(
         math.prod(site.shape) * (4 if site.kind == "short" else 12)
-        for site in sites(cohort, stage, stage.batch).values()
+        for site in sites(cohort, stage, stage.batch, stage.beside).values()
     )
     more = _VMAP if cohort.width > 1 and not cohort.model.native else 1.0
+    count = max(stage.batch, stage.beside)
     gradient = max(
-        each.constant + more * stage.batch * (each.row + 2 * each.largest) + flat for each in passes
+        each.constant + more * count * (each.row + 2 * each.largest + count * each.pair) + flat
+        for each in passes
     )
     masked = any(t.decay_mask is not None or t.limits for t in stage.turns)
     update = flat + state + (3 if masked or stage.proximal else 2) * flat
-    order = (
-        0
-        if stage.batch == len(rows)
-        else cohort.orders[stage.name].held * 44 + _AHEAD * stage.batch * 16
-    )
+    order = 0
+    for by_stage, size in ((cohort.orders, stage.batch), (cohort.beside, stage.beside)):
+        if size and not (size == len(rows) and by_stage is cohort.orders and stage.labelled):
+            order += by_stage[stage.name].held * 44 + _AHEAD * size * 16
     outputs = judged * cohort.model.outputs * 5 * _FLOAT
     evaluation = min(CHUNK, max(judged, 1)) * 3 * max(largest, inputs) + outputs
     # The loop holds the state with which a stretch began and the one before the step; a checkpoint
@@ -121,17 +122,22 @@ class _Measured:
     constant: float
     row: float
     largest: float  # the largest single tensor, for each row
+    pair: float  # for each pair of rows, with what the way back takes besides
 
 
 def _measured(cohort: Cohort, stage: Stage, turn: Turn, rows: Rows) -> _Measured:
     few, more = (_saved(cohort, stage, turn, rows, count) for count in (_FEW, _MORE))
     if len(few) != len(more):  # a user's forward may go other ways with other rows
         few, more = {0: sum(few.values())}, {0: sum(more.values())}
-    pairs = list(zip(few.values(), more.values(), strict=True))
+    both = list(zip(few.values(), more.values(), strict=True))
     members = cohort.width
+    # What compares all rows with each other grows with their square, and with nothing else.
+    squares = [a / _FEW**2 / members for a, b in both if b * _FEW**2 == a * _MORE**2]
+    pairs = [(a, b) for a, b in both if b * _FEW**2 != a * _MORE**2]
     slopes = [max(0.0, (b - a) / (_MORE - _FEW)) / members for a, b in pairs]
     constant = sum(a for a, _ in pairs) / members - _FEW * sum(slopes)
-    return _Measured(max(0.0, constant), sum(slopes), max(slopes, default=0.0))
+    pair = sum(squares) + 2 * max(squares, default=0.0)
+    return _Measured(max(0.0, constant), sum(slopes), max(slopes, default=0.0), pair)
 
 
 def _saved(cohort: Cohort, stage: Stage, turn: Turn, rows: Rows, count: int) -> dict[int, int]:
@@ -146,10 +152,12 @@ def _saved(cohort: Cohort, stage: Stage, turn: Turn, rows: Rows, count: int) -> 
         state = loop.initial_state(cohort)
         flat, buffers = state.flat, state.buffers
     views = {name: view.requires_grad_() for name, view in layout.views(flat).items()}
-    draws = Draws(sites(cohort, stage, count), cohort.device)
+    draws = Draws(sites(cohort, stage, count, count if stage.beside else 0), cohort.device)
     noise = draws(keys(cohort.seeds, "memory", device=cohort.device)) if draws else {}
     index = torch.arange(members * count, device=cohort.device) % count % len(rows)
-    batch = rows.gather(index, members)
+    batch = rows.gather(index, members) if stage.labelled else rows.without_targets(index, members)
+    if stage.beside:
+        batch = replace(batch, beside=rows.without_targets(index, members))
     ours = {_address(x) for x in (flat, *buffers.values())}
     found: dict[int, int] = {}
 
@@ -159,6 +167,8 @@ def _saved(cohort: Cohort, stage: Stage, turn: Turn, rows: Rows, count: int) -> 
         return x
 
     run = Pass(views, buffers, noise, cohort.numbers, training=True)
+    if stage.taught:
+        run.teacher = layout.views(flat.detach())
     randomness = contextlib.nullcontext() if cohort.model.native else drawing(0, cohort.device)
     with randomness, torch.autograd.graph.saved_tensors_hooks(note, lambda x: x):
         # The graph keeps what is noted alive, so that no two have the same address.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import torch
@@ -64,13 +65,22 @@ class Layout:
         ]
         return torch.cat(parts).to(device)
 
-    def rates(self, names: Sequence[str], device: torch.device | None = None) -> Tensor | None:
+    def rates(
+        self,
+        names: Sequence[str],
+        device: torch.device | None = None,
+        factors: Mapping[str, float] | None = None,
+    ) -> Tensor | None:
         """Factor on each update: a parameter's own, and 0 for those that aren't among ``names``.
 
-        float32 [P]; None where all factors are 1.
+        ``factors``: name → a further factor, 1 where there is none. float32 [P]; None where all
+        factors are 1.
         """
-        chosen = set(names)
-        scales = [spec.lr_scale * (name in chosen) for name, spec in self.specs.items()]
+        chosen, more = set(names), factors or {}
+        scales = [
+            spec.lr_scale * (name in chosen) * more.get(name, 1.0)
+            for name, spec in self.specs.items()
+        ]
         if all(scale == 1 for scale in scales):
             return None
         parts = [torch.full((n,), scale) for n, scale in zip(self.sizes, scales, strict=True)]
@@ -138,6 +148,7 @@ class Turn:
     clip_adaptive: Tensor | None = None
     drives: tuple[Drive, ...] = ()
     plateau: Plateau | None = None
+    learned: tuple[str, ...] = ()  # parameters that weigh the objectives; (): fixed weights
 
     @property
     def limits(self) -> dict[str, Tensor]:
@@ -152,7 +163,19 @@ class Turn:
 
 @dataclass(frozen=True)
 class Stage:
-    """Turns that alternate step by step over the same rows."""
+    """Turns that alternate over the same rows, each for some steps.
+
+    Args:
+        name: of the stage.
+        steps: optimizer steps.
+        batch: rows of a step.
+        turns: in their order.
+        proximal, average, mixing, sharpness, gradient_noise: regularizers.
+        labelled: batches are of rows with targets; otherwise of all rows, and show no target.
+        beside: rows without targets that come beside each batch, from all rows; 0: none.
+        lengths: steps of each turn until the next one's; () for one each.
+        fresh: which parameters are drawn anew when the stage begins, bool [P]; None: none.
+    """
 
     name: str
     steps: int
@@ -163,6 +186,49 @@ class Stage:
     mixing: tuple[Mixing, ...] = ()
     sharpness: SAM | None = None
     gradient_noise: GradientNoise | None = None
+    labelled: bool = True
+    beside: int = 0
+    lengths: tuple[int, ...] = ()
+    fresh: Tensor | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Batches of labelled rows alone, and losses that read targets alone."""
+        own = [each for turn in self.turns for each, _ in turn.objectives]
+        return self.labelled and not self.beside and not any(hasattr(o, "trains") for o in own)
+
+    @property
+    def taught(self) -> bool:
+        """An objective asks what the averaged weights say."""
+        return any(getattr(each, "taught", False) for t in self.turns for each, _ in t.objectives)
+
+    @property
+    def cycle(self) -> tuple[int, ...]:
+        """Steps of each turn until all have had theirs."""
+        return self.lengths or (1,) * len(self.turns)
+
+    @property
+    def round(self) -> int:
+        """Steps until all turns have had theirs; 1 where there is a single one."""
+        return sum(self.cycle) if len(self.turns) > 1 else 1
+
+    def which(self, step: int) -> int:
+        """The turn of a step, from 0."""
+        at = step % sum(self.cycle)
+        return next(i for i, end in enumerate(accumulate(self.cycle)) if at < end)
+
+    def left(self, step: int) -> int:
+        """Steps from ``step`` on until another turn's."""
+        if len(self.turns) == 1:
+            return self.steps
+        at = step % sum(self.cycle)
+        return next(end - at for end in accumulate(self.cycle) if at < end)
+
+    def turn_steps(self, taken: int, which: int) -> int:
+        """How many of the first ``taken`` steps belong to a turn."""
+        rounds, at = divmod(taken, sum(self.cycle))
+        before = sum(self.cycle[:which])
+        return rounds * self.cycle[which] + min(max(at - before, 0), self.cycle[which])
 
     @property
     def averages(self) -> bool:
@@ -192,6 +258,7 @@ class Cohort:
     stop: StopRule
     device: torch.device
     orders: Mapping[str, Order]  # of the rows, by stage
+    beside: Mapping[str, Order] = field(default_factory=dict)  # of rows without targets, by stage
     program: str | None = None  # key of the machine code of its steps; None: not compiled
     born: tuple[int, ...] = ()  # the step of the stage at which each member started; (): all at 0
     precision: Precision = "float32"  # of gradients, and of outputs on validation rows

@@ -248,8 +248,8 @@ class Population:
         self._members = tuple(members)
         if not any(each.status == "training" for each in members):
             # Nobody waits for the turns that are left of a round, so newcomers needn't either.
-            turns = len(stage.turns)
-            state = replace(state, steps_taken=-(-state.steps_taken // turns) * turns)
+            rounds = -(-state.steps_taken // stage.round)
+            state = replace(state, steps_taken=rounds * stage.round)
             self._state = state
         if through:
             self._state = replace(state, alive=torch.tensor(alive, device=cohort.device))
@@ -264,7 +264,8 @@ class Population:
             state = replace(state, flat=flat, buffers=buffers)
         self._before += state.steps_taken
         self._stage += 1
-        self._state = loop.begin(cohort.stages[self._stage], state)
+        following = cohort.stages[self._stage]
+        self._state = loop.begin(following, loop.renewed(cohort, following, state))
 
 
 def _check_alike(here: Recipe, other: Recipe) -> None:
@@ -286,6 +287,7 @@ def _fresh(cohort: Cohort, stage: Stage, places: Sequence[int], rows: Rows) -> S
     """The state of the members at ``places`` before their first step."""
     if cohort.model.native:  # initial weights are a function of the seed: only these are made
         some = replace(cohort, seeds=tuple(cohort.seeds[place] for place in places))
-        return loop.begin(stage, loop.adapted(some, loop.initial_state(some), rows))
+        state = loop.adapted(some, loop.initial_state(some), rows)
+        return loop.begin(stage, loop.renewed(some, stage, state))
     state = loop.begin(stage, loop.initial_state(cohort))
     return picked([state], torch.tensor(places, device=cohort.device))

@@ -133,12 +133,16 @@ def _gradients(
 
     # A user's module draws from torch's generator: the same each time that this step asks for it.
     begin_again = None if cohort.model.native else returning(cohort.device)
+    teacher = None
+    if stage.taught:
+        assert stage.average is not None, "build asks for an average where an objective is taught"
+        teacher = stage.average.evaluation_weights(state.flat, state.average)
 
     def differentiated(flat: Tensor) -> Gradient:
         parts = (turn, cohort.model, cohort.layout, flat, state.buffers, numbers, noise, batch)
         if begin_again is not None:
             begin_again()
-        return plain(*parts, cohort.precision)
+        return plain(*parts, cohort.precision, teacher)
 
     def follow(flat: Tensor) -> Gradient:
         found = differentiated(flat)

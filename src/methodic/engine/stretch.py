@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from methodic.data.batches import Rows
+from methodic.data.batches import Order, Rows
 from methodic.engine import plateau
 from methodic.engine.native.steps import Ahead, steps_of
 from methodic.engine.parts import Cohort, Stage, State
@@ -59,29 +60,24 @@ def _steps(
     observe: Callable[[Seen], object],
     pause: Callable[[], bool],
 ) -> State:
-    first, turns = state.steps_taken, len(stage.turns)
-    order = cohort.orders[stage.name]
+    first = state.steps_taken
     draws = draws_of(cohort, stage)
     tables = [
         coefficients(
             turn,
             *_span(stage, t, first, count),
             cohort.device,
-            _starts(cohort, turns),
+            _starts(cohort, stage, t),
             plateau.pace(state, t),
         )
         for t, turn in enumerate(stage.turns)
     ]
-    everything = rows.everything(cohort.width) if order.full else None
-    index = None if order.full else order.steps(first, count, cohort.device)
+    batches = _batches(cohort, stage, rows, first, count)
     keys = _keys(cohort, stage, first, count) if draws else None
-    gather = rows.gather_shared if order.shared else rows.gather
     for i in range(count):
-        which = (first + i) % turns
+        which = stage.which(first + i)
         noise = draws(keys[i]) if keys is not None else {}
-        batch: Batch = (
-            everything if everything is not None else gather(index[i], cohort.width)  # type: ignore[index]
-        )
+        batch = batches(i)
         c = next(tables[which])
         if cohort.model.native:
             state, seen = step(cohort, stage, which, state, batch, noise, c)
@@ -94,6 +90,38 @@ def _steps(
     return state
 
 
+def _batches(
+    cohort: Cohort, stage: Stage, rows: Rows, first: int, count: int
+) -> Callable[[int], Batch]:
+    """A function from i, below ``count``, to the batch of step first + i."""
+    order, width = cohort.orders[stage.name], cohort.width
+    everything = rows.everything(width) if order.full and stage.labelled else None
+    index = None if everything is not None else order.steps(first, count, cohort.device)
+    aside = cohort.beside.get(stage.name)
+    others = None if aside is None else aside.steps(first, count, cohort.device)
+
+    def own(i: int) -> Batch:
+        if index is None:
+            assert everything is not None
+            return everything
+        if not stage.labelled:
+            return rows.without_targets(_of_each(index[i], order, width), width)
+        return (rows.gather_shared if order.shared else rows.gather)(index[i], width)
+
+    def batch(i: int) -> Batch:
+        if aside is None or others is None:
+            return own(i)
+        more = rows.without_targets(_of_each(others[i], aside, width), width)
+        return replace(own(i), beside=more)
+
+    return batch
+
+
+def _of_each(index: Tensor, order: Order, members: int) -> Tensor:
+    """Row numbers of all members, [M·B], out of an order that they may share."""
+    return index.repeat(members) if order.shared else index
+
+
 def _compiled_steps(
     cohort: Cohort,
     stage: Stage,
@@ -103,14 +131,14 @@ def _compiled_steps(
     observe: Callable[[Seen], object],
     pause: Callable[[], bool],
 ) -> State:
-    end, turns = state.steps_taken + count, len(stage.turns)
+    end = state.steps_taken + count
     draws, order = draws_of(cohort, stage), cohort.orders[stage.name]
-    most = 1 if turns > 1 else _at_once(stage.batch, cohort.layout.total, cohort.width)
+    most = _at_once(stage.batch, cohort.layout.total, cohort.width)
     while state.steps_taken < end:
         first = state.steps_taken
-        which, some = first % turns, min(most, end - first)
+        which, some = stage.which(first), min(most, end - first, stage.left(first))
         span = _span(stage, which, first, some)
-        born, pace = _starts(cohort, turns), plateau.pace(state, which)
+        born, pace = _starts(cohort, stage, which), plateau.pace(state, which)
         names, values = table(stage.turns[which], *span, born, pace)
         ahead = Ahead(
             names,
@@ -145,15 +173,21 @@ def program_texts(cohort: Cohort, stage: Stage, state: State, rows: Rows) -> lis
 
 def draws_of(cohort: Cohort, stage: Stage) -> Draws:
     """The kernel that draws the random numbers of a step of ``stage``."""
-    return Draws(sites(cohort, stage, stage.batch), cohort.device)
+    return Draws(sites(cohort, stage, stage.batch, stage.beside), cohort.device)
 
 
-def sites(cohort: Cohort, stage: Stage, rows: int) -> dict[str, Noise]:
-    """What a step over ``rows`` rows draws for a member, whoever of its parts asks for it."""
+def sites(cohort: Cohort, stage: Stage, rows: int, beside: int) -> dict[str, Noise]:
+    """What a step draws for a member, whoever of its parts asks for it.
+
+    Args:
+        cohort, stage: the parts.
+        rows: of the batch.
+        beside: rows without targets beside it.
+    """
     found = dict(cohort.model.noise(rows))
     for turn in stage.turns:
         for objective, _ in turn.objectives:
-            found |= objective.noise(rows)
+            found |= objective.noise(beside if getattr(objective, "beside", False) else rows)
         found |= turn.rule.noise(cohort.layout.total)
     for mixing in stage.mixing:
         found |= mixing.noise(rows)
@@ -169,18 +203,13 @@ def _keys(cohort: Cohort, stage: Stage, first: int, count: int) -> Tensor:
 
 def _span(stage: Stage, which: int, first: int, count: int) -> tuple[int, int, int]:
     """Of one turn: steps taken before, steps among these, steps in the whole stage."""
-    turns = len(stage.turns)
-    before, after = (_turn_steps(n, which, turns) for n in (first, first + count))
-    return before, after - before, _turn_steps(stage.steps, which, turns)
+    before, after = (stage.turn_steps(n, which) for n in (first, first + count))
+    return before, after - before, stage.turn_steps(stage.steps, which)
 
 
-def _turn_steps(taken: int, which: int, turns: int) -> int:
-    """How many of the first ``taken`` steps belong to turn ``which``, when turns alternate."""
-    return max(0, (taken - which + turns - 1) // turns)
-
-
-def _starts(cohort: Cohort, turns: int) -> list[int]:
-    return [born // turns for born in cohort.born]  # arrivals wait for the first turn
+def _starts(cohort: Cohort, stage: Stage, which: int) -> list[int]:
+    """Steps of a turn after which each member arrived: arrivals wait for the first turn."""
+    return [stage.turn_steps(born, which) for born in cohort.born]
 
 
 def _own_generator(

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from methodic.evidence import design
+from methodic.evidence.numbers.digits import digits
 from methodic.evidence.numbers.statistics import ALPHA, Interval, corrected_paired, holm, paired
 from methodic.metrics import Metric, get_metric
 from methodic.plan import MemberRecord, Plan, UnitRecord, Value
@@ -180,29 +181,18 @@ def _sentence(each: _Tried, metric: Metric) -> str:
     if not each.detected:
         # The interval needn't be centred at zero; this is how far from zero it reaches.
         reach = max(abs(low), abs(high))
-        return f"{words}: no detectable effect (±{_number(reach, reach, metric)}){failed}"
+        return f"{words}: no detectable effect (±{digits(reach, reach, metric)}){failed}"
     return _told(words, mean, (high - low) / 2, metric) + failed
 
 
 def _told(words: str, mean: float, half: float | None, metric: Metric) -> str:
     """ "dropout +0.9 ± 0.3 points"; of an error "dropout lowers RMSE by 0.9 ± 0.3"."""
-    size = _number(abs(mean), half or abs(mean), metric)
-    error = f" ± {_number(half, half, metric)}" if half is not None else ""
+    size = digits(abs(mean), half or abs(mean), metric)
+    error = f" ± {digits(half, half, metric)}" if half is not None else ""
     unit = " points" if metric.percent else f" {metric.title}"
     if not metric.greater_is_better:
         return f"{words} {'lowers' if mean > 0 else 'raises'} {metric.title} by {size}{error}"
     return f"{words} {'+' if mean >= 0 else '−'}{size}{error}{unit}"
-
-
-def _number(x: float, precision: float, metric: Metric) -> str:
-    """``x`` with as many decimals as one digit of ``precision`` has, two if that is a 1."""
-    factor = 100 if metric.percent else 1
-    x, precision = factor * x, factor * precision
-    if precision <= 0:
-        return f"{x:g}"
-    digit, _, exponent = f"{precision:.0e}".partition("e")
-    decimals = -int(exponent) + (digit == "1")
-    return f"{round(x, decimals):.{max(decimals, 0)}f}"
 
 
 def _failures(each: _Tried) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -254,13 +254,33 @@ def _number(record: MemberRecord, name: str) -> float:
     return math.inf if value is None else value
 
 
-def finalists(standings: Sequence[Standing], confirm: ConfirmPlan) -> tuple[tuple[str, int], ...]:
+def finalists(
+    standings: Sequence[Standing], confirm: ConfirmPlan, kind: Collection[str] = ()
+) -> tuple[tuple[str, int], ...]:
     """Who is confirmed on fresh seeds, as (recipe, setting), best first.
 
     The winner and the runners-up, up to ``confirm.finalists``; and the simplest method at its best
     setting, even if that makes one more. A recipe without one finished member is left out.
+
+    The best of the ``kind`` and the best of all others are confirmed, too, so that the two kinds
+    can be compared. Where there is no room for one more, it takes the last runner-up's place.
+
+    Args:
+        standings: of the screening, best first.
+        confirm: how many.
+        kind: methods that are of one kind; none: there is nothing to compare.
     """
     able = [standing for standing in standings if standing.scores]
     chosen = able[: confirm.finalists]
-    chosen += [each for each in able[confirm.finalists :] if each.recipe == confirm.simplest]
-    return tuple((each.recipe, each.setting) for each in chosen)
+    more = [each for each in able[confirm.finalists :] if each.recipe == confirm.simplest]
+    missing = [each for each in _best_of_kinds(able, kind) if each not in [*chosen, *more]]
+    if missing and more and len(chosen) > 1:
+        chosen = chosen[:-1]
+    found = [*chosen, *more, *missing]
+    return tuple((each.recipe, each.setting) for each in able if each in found)
+
+
+def _best_of_kinds(able: Sequence[Standing], kind: Collection[str]) -> list[Standing]:
+    """The best of the kind and the best of the others; nothing where one of them is missing."""
+    sides = [[each for each in able if (each.recipe in kind) is side] for side in (True, False)]
+    return [side[0] for side in sides] if all(sides) else []

@@ -16,6 +16,8 @@ from methodic.evidence.numbers.statistics import ALPHA, corrected, t_interval
 from methodic.evidence.numbers.statistics import Interval as Interval
 from methodic.evidence.pairs import Comparison as Comparison
 from methodic.evidence.verdict import verdict
+from methodic.evidence.worth import Worth as Worth
+from methodic.evidence.worth import worth
 from methodic.metrics import Metric, get_metric
 from methodic.plan import BaselineRecord, MemberRecord, Plan, RunState, UnitRecord, Value
 
@@ -52,6 +54,7 @@ class Leaderboard(Value):
     detectable: float | None = None  # smallest difference that would be found four times in five
     advice: tuple[str, ...] = ()  # what more budget should be spent on
     ensemble: Ensemble | None = None  # of the confirmed networks, where one was tried
+    worth: Worth | None = None  # what rows without a target were worth, where that was measured
 
 
 def assemble(
@@ -127,6 +130,7 @@ def assemble(
         about="split" if overlap is None else "data",
         detectable=None if least is None else least[0],
         ensemble=ensemble,
+        worth=worth(plan, [*standings.values()], measured.scores, overlap) if screened else None,
     )
     failed = not proven and any(measured.lost.values())
     words = verdict(board, plan, failed=failed)

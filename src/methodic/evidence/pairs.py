@@ -66,7 +66,7 @@ def compare(
         overlap: test ÷ training rows of overlapping splits, whose t-test is corrected for them;
             None where all seeds share one split.
     """
-    typical = _typical([*each.values()] for each in scores.values())
+    typical = typical_spread([*each.values()] for each in scores.values())
     tested: list[_Pair] = []
     untested: list[_Pair] = []
     for first, second in combinations([row for row in rows if row.test], 2):
@@ -89,7 +89,7 @@ def compare(
     ]
 
 
-def _typical(scores: Iterable[Sequence[float]]) -> float | None:
+def typical_spread(scores: Iterable[Sequence[float]]) -> float | None:
     """The median standard deviation over seeds, of the methods that have any."""
     spreads = [statistics.stdev(each) for each in scores if len(each) > 1]
     return statistics.median([each for each in spreads if each > 0] or [0.0]) or None
@@ -111,17 +111,31 @@ def _pair(
     elif _seedless(b):
         difference, p = one_sample([*a.values()], b[-1], typical)
     else:
-        both = sorted(a.keys() & b.keys())
-        if not both:
+        found = by_seed(a, b, overlap, typical)
+        if found is None:
             return None
-        one, two = [a[s] for s in both], [b[s] for s in both]
-        if overlap is None:
-            difference, p = paired(one, two, typical)
-        else:
-            difference, p = corrected_paired(one, two, overlap)
+        difference, p = found
     gaps = _gaps(a, b)
     better = superiority([*a.values()], [*b.values()], greater)
     return _Pair(first, second, difference, p, effect_size(gaps), better)
+
+
+def by_seed(
+    a: Scores, b: Scores, overlap: float | None, typical: float | None
+) -> tuple[Interval, float] | None:
+    """First − second over the seeds that both have, and p; None where they share none.
+
+    Args:
+        a, b: scores of two methods with seeds.
+        overlap, typical: as for `compare` and `statistics.paired`.
+    """
+    both = sorted(a.keys() & b.keys())
+    if not both:
+        return None
+    one, two = [a[s] for s in both], [b[s] for s in both]
+    if overlap is None:
+        return paired(one, two, typical)
+    return corrected_paired(one, two, overlap)
 
 
 def _seedless(scores: Scores) -> bool:

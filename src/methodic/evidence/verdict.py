@@ -1,4 +1,8 @@
-"""The verdict: which method, by how much and how sure, and what it cost. Two sentences."""
+"""The verdict: which method, by how much and how sure, and what it cost. Two sentences.
+
+A third says what several networks together gain, and what rows without a target were worth, where
+that was measured.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from methodic.evidence.simplicity import simplest
+from methodic.evidence.worth import sentence
 from methodic.metrics import Metric, get_metric
 from methodic.plan import Plan
 
@@ -14,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def verdict(board: Leaderboard, plan: Plan, *, failed: bool = False) -> str:
-    """The two sentences on a ranking.
+    """The sentences on a ranking.
 
     One of: nothing measured; no network trained; a single method; nothing confirmed; one seed, so
     no interval; several that can't be told apart from the best (take the simplest of them); a
@@ -26,7 +31,8 @@ def verdict(board: Leaderboard, plan: Plan, *, failed: bool = False) -> str:
         failed: the confirmation was tried, and all its models diverged.
     """
     words = _Words(get_metric(board.metric, plan.data.task), board)
-    return _judged(board, plan, words, failed) + _together(board, words)
+    told = _judged(board, plan, words, failed) + _together(board, words)
+    return told if board.worth is None else f"{told} {sentence(board.worth, words.metric)}"
 
 
 def _judged(board: Leaderboard, plan: Plan, words: _Words, failed: bool) -> str:

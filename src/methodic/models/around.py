@@ -9,8 +9,19 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from methodic.errors import InputError
 from methodic.rng import Noise
-from methodic.types import BufferSpec, DataDriven, Model, Named, ParameterSpec, Pass, Start
+from methodic.types import (
+    BufferSpec,
+    DataDriven,
+    Encoder,
+    Half,
+    Model,
+    Named,
+    ParameterSpec,
+    Pass,
+    Start,
+)
 
 
 class Around:
@@ -43,6 +54,48 @@ class Around:
             return dict(parameters), dict(buffers)
         return self.model.adapted(parameters, buffers, inputs)
 
+    @property
+    def features(self) -> int:
+        """The model's, which has to be an encoder and a head: see `encoder`."""
+        return encoder(self.model).features
+
+    def half(self, name: str) -> Half:
+        """The model's."""
+        return encoder(self.model).half(name)
+
+    def encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """The model's features: [M, B, F]."""
+        return encoder(self.model).encoded(run, inputs)
+
+    def answered(self, run: Pass, features: Tensor) -> Tensor:
+        """What the model's head makes of features: [M, B, O]."""
+        return encoder(self.model).answered(run, features)
+
     def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """[M, B, …] by name → [M, B, O]."""
         raise NotImplementedError
+
+
+def inmost(model: Model) -> Model:
+    """The network itself, out of everything that stands around it."""
+    while isinstance(model, Around):
+        model = model.model
+    return model
+
+
+def encoder(model: Model) -> Encoder:
+    """``model`` as an encoder and a head.
+
+    Raises:
+        InputError: the network has no such halves.
+    """
+    network = inmost(model)
+    if not isinstance(network, Encoder):
+        raise InputError(
+            "objectives that learn without targets need a network with an encoder and a head",
+            found=f"the network {type(network).__name__}",
+            accepted="mlp, realmlp, ft_transformer, cnn, resnet, quicknet, vit or autoencoder",
+            advice="Choose another model, or leave these objectives out.",
+        )
+    assert isinstance(model, Encoder)
+    return model

@@ -1,6 +1,6 @@
-"""An autoencoder: a network that is to return what entered, through a bottleneck.
+"""An autoencoder: an encoder down to a bottleneck, a decoder back, and a head for the task.
 
-Shapes: M members, B rows, D numbers of a row.
+Shapes: M members, B rows, D numbers of a row, F units of the bottleneck, C outputs.
 """
 
 from __future__ import annotations
@@ -13,17 +13,21 @@ from torch import Tensor
 
 from methodic.errors import InputError
 from methodic.models.inputs import Inputs
-from methodic.models.network import Network, through
+from methodic.models.network import TwoHalves, through
 from methodic.models.parts.activations import activate, gain
 from methodic.models.parts.layers import Layer, Linear, TiedLinear
-from methodic.types import Pass, Role
+from methodic.types import Half, Pass, Role
 
 
-class Autoencoder(Network):
-    """Linear layers with an activation behind each but the last; outputs are D numbers.
+class Autoencoder(TwoHalves):
+    """Linear layers with an activation behind each but the last of the decoder; a linear head.
+
+    The decoder, `decoded`, gives D numbers back; the objective "reconstruction" trains it. The head
+    reads the bottleneck and answers the task.
 
     Args:
         inputs: what enters: numeric columns, an array, or both.
+        outputs: C, classes or predicted numbers.
         encoder: units of each layer down to the bottleneck.
         decoder: units of each hidden layer on the way back; None: the encoder's, mirrored.
         tied: the decoder's weights are the encoder's, turned; biases are its own.
@@ -37,7 +41,7 @@ class Autoencoder(Network):
     Source: Hinton and Salakhutdinov 2006; tied: Vincent et al. 2010.
 
     Example:
-        >>> model = Autoencoder(Inputs(array=784), encoder=(64, 32), tied=True)
+        >>> model = Autoencoder(Inputs(array=784), 10, encoder=(64, 32), tied=True)
         >>> [name for name in model.parameters() if "decoder" in name]
         ['decoder.0.bias', 'decoder.1.bias']
     """
@@ -45,6 +49,7 @@ class Autoencoder(Network):
     def __init__(
         self,
         inputs: Inputs,
+        outputs: int,
         *,
         encoder: Sequence[int] = (64, 32),
         decoder: Sequence[int] | None = None,
@@ -53,8 +58,9 @@ class Autoencoder(Network):
         output_activation: str = "none",
         initialization: str = "kaiming_normal",
     ) -> None:
-        self.outputs = inputs.numeric + inputs.array
-        if inputs.categorical or not self.outputs:
+        numbers = inputs.numeric + inputs.array
+        self.outputs, self.features = outputs, encoder[-1]
+        if inputs.categorical or not numbers:
             raise InputError(
                 "an autoencoder gives numbers back",
                 found=f"{inputs.categorical} categorical columns",
@@ -63,8 +69,8 @@ class Autoencoder(Network):
             )
         self.activation, self.output_activation = activation, output_activation
         back = tuple(reversed(encoder[:-1])) if decoder is None else tuple(decoder)
-        there = (self.outputs, *encoder)
-        again = (encoder[-1], *back, self.outputs)
+        there = (numbers, *encoder)
+        again = (encoder[-1], *back, numbers)
 
         def linear(name: str, before: int, after: int, last: bool = False) -> Linear:
             return Linear(
@@ -96,10 +102,18 @@ class Autoencoder(Network):
                 self.decoder.append(layer)
             else:
                 self.decoder.append(linear(f"decoder.{i}", a, b, last))
+        self.head = Linear(
+            "head", encoder[-1], outputs, initialization="xavier_uniform", role="head"
+        )
 
     def layers(self) -> Sequence[Layer]:
-        """The encoder's, then the decoder's."""
-        return [*self.encoder, *self.decoder]
+        """The encoder's, the decoder's, the head."""
+        return [*self.encoder, *self.decoder, self.head]
+
+    def half(self, name: str) -> Half:
+        """By the name's first word."""
+        first = name.partition(".")[0]
+        return "head" if first == "head" else "decoder" if first == "decoder" else "encoder"
 
     def encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """What the bottleneck holds: [M, B, units]."""
@@ -108,13 +122,21 @@ class Autoencoder(Network):
             x = activate(self.activation, through(layer, run, x))
         return x
 
-    def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
-        """[M, B, …] by name → [M, B, D]."""
-        x = self.encoded(run, inputs)
+    def answered(self, run: Pass, features: Tensor) -> Tensor:
+        """[M, B, F] → [M, B, C]."""
+        return through(self.head, run, features)
+
+    def decoded(self, run: Pass, features: Tensor, activated: bool = True) -> Tensor:
+        """What the decoder makes of a bottleneck: [M, B, F] → [M, B, D].
+
+        ``activated``: behind the output activation; otherwise its input.
+        """
+        x = features
         for layer in self.decoder[:-1]:
             x = activate(self.activation, through(layer, run, x))
         x = through(self.decoder[-1], run, x)
-        return x if self.output_activation == "none" else activate(self.output_activation, x)
+        plain = self.output_activation == "none" or not activated
+        return x if plain else activate(self.output_activation, x)
 
 
 def rows_of(inputs: Mapping[str, Tensor]) -> Tensor:

@@ -161,6 +161,7 @@ class CNN(OneByOne):
         uniform = "kaiming_uniform"
         self.hidden = Linear("hidden", before * height * wide, width, True, uniform, SMALL)
         self.dropout = Dropout("dropout", width, dropout) if dropout else Layer()
+        self.features = width
         self.head = Linear("head", width, outputs, True, uniform, SMALL, "head")
 
     def layers(self) -> Sequence[Layer]:
@@ -169,8 +170,8 @@ class CNN(OneByOne):
         front = [each for pair in pairs for each in pair if each is not None]
         return [*front, self.hidden, self.dropout, self.head]
 
-    def one(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
-        """[1, B, C, H, W] → [1, B, O]."""
+    def one_encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[1, B, C, H, W] → [1, B, width]."""
         x = channels_last(inputs["array"])
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             x = convolution(run, x)
@@ -180,7 +181,11 @@ class CNN(OneByOne):
             else:
                 x = pooled(alone(self.activation, x))
         x = alone(self.activation, self.hidden(run, x.flatten(2)))
-        return self.head(run, self.dropout(run, x))
+        return self.dropout(run, x)
+
+    def one_answered(self, run: Pass, features: Tensor) -> Tensor:
+        """[1, B, width] → [1, B, O]."""
+        return self.head(run, features)
 
 
 class ResNet(OneByOne):
@@ -232,6 +237,7 @@ class ResNet(OneByOne):
                     )
                 )
                 before = after
+        self.features = before
         self.head = Linear("head", before, outputs, initialization="xavier_uniform", role="head")
 
     def _normed(
@@ -247,13 +253,17 @@ class ResNet(OneByOne):
         inner = [layer for each in every if each for layer in (each.convolution, each.norm)]
         return [*inner, self.head]
 
-    def one(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
-        """[1, B, C, H, W] → [1, B, O]."""
+    def one_encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[1, B, C, H, W] → [1, B, channels of the last group]."""
         x = torch.relu(self.stem(run, channels_last(inputs["array"])))
         for first, second, past in self.blocks:
             inside = second(run, torch.relu(first(run, x)))
             x = torch.relu(inside + (x if past is None else past(run, x)))
-        return self.head(run, x.mean((3, 4)))
+        return x.mean((3, 4))
+
+    def one_answered(self, run: Pass, features: Tensor) -> Tensor:
+        """[1, B, channels] → [1, B, O]."""
+        return self.head(run, features)
 
 
 @dataclass(frozen=True)

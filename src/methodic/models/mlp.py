@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from methodic.models.inputs import Inputs as Inputs
-from methodic.models.network import Network, through
+from methodic.models.network import TwoHalves, through
 from methodic.models.parts.activations import activate, gain, pieces
 from methodic.models.parts.front import Front
 from methodic.models.parts.layers import Dropout, Layer, Linear, StochasticDepth
@@ -16,7 +16,7 @@ from methodic.models.parts.numeric import NumericEmbedding
 from methodic.types import Pass
 
 
-class MLP(Network):
+class MLP(TwoHalves):
     """Embeddings, then ``depth`` × [linear → normalization → activation → dropout], then linear.
 
     ``depth=0`` is the linear model: softmax, logistic or linear regression.
@@ -98,6 +98,7 @@ class MLP(Network):
             else Layer()
             for i in range(depth)
         ]
+        self.features = features
         # The head starts without an activation behind it; a linear model starts where told.
         head = "xavier_uniform" if depth else initialization
         self.head = Linear(
@@ -119,8 +120,8 @@ class MLP(Network):
         ]
         return [*self.front.layers(), *hidden, *self.dropouts, *self.depths, self.head]
 
-    def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
-        """[M, B, …] by name → [M, B, C]."""
+    def encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """What the head gets: [M, B, width]."""
         x = self.front(run, inputs)
         stream: Tensor | None = None
         for linear, norm, dropout, depth in zip(
@@ -132,4 +133,8 @@ class MLP(Network):
             if norm is not None:
                 x = norm(run, x)
             x = dropout(run, activate(self.activation, x))
-        return through(self.head, run, x)
+        return x
+
+    def answered(self, run: Pass, features: Tensor) -> Tensor:
+        """[M, B, width] → [M, B, C]."""
+        return through(self.head, run, features)

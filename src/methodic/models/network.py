@@ -12,7 +12,7 @@ from torch import Tensor
 
 from methodic.models.parts.layers import Layer
 from methodic.rng import Noise
-from methodic.types import BufferSpec, Named, ParameterSpec, Pass, Start
+from methodic.types import BufferSpec, Half, Named, ParameterSpec, Pass, Start
 
 
 class Fitting(Pass):
@@ -70,3 +70,25 @@ class Network:
             with torch.no_grad():
                 self(run, {name: value.contiguous() for name, value in inputs.items()})
         return dict(run.parameters), dict(run.buffers)
+
+
+class TwoHalves(Network):
+    """Base: an encoder and a head; outputs are what the head makes of the encoder's features."""
+
+    features: int
+
+    def half(self, name: str) -> Half:
+        """To which part a parameter belongs: parameters whose role is "head" are the head's."""
+        return "head" if self.parameters()[name].role == "head" else "encoder"
+
+    def encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[M, B, …] by name → features [M, B, F]."""
+        raise NotImplementedError
+
+    def answered(self, run: Pass, features: Tensor) -> Tensor:
+        """Features [M, B, F] → [M, B, C]."""
+        raise NotImplementedError
+
+    def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[M, B, …] by name → [M, B, C]."""
+        return self.answered(run, self.encoded(run, inputs))

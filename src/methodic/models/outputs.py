@@ -29,5 +29,11 @@ class FirstOutputs(Around):
 
     def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """In training all outputs, else the predictions."""
-        found = self.model(run, inputs)
+        return self._shown(run, self.model(run, inputs))
+
+    def answered(self, run: Pass, features: Tensor) -> Tensor:
+        """In training all outputs for some features, else the predictions."""
+        return self._shown(run, super().answered(run, features))
+
+    def _shown(self, run: Pass, found: Tensor) -> Tensor:
         return found if run.training else found[..., : self.outputs]

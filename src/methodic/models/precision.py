@@ -31,10 +31,23 @@ class InBfloat16(Around):
 
     def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """[M, B, …] by name → [M, B, C], float32."""
-        device = next(iter(inputs.values())).device.type
-        # The cache of casts would outlive a traced call; each weight is read once, anyway.
-        with torch.autocast(device, torch.bfloat16, cache_enabled=False):
+        with _casting(next(iter(inputs.values()))):
             return self.model(run, inputs).float()
+
+    def encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[M, B, …] by name → features [M, B, F], float32."""
+        with _casting(next(iter(inputs.values()))):
+            return super().encoded(run, inputs).float()
+
+    def answered(self, run: Pass, features: Tensor) -> Tensor:
+        """Features [M, B, F] → [M, B, C], float32."""
+        with _casting(features):
+            return super().answered(run, features).float()
+
+
+def _casting(x: Tensor) -> torch.autocast:
+    # The cache of casts would outlive a traced call; each weight is read once, anyway.
+    return torch.autocast(x.device.type, torch.bfloat16, cache_enabled=False)
 
 
 def computing(model: Model, precision: Precision) -> Model:

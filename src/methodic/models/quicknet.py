@@ -131,6 +131,7 @@ class QuickNet(OneByOne):
                 block.append((conv, norm))
                 before = after
             self.blocks.append(block)
+        self.features = before
         self.head = Linear("head", before, outputs, False, "kaiming_uniform", SMALL, "head")
 
     def layers(self) -> Sequence[Layer]:
@@ -144,14 +145,19 @@ class QuickNet(OneByOne):
         found = self.whitening.filters(inputs["array"][0]).to(buffers[name])
         return dict(parameters), {**buffers, name: found.expand_as(buffers[name]).contiguous()}
 
-    def one(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
-        """[1, B, C, H, W] → [1, B, O]."""
+    def one_encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[1, B, C, H, W] → [1, B, channels of the last block]."""
         x = inputs["array"]
         if self.mirrored and not run.training and not run.collect:
-            return 0.5 * (self._outputs(run, x) + self._outputs(run, x.flip(-1)))
-        return self._outputs(run, x)
+            # The head is linear, so the mean of both features is that of both outputs.
+            return 0.5 * (self._features(run, x) + self._features(run, x.flip(-1)))
+        return self._features(run, x)
 
-    def _outputs(self, run: Pass, x: Tensor) -> Tensor:
+    def one_answered(self, run: Pass, features: Tensor) -> Tensor:
+        """[1, B, channels] → [1, B, O]."""
+        return self.head(run, features) * self.scale
+
+    def _features(self, run: Pass, x: Tensor) -> Tensor:
         x = alone(self.activation, self.whitening(run, channels_last(x)))
         for block in self.blocks:
             first, *others = block
@@ -161,7 +167,7 @@ class QuickNet(OneByOne):
                 x = self._normed(run, norm, convolution(run, x))
             if self.depth > 2:
                 x = x + past
-        return self.head(run, x.amax((3, 4))) * self.scale
+        return x.amax((3, 4))
 
     def _normed(self, run: Pass, norm: BatchNorm, x: Tensor) -> Tensor:
         return alone(self.activation, norm(run, x))

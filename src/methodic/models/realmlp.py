@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from methodic.models.inputs import Inputs
-from methodic.models.network import Network, through
+from methodic.models.network import TwoHalves, through
 from methodic.models.parts.activations import activate, aligned
 from methodic.models.parts.front import Front
 from methodic.models.parts.layers import Dropout, Layer, linear
@@ -137,7 +137,7 @@ class ParametricActivation(Layer):
         return x + (activate(self.activation, x) - x) * mix
 
 
-class RealMLP(Network):
+class RealMLP(TwoHalves):
     """Front scale, ``depth`` × [scaled linear → parametric activation → dropout], scaled linear.
 
     Columns of at most ``one_hot`` categories are one-hot, the others embedded.
@@ -204,6 +204,7 @@ class RealMLP(Network):
         self.dropouts = [
             Dropout(f"dropout/{i}", width, dropout) if dropout else Layer() for i in range(depth)
         ]
+        self.features = features
         self.head = ScaledLinear("head", features, outputs, "head")
 
     def layers(self) -> Sequence[Layer]:
@@ -218,14 +219,18 @@ class RealMLP(Network):
         found = super().parameters()
         return {k: replace(v, lr_scale=v.lr_scale * self.rate) for k, v in found.items()}
 
-    def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
-        """[M, B, …] by name → [M, B, C]."""
+    def encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """What the head gets: [M, B, width]."""
         x = self.scale(run, self.front(run, inputs))
         for layer, activation, dropout in zip(
             self.linears, self.activations, self.dropouts, strict=True
         ):
             x = dropout(run, activation(run, through(layer, run, x)))
-        return through(self.head, run, x)
+        return x
+
+    def answered(self, run: Pass, features: Tensor) -> Tensor:
+        """[M, B, width] → [M, B, C]."""
+        return through(self.head, run, features)
 
 
 @dataclass(frozen=True)

@@ -10,49 +10,74 @@ Shapes: M members, B rows of a batch, C channels, H × W places, O outputs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor
 
-from methodic.models.network import Network
+from methodic.models.network import TwoHalves
 from methodic.types import Pass
 
 ROWS = 256
 """Rows that pass through at a time in evaluation: a constant, so that all of them round alike."""
 
 
-class OneByOne(Network):
-    """Base: `one` is the network of one member; members take turns."""
+class OneByOne(TwoHalves):
+    """Base: the halves are those of one member; members take turns."""
+
+    def one_encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[1, B, …] by name → [1, B, F]."""
+        raise NotImplementedError
+
+    def one_answered(self, run: Pass, features: Tensor) -> Tensor:
+        """[1, B, F] → [1, B, O]."""
+        raise NotImplementedError
 
     def one(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """[1, B, …] by name → [1, B, O]."""
-        raise NotImplementedError
+        return self.one_answered(run, self.one_encoded(run, inputs))
 
     def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """[M, B, …] by name → [M, B, O]."""
-        members = len(next(iter(inputs.values())))
-        if members == 1:
-            return self._in_parts(run, inputs)
-        passes = list(_apart(run, members))
-        parts = []
-        for m, alone in enumerate(passes):
-            mine = {name: value[m : m + 1] for name, value in inputs.items()}
-            parts.append(self._in_parts(alone, mine))
-        for name in passes[0].new_buffers:
-            run.new_buffers[name] = torch.cat([each.new_buffers[name] for each in passes])
-        return torch.cat(parts)
+        return _in_turn(self.one, run, inputs)
 
-    def _in_parts(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Evaluation goes by some rows at a time: all at once wouldn't fit into any cache."""
-        rows = next(iter(inputs.values())).shape[1]
-        if run.training or run.collect or rows <= ROWS:
-            return self.one(run, inputs)
-        parts = [
-            self.one(run, {name: value[:, start : start + ROWS] for name, value in inputs.items()})
-            for start in range(0, rows, ROWS)
-        ]
-        return torch.cat(parts, 1)
+    def encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[M, B, …] by name → [M, B, F]."""
+        return _in_turn(self.one_encoded, run, inputs)
+
+    def answered(self, run: Pass, features: Tensor) -> Tensor:
+        """[M, B, F] → [M, B, O]."""
+        return _in_turn(lambda own, x: self.one_answered(own, x[""]), run, {"": features})
+
+
+_One = Callable[[Pass, Mapping[str, Tensor]], Tensor]
+
+
+def _in_turn(one: _One, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+    """``one`` for each member: [M, B, …] by name → [M, B, …]."""
+    members = len(next(iter(inputs.values())))
+    if members == 1:
+        return _in_parts(one, run, inputs)
+    passes = list(_apart(run, members))
+    parts = []
+    for m, alone in enumerate(passes):
+        mine = {name: value[m : m + 1] for name, value in inputs.items()}
+        parts.append(_in_parts(one, alone, mine))
+    for name in passes[0].new_buffers:
+        run.new_buffers[name] = torch.cat([each.new_buffers[name] for each in passes])
+    return torch.cat(parts)
+
+
+def _in_parts(one: _One, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+    """Evaluation goes by some rows at a time: all at once wouldn't fit into any cache."""
+    rows = next(iter(inputs.values())).shape[1]
+    if run.training or run.collect or rows <= ROWS:
+        return one(run, inputs)
+    parts = [
+        one(run, {name: value[:, start : start + ROWS] for name, value in inputs.items()})
+        for start in range(0, rows, ROWS)
+    ]
+    return torch.cat(parts, 1)
 
 
 def channels_last(x: Tensor) -> Tensor:

@@ -36,6 +36,10 @@ class Standardised(Around):
         """[M, B, …] by name → [M, B, O]."""
         return self.model(run, self._standardised(inputs))
 
+    def encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[M, B, …] by name → features [M, B, F]."""
+        return super().encoded(run, self._standardised(inputs))
+
     def _standardised(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         # Channel by channel, by plain numbers: constants that every device and machine code have.
         parts = [

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from methodic.errors import InputError
 from methodic.models.inputs import Inputs
-from methodic.models.network import Network
+from methodic.models.network import TwoHalves
 from methodic.models.parts.layers import Dropout, Layer, Linear
 from methodic.models.parts.normalization import LayerNorm
 from methodic.rng import Noise
@@ -145,7 +145,7 @@ def _product(a: Tensor, b: Tensor) -> Tensor:
     return torch.bmm(a, b)[:, :rows, :columns]
 
 
-class FTTransformer(Network):
+class FTTransformer(TwoHalves):
     """Tokens of all columns, ``depth`` pre-norm blocks of attention and a gated layer, a head.
 
     A block: x ← x + attention(norm(x)); x ← x + W₂·dropout(a·relu(g)) with [a, g] = W₁·norm(x). The
@@ -215,6 +215,7 @@ class FTTransformer(Network):
                     ),
                 )
             )
+        self.features = width
         self.norm = LayerNorm("head.norm", width)
         self.head = Linear("head", width, outputs, True, "kaiming_uniform", role="head")
 
@@ -222,12 +223,16 @@ class FTTransformer(Network):
         """Tokens, blocks, head."""
         return [self.front, *(x for b in self.blocks for x in b.layers()), self.norm, self.head]
 
-    def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
-        """[M, B, …] by name → [M, B, C]."""
+    def encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """The row's own token: [M, B, W]."""
         x = self.front.tokens(run, inputs)
         for block in self.blocks:
             x = block(run, x)
-        return self.head(run, torch.relu(self.norm(run, x[:, :, 0])))
+        return torch.relu(self.norm(run, x[:, :, 0]))
+
+    def answered(self, run: Pass, features: Tensor) -> Tensor:
+        """[M, B, W] → [M, B, C]."""
+        return self.head(run, features)
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,7 @@ class ViT(OneByOne):
                     ),
                 )
             )
+        self.features = width
         self.norm = LayerNorm("head.norm", width)
         self.head = Linear("head", width, outputs, True, "xavier_uniform", role="head")
 
@@ -141,12 +142,16 @@ class ViT(OneByOne):
         inner = [layer for block in self.blocks for layer in block.layers()]
         return [self.front, self.positions, *inner, self.norm, self.head]
 
-    def one(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
-        """[1, B, C, H, W] → [1, B, O]."""
+    def one_encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
+        """[1, B, C, H, W] → [1, B, W]."""
         x = self.positions(run, _each(self.front, run, patches(inputs["array"], self.patch)))
         for block in self.blocks:
             x = block(run, x)
-        return self.head(run, self.norm(run, x).mean(2))
+        return self.norm(run, x).mean(2)
+
+    def one_answered(self, run: Pass, features: Tensor) -> Tensor:
+        """[1, B, W] → [1, B, O]."""
+        return self.head(run, features)
 
 
 def patches(x: Tensor, side: int) -> Tensor:

@@ -60,6 +60,18 @@ def takes_images(recipe: Recipe) -> bool:
     return recipe.model.kind in OF_IMAGES
 
 
+def reads_unlabelled(recipe: Recipe) -> bool:
+    """Whether a method reads rows without targets, where there are any."""
+    return any(stage.rows == "all" or stage.unlabelled for stage in recipe.stages)
+
+
+def needs_teacher(recipe: Recipe) -> bool:
+    """Whether a method learns from what another trained network says."""
+    return any(
+        o.kind == "distillation" for s in recipe.stages for t in s.turns for o in t.objectives
+    )
+
+
 def check(name: str) -> None:
     """Refuse a name that the library doesn't have."""
     if name not in names():

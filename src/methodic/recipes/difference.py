@@ -59,7 +59,8 @@ def _stage(a: Stage, b: Stage) -> Iterator[str]:
     if a.name != b.name:
         yield f"stage: {a.name} → {b.name}"
     yield from _value("share", a.share, b.share)
-    yield from _value("batch", a.batch, b.batch)
+    for name in ("rows", "batch", "unlabelled", "alternate", "fresh"):
+        yield from _value(name, getattr(a, name), getattr(b, name))
     several = max(len(a.turns), len(b.turns)) > 1
     for i, (before, after) in enumerate(zip(a.turns, b.turns, strict=False)):
         prefix = f"turn {i + 1}: " if several else ""
@@ -72,7 +73,8 @@ def _stage(a: Stage, b: Stage) -> Iterator[str]:
 
 def _turn(a: Turn, b: Turn) -> Iterator[str]:
     yield from _list("objective", a.objectives, b.objectives)
-    yield from _value("parameters", a.parameters, b.parameters)
+    for name in ("weights", "parameters", "rates", "layer_decay", "repeat"):
+        yield from _value(name, getattr(a, name), getattr(b, name))
     yield from _part("optimizer", a.optimizer, b.optimizer, bare=True)
     yield from _part("schedule", a.schedule, b.schedule)
     yield from _part("clip", a.clip, b.clip)

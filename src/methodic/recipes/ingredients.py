@@ -14,6 +14,7 @@ from methodic.errors import unknown
 from methodic.recipes import drives
 from methodic.recipes import types as t
 from methodic.recipes.kinds import schedules
+from methodic.recipes.kinds.unlabelled import TAUGHT
 from methodic.recipes.numbers import ranges
 from methodic.recipes.switches import SWITCHES, Switch, whole
 
@@ -106,13 +107,21 @@ def _listed(recipe: t.Recipe) -> Iterator[tuple[Path, Switch, str]]:
         if isinstance(part, t.Stage) and part is not recipe.stages[-1]:
             yield path, _STAGE, f"stage '{part.name}'"
         for switch in SWITCHES.get(type(part), ()):
-            if switch.on(part):
+            if switch.on(part) and not _needed(recipe, path, part):
                 yield path, switch, switch.words(part)
         if isinstance(part, t.Turn):
             working = [i for i, each in enumerate(part.objectives) if each.weight != 0]
             for i in working if len(working) > 1 else ():
                 kind = part.objectives[i].kind.replace("_", " ")
                 yield (*path, "objectives", i), _OBJECTIVE, f"{kind} objective"
+
+
+def _needed(recipe: t.Recipe, path: Path, part: t.Part) -> bool:
+    """Whether an objective of the same stage learns from this average of weights."""
+    if getattr(part, "kind", "") not in ("ema", "swa"):
+        return False
+    stage = recipe.stages[int(path[1])]
+    return any(o.kind in TAUGHT for turn in stage.turns for o in turn.objectives)
 
 
 def _parts(value: Any, path: Path) -> Iterator[tuple[Path, t.Part]]:

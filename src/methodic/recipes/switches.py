@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from methodic.recipes import types as t
-from methodic.recipes.kinds import models, objectives, own, regularizers, schedules
+from methodic.recipes.kinds import models, objectives, own, regularizers, schedules, unlabelled
 from methodic.recipes.kinds import optimizers as rules
 
 
@@ -196,6 +196,12 @@ SWITCHES: Final = MappingProxyType(
                 off=lambda part: None,  # noqa: ARG005
             ),
         ),
+        t.Turn: (
+            _to("weights", "fixed", "learned weights of the objectives"),
+            _to("layer_decay", 1.0, "smaller rates of earlier layers"),
+        ),
+        t.Stage: (_to("fresh", (), "the fresh start of some layers"),),
+        unlabelled.Reconstruction: (_to("views", (), "damage to what is given back"),),
         t.Clip: (
             _to("norm", 0.0, "clipping of the gradient's norm"),
             _to("value", 0.0, "clipping of the gradient's values"),
@@ -230,6 +236,7 @@ SWITCHES: Final = MappingProxyType(
         regularizers.RandAugment: (
             whole("randaugment", "RandAugment", regularizers.RandAugment, "strength"),
         ),
+        regularizers.Swap: (whole("swap", "exchanged cells", regularizers.Swap, "share"),),
         regularizers.LabelNoise: (
             whole("label_noise", "label noise", regularizers.LabelNoise, "amount"),
         ),

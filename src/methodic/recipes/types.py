@@ -42,6 +42,7 @@ __all__ = [
     "Part",
     "ProximalL1",
     "RMSprop",
+    "Rate",
     "Recipe",
     "Regularizer",
     "Schedule",
@@ -74,11 +75,31 @@ class Drive(Part):
     schedule: Schedule
 
 
+class Rate(Part):
+    """A factor on the updates of some parameters: 0 freezes them.
+
+    ``parameters``: the encoder, the head, or names as they begin.
+    """
+
+    parameters: tuple[str, ...] = Field(min_length=1)
+    factor: Annotated[float, Ge(0), Le(1000)]
+
+
 class Turn(Part):
-    """Objectives, the parameters they train, and how."""
+    """Objectives, the parameters they train, and how.
+
+    ``parameters``: the encoder, the head, or names as they begin; none: all that the objectives
+    reach. ``layer_decay``: each layer's updates are so many times as large as those of the layer
+    behind it. ``repeat``: steps (or epochs, see `Stage`) of this turn before the next one's.
+    ``weights: learned``: each objective's weight is trained as well, as 1/σ² with a cost of log σ.
+    """
 
     objectives: tuple[Objective, ...] = Field(default=(Supervised(),), min_length=1)
-    parameters: tuple[str, ...] = ()  # prefixes of parameter names; none: all parameters
+    weights: Literal["fixed", "learned"] = "fixed"
+    parameters: tuple[str, ...] = ()
+    rates: tuple[Rate, ...] = ()
+    layer_decay: Annotated[float, Gt(0), Le(1)] = 1.0
+    repeat: Annotated[int, Ge(1), Le(10_000)] = 1
     optimizer: Optimizer = Field(default_factory=AdamW)
     schedule: Schedule = Field(default_factory=Constant)
     clip: Clip = Field(default_factory=Clip)
@@ -89,13 +110,43 @@ _TURN_FIELDS = tuple(Turn.model_fields)
 
 
 class Stage(Part):
-    """A stretch of a run. A stage of one turn may write the turn's fields directly."""
+    """A stretch of a run. A stage of one turn may write the turn's fields directly.
+
+    ``rows: all`` takes batches from all training rows, labelled or not, and shows no target;
+    ``unlabelled``: so many rows from all of them come beside each labelled batch. Turns alternate
+    by ``step`` or by ``epoch``. ``fresh``: the encoder, the head, or names of parameters as they
+    begin, which are drawn anew at the start.
+    """
 
     name: str = "train"
     share: Annotated[float, Gt(0), Le(1)] = 1.0
+    rows: Literal["labelled", "all"] = "labelled"
     batch: Annotated[int, Ge(1)] | Literal["full"] = 128
+    unlabelled: Annotated[int, Ge(0)] = 0
+    alternate: Literal["step", "epoch"] = "step"
+    fresh: tuple[str, ...] = ()
     turns: tuple[Turn, ...] = Field(default=(Turn(),), min_length=1)
     regularizers: tuple[Regularizer, ...] = ()
+
+    @model_validator(mode="after")
+    def _rows(self) -> Stage:
+        if self.rows == "all" and self.unlabelled:
+            raise ValueError(
+                "'rows: all' takes batches from all rows already; 'unlabelled' is for rows beside "
+                "labelled batches: leave one of the two out"
+            )
+        if all(each.weight == 0 for turn in self.turns for each in turn.objectives):
+            raise ValueError(
+                f"stage '{self.name}' has no objective of a weight above 0, so it would train "
+                "nothing"
+            )
+        for i, turn in enumerate(self.turns, 1):
+            if all(each.weight == 0 for each in turn.objectives):
+                raise ValueError(
+                    f"turn {i} of stage '{self.name}' has no objective of a weight above 0, so it "
+                    "would train nothing"
+                )
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -104,6 +104,65 @@ class InputNoise:
 
 
 @dataclass(frozen=True)
+class Swap:
+    """Each cell of a row comes from another row of its batch with probability ``share``.
+
+    So a damaged row has values that occur, each column by itself. Arrays count by elements.
+
+    Args:
+        path: of the regularizer in the recipe, or of the objective; ``number`` is in (0, 1].
+        columns: cells of a row.
+        number: path of the Number that holds the share.
+
+    Source: Bahri et al. 2021 (arXiv 2106.15147); "swap noise": Jahrer 2017.
+    """
+
+    path: str
+    columns: int
+    number: str
+
+    def noise(self, rows: int) -> dict[str, Noise]:
+        """The random numbers of a batch of ``rows`` rows."""
+        shape = (rows, self.columns)
+        return {f"{self.path}/whether": Noise(shape), f"{self.path}/which": Noise(shape)}
+
+    def __call__(
+        self, batch: Batch, noise: Mapping[str, Tensor], numbers: Mapping[str, Tensor]
+    ) -> Batch:
+        """The batch with exchanged cells."""
+        whether, which = noise[f"{self.path}/whether"], noise[f"{self.path}/which"]
+        inputs, _ = exchanged(batch.inputs, whether, which, numbers[self.number])
+        return replace(batch, inputs=inputs)
+
+
+def exchanged(
+    inputs: Mapping[str, Tensor], whether: Tensor, which: Tensor, share: Tensor
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Rows some of whose cells come from other rows.
+
+    Args:
+        inputs: name → [M, B, …]; cells are numeric columns, the array's elements, categorical
+            columns, in this order.
+        whether, which: uniform in [0, 1), [M, B, cells].
+        share: of the cells that are exchanged, [M].
+
+    Returns:
+        The inputs, and 1 where a cell was exchanged, float32 [M, B, cells].
+    """
+    rows = whether.shape[1]
+    source = (which * rows).to(torch.int64).clamp(max=rows - 1)
+    mask, found, start = whether < share.view(-1, 1, 1), dict(inputs), 0
+    for name in ("numeric", "array", "categorical"):
+        if name in inputs:
+            flat = inputs[name].flatten(2)
+            here = slice(start, start + flat.shape[2])
+            moved = torch.where(mask[..., here], flat.gather(1, source[..., here]), flat)
+            found[name] = moved.reshape(inputs[name].shape)
+            start = here.stop
+    return found, mask.to(torch.float32)
+
+
+@dataclass(frozen=True)
 class LabelNoise:
     """Wrong targets: another class with probability ``amount``; or numbers with that much noise.
 

@@ -73,6 +73,15 @@ def details(summary: str, body: str, aside: str = "", printed: bool = True) -> s
     return f"<details{where}><summary>{text(summary)}{more}</summary>{body}</details>"
 
 
+def image(title: str, caption: str, png: str, width: int, height: int) -> str:
+    """A small picture, enlarged pixel by pixel; ``png`` is its file in base64."""
+    return (
+        f'<figure><h3>{text(title)}</h3><img class="pixels" src="data:image/png;base64,{text(png)}"'
+        f' alt="{text(caption)}" width="{width}" height="{height}">'
+        f"<figcaption>{text(caption)}</figcaption></figure>"
+    )
+
+
 def figure(each: Figure) -> str:
     """The place of a figure, with its words; the script at the end of the page fills it."""
     size = f"height:{each.layout['height']}px"

@@ -1,20 +1,21 @@
-"""What to doubt: findings about the data, with their evidence, for the page and the terminal."""
+"""What to doubt: findings, with their evidence, for the page and the terminal."""
 
 from __future__ import annotations
 
 from methodic.diagnosis.findings import Finding, Findings
+from methodic.diagnosis.representations import COLLAPSED
 from methodic.report import blocks
 from methodic.report.folder import Folder
 
 
 def section(folder: Folder) -> str:
-    """All findings about the data, serious ones first; nothing where there are none."""
+    """All findings, serious ones first; nothing where there are none."""
     found = folder.findings
     if found is None or not found.findings:
         return ""
-    first = (
-        "Leaks and lies were looked for in the data. A finding isn’t proof; it is a reason to look."
-    )
+    first = "A finding isn’t proof; it is a reason to look."
+    if found.looked_for:
+        first = f"Leaks and lies were looked for in the data. {first}"
     parts = [_one(each) for each in found.findings]
     return (
         f"<section><h2>What to doubt</h2><p>{first}</p>{''.join(parts)}"
@@ -56,7 +57,12 @@ def looked(found: Findings) -> str:
 def lines(found: Findings) -> list[str]:
     """The findings for the terminal: each in a line or two, the serious ones first."""
     return [
-        f"{'Doubt the scores' if each.serious else 'About the data'}: {each.what}\n"
-        f"  {' '.join(each.evidence)}\n  do: {each.advice}"
+        f"{_subject(each)}: {each.what}\n  {' '.join(each.evidence)}\n  do: {each.advice}"
         for each in found.findings
     ]
+
+
+def _subject(each: Finding) -> str:
+    if each.serious:
+        return "Doubt the scores"
+    return "About a method" if each.name == COLLAPSED else "About the data"

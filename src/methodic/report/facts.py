@@ -24,6 +24,7 @@ def data_facts(plan: Plan) -> list[tuple[str, str]]:
         task = f"{data.task}, {cells.count(len(data.classes), *words)}: {named}"
     targets = (data.target, *data.others)
     shown = ", ".join(targets[:12]) + (", …" if len(targets) > 12 else "")
+    without = f" · {data.unlabelled:,} without a target" if data.unlabelled else ""
     weighed = [("weights", data.reading.weight)] if data.reading.weight else []
     return [
         ("data", data.name),
@@ -31,7 +32,7 @@ def data_facts(plan: Plan) -> list[tuple[str, str]]:
         ("targets" if data.others else "target", shown),
         ("task", task),
         *weighed,
-        ("rows", f"{train:,} training · {validation:,} validation · {test:,} test"),
+        ("rows", f"{train:,} training · {validation:,} validation · {test:,} test{without}"),
         ("columns", f"{data.numeric:,} numeric · {data.categorical:,} categorical"),
         ("fingerprint", data.fingerprint),
     ]

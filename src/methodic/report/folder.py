@@ -19,6 +19,8 @@ from methodic.evidence import anytime, cost
 from methodic.evidence.ablation import Ablation
 from methodic.evidence.anytime import Anytime
 from methodic.evidence.closer.analysis import Analysis
+from methodic.evidence.closer.representation import NAME as REPRESENTATION
+from methodic.evidence.closer.representation import Representations
 from methodic.evidence.cost import Cost
 from methodic.evidence.design import standings
 from methodic.evidence.leaderboard import Leaderboard
@@ -55,7 +57,8 @@ class Folder:
     ablated: tuple[UnitRecord, ...] = ()  # without one ingredient each
     analysis: Analysis | None = None  # of the model that is kept
     ablation: Ablation | None = None  # what mattered
-    findings: Findings | None = None  # about the data; None where nobody looked
+    findings: Findings | None = None  # mostly about the data; None where nobody looked
+    representations: Representations | None = None  # of methods that learn without targets
 
     @cached_property
     def anytime(self) -> tuple[Anytime, ...]:
@@ -125,6 +128,7 @@ def load(folder: Path) -> Folder:
         analysis=_optional(folder / "analysis.json", "analysis", Analysis),
         ablation=_optional(folder / "ablation.json", "ablation", Ablation),
         findings=_optional(folder / FINDINGS, "list of findings", Findings),
+        representations=_optional(folder / REPRESENTATION, "look at features", Representations),
         screened=tuple(unit for unit in units if unit.unit.phase == "screen"),
         confirmed=tuple(unit for unit in units if unit.unit.phase == "confirm"),
         trained=tuple(unit for unit in units if unit.unit.phase == "train"),

@@ -12,6 +12,7 @@ from methodic.report.figures import (
     calibration,
     classes,
     ranking,
+    representation,
     residuals,
     training,
     tuning,
@@ -25,7 +26,7 @@ MOST = 10
 
 def figures(folder: Folder) -> dict[str, Figure]:
     """The figures that the run has numbers for, by key, in the order of the page."""
-    found = (*_compared(folder), *_trained(folder), *_analysed(folder))
+    found = (*_compared(folder), *_trained(folder), *_analysed(folder), *_represented(folder))
     return {each.key: each for each in found if each is not None}
 
 
@@ -71,6 +72,12 @@ def _analysed(folder: Folder) -> Iterator[Figure | None]:
     if found.residuals is not None:
         yield residuals.scatter(found.residuals)
         yield residuals.histogram(found.residuals)
+
+
+def _represented(folder: Folder) -> Iterator[Figure | None]:
+    found = folder.representations
+    if found is not None and found.shown is not None:
+        yield representation.features(found.shown, folder.plan.data)
 
 
 def _greater(folder: Folder) -> bool:

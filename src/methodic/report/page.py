@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from methodic import files
-from methodic.report import doubts, head, model, sections, tables
+from methodic.report import doubts, head, model, representation, sections, tables
 from methodic.report.blocks import text
 from methodic.report.drawing import Figure
 from methodic.report.folder import Folder, load
@@ -52,6 +52,7 @@ def render(folder: Folder) -> str:
         sections.mattered(folder, drawn),
         sections.training(folder, drawn),
         model.closer(folder, drawn),
+        representation.section(folder, drawn),
         sections.cost(folder),
         model.card(folder),
         sections.notes(folder),

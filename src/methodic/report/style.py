@@ -64,6 +64,7 @@ figure { margin: 1.75rem 0 1.5rem; }
 .plot text { fill: var(--ink) !important; }
 .plot .hoverlayer text { fill: #ffffff !important; }
 .plot .gridlayer path { stroke: var(--line) !important; }
+.pixels { width: 100%; max-width: 40rem; height: auto; image-rendering: pixelated; }
 figcaption { margin-top: .35rem; color: var(--soft); font-size: .875rem; max-width: 46rem;
   overflow-wrap: anywhere; }
 dl.facts { display: grid; grid-template-columns: minmax(6.5rem, max-content) 1fr;

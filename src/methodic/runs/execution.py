@@ -18,6 +18,7 @@ from methodic.evidence.ablation import assess
 from methodic.evidence.ensemble import Ensemble
 from methodic.evidence.leaderboard import Leaderboard, assemble
 from methodic.evidence.numbers.statistics import Interval
+from methodic.evidence.worth import readers
 from methodic.files import make_folder, write_text
 from methodic.plan import Plan, RunState, Unit, UnitRecord
 from methodic.report.progress import Quiet
@@ -27,6 +28,7 @@ from methodic.runs.given import NOTHING, Given
 from methodic.runs.outcome import ablating
 from methodic.runs.outcome.analysing import analyse
 from methodic.runs.outcome.bundling import ship
+from methodic.runs.outcome.representing import gather
 from methodic.runs.outcome.scoring import Scores, Scoring, write_scores
 from methodic.runs.plans.sizing import CONFIRM_SEEDS
 from methodic.runs.plans.units import confirm_units
@@ -167,7 +169,7 @@ class Execution:
         assert self.plan.confirm is not None
         if not self.state.finalists:
             standings = design.standings(self.crew.records("screen"), self.crew.metric)
-            chosen = design.finalists(standings, self.plan.confirm)
+            chosen = design.finalists(standings, self.plan.confirm, readers(self.plan))
             self.crew.save(finalists=tuple(f"{name}@{setting}" for name, setting in chosen))
         pairs = [(name, int(at)) for name, at in (f.rsplit("@", 1) for f in self.state.finalists)]
         self.progress.phase("confirmation")
@@ -240,6 +242,8 @@ class Execution:
             analyse(
                 self.folder, plan, shipped.prepared, shipped.name, shipped.test, shipped.validation
             )
+        networks = () if shipped is None else shipped.networks
+        gather(self.folder, self.folder / tasks.WORK, plan, records, networks)
         mattered = assess(plan, self.crew.records("confirm"), self.crew.records("ablate"))
         if mattered is not None:
             write_text(self.folder / "ablation.json", mattered.model_dump_json(indent=1))

@@ -26,6 +26,7 @@ from methodic.engine.workers import company, stoppable
 from methodic.evidence import ablation, predictions
 from methodic.files import fingerprint, write_text, write_with
 from methodic.metrics import get_metric
+from methodic.models.around import inmost
 from methodic.plan import (
     BaselinePlan,
     BaselineRecord,
@@ -46,7 +47,7 @@ from methodic.rng import key
 from methodic.runs.given import NOTHING, Given
 from methodic.runs.machine import fitting
 from methodic.runs.networks import Network
-from methodic.runs.outcome import timing
+from methodic.runs.outcome import representing, timing
 from methodic.runs.rows.preparation import Prepared, load, place
 
 WORK = "work"  # RUN/work: what only a running run needs
@@ -101,6 +102,7 @@ def cohort_of(
         inputs=prepared.inputs,
         outputs=prepared.outputs,
         rows=len(prepared.rows["train"]),
+        every=prepared.rows["train"].every,
         class_counts=prepared.class_counts,
         device=torch.device(machine.device),
         module=None if network is None else network.model(seeds, prepared.outputs, last),
@@ -307,6 +309,8 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
         else None,
         waited=rows.waited - waited,
     )
+    if unit.predict_test:
+        representing.look(folder / WORK, plan, prepared, cohort, trained, record, seeds)
     write_text(record_path(folder, unit.id), record.model_dump_json(indent=1))
 
 
@@ -324,7 +328,9 @@ def _predict(
     ):
         predicted = prepared.encoders.predictions(out).cpu().numpy()
         predictions.write(path, predicted, prepared.encoders.schema.task == "regression")
-    tensors = {f"parameters/{k}": v for k, v in cohort.layout.views(trained.flat).items()}
+    shipped = inmost(cohort.model).parameters()  # what objectives added isn't of use to anyone
+    views = cohort.layout.views(trained.flat)
+    tensors = {f"parameters/{name}": views[name] for name in shipped}
     tensors |= {f"buffers/{k}": v for k, v in trained.buffers.items()}
     contiguous = {name: value.cpu().contiguous().clone() for name, value in tensors.items()}
     write_with(weights_path(folder, unit.id), lambda path: save_file(contiguous, path))

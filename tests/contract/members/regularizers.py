@@ -34,6 +34,7 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "mixup of numbers": _with({"kind": "huber"}, _MIXUP),
     "cutmix": _row(kind="cutmix", alpha=0.8),
     "cutout": _row(kind="cutout", share=0.3),
+    "swap": _row(kind="swap", share=0.3),
     "input noise": _row(kind="input_noise", deviation=0.2),
     "label noise": _row(kind="label_noise", amount=0.3),
     "label noise on mixed rows": _row(_MIXUP, {"kind": "label_noise", "amount": 0.3}),

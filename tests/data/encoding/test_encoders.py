@@ -308,3 +308,24 @@ def test_raw_inputs_are_encoded_alike(frame: pl.DataFrame, monkeypatch: pytest.M
     for name, tensor in expected.items():
         assert torch.equal(found[name], tensor)
         assert torch.equal(raw[name].nan_to_num(-7), kept[name].nan_to_num(-7))
+
+
+def test_rows_without_a_target_teach_what_inputs_are() -> None:
+    more = ROWS.with_columns(
+        pl.lit(None, pl.String).alias("kind"),
+        pl.lit("grey").alias("colour"),
+        (pl.col("count") + 100).alias("count"),
+    )
+    both = Encoders.fit(pl.concat([ROWS, more]), SCHEMA)
+    assert both.facts.vocabularies["colour"] == ("blue", "grey", "red")
+    assert torch.equal(both.class_counts, FITTED.class_counts)
+    assert both.numeric is not None
+    assert FITTED.numeric is not None
+    assert not torch.equal(both.numeric.center, FITTED.numeric.center)
+
+
+def test_numbers_are_standardised_as_targets_are() -> None:
+    numbers = ROWS.select("width", count=pl.col("count") * 0.7).drop_nulls()
+    fitted = Encoders.fit(numbers, infer(numbers, "count"))
+    values = numbers["count"].to_numpy()[:, None]
+    assert torch.equal(fitted.standardised(values), fitted.target(numbers))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pictures
 import pytest
 
-from methodic.data.images.folders import images_in, listing, parts_of
+from methodic.data.images.folders import images_in, listing, parts_of, without_classes
 from methodic.errors import InputError
 
 
@@ -43,6 +44,32 @@ def test_parts(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     names = {part: folder.name for part, folder in parts_of(tmp_path).items()}
     assert names == {"train": "Train", "validation": "val", "test": "test"}
+
+
+@pytest.mark.parametrize("name", ["unlabelled", "Unlabeled"])
+def test_a_folder_that_is_no_class(tmp_path: Path, name: str) -> None:
+    pictures.classes(tmp_path, 2)
+    pictures.write(tmp_path / name / "deep" / "a.png")
+    found = listing(tmp_path)
+    assert sorted(map(str, found.labels)) == ["None", "cats", "cats", "dogs", "dogs"]
+    assert found.labels.count(None) == 1
+    assert without_classes(tmp_path) == [str(tmp_path / name / "deep" / "a.png")]
+    pictures.classes(tmp_path / "train", 1)
+    pictures.classes(tmp_path / "test", 1)
+    for each in ("cats", "dogs"):
+        shutil.rmtree(tmp_path / each)
+    assert set(parts_of(tmp_path)) == {"train", "test"}, "it may stand beside the parts"
+
+
+def test_only_images_without_classes(tmp_path: Path) -> None:
+    pictures.write(tmp_path / "unlabelled" / "a.png")
+    with pytest.raises(InputError, match="images without classes") as caught:
+        listing(tmp_path)
+    assert "1 images, all of them in a folder unlabelled/" in str(caught.value.found)
+    pictures.write(tmp_path / "cats" / "a.png")
+    with pytest.raises(InputError, match="a single class") as caught:
+        listing(tmp_path)
+    assert caught.value.found == "1 images in cats/"
 
 
 def test_a_class_may_be_called_test(tmp_path: Path) -> None:

@@ -134,3 +134,11 @@ def test_test_rows_of_ones_own(path, tmp_path):
     few = tmp_path / "few.parquet"
     table(50, seed=1).write_parquet(few)
     assert load(path, "y", test=few, memory=LIMIT).test.height == 50
+
+
+def test_whether_a_table_fits(tmp_path):
+    path = tmp_path / "t.parquet"
+    pl.DataFrame({"x": range(100_000)}).write_parquet(path)
+    assert survey.fits(path, 10**9)
+    assert not survey.fits(path, 10**5)
+    assert survey.fits(tmp_path / "none.csv", 10**5), "reading it says what is wrong"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from methodic.data.splits.given import check, parts_of, share_of
+from methodic.data.splits.given import check, for_training, parts_of, share_of
 from methodic.errors import InputError
 
 
@@ -87,3 +87,9 @@ def test_a_part_without_rows(cells: list[str], lacking: str) -> None:
     with pytest.raises(InputError, match=f"no row is for {lacking.removeprefix('the ')}") as caught:
         parts_of(pl.Series("part", cells))
     assert caught.value.found == ", ".join(f"'{cell}'" for cell in sorted(cells))
+
+
+def test_which_cells_say_that_a_row_is_for_training() -> None:
+    cells = pl.Series("part", ["Train", "fit ", "val", None, "else", "test"])
+    assert for_training(cells).to_list() == [True, True, False, False, False, False]
+    assert for_training(pl.Series("part", [[1], [2]])).to_list() == [False, False]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from methodic.data.splits.timed import moments, ordered
+from methodic.data.splits.timed import moments, ordered, times
 from methodic.errors import InputError
 
 
@@ -87,3 +87,10 @@ def test_too_few_times() -> None:
         20,
         20,
     ]
+
+
+def test_times_can_be_compared() -> None:
+    days = times(pl.Series("t", ["2024-01-05", "2024-01-01"]))
+    assert days.dtype.is_temporal()
+    assert (days < days.max()).to_list() == [False, True]
+    assert times(pl.Series("t", ["2", "10"])).to_list() == [2, 10]

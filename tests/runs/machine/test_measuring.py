@@ -33,7 +33,9 @@ def plain(prepared: Prepared) -> str:
 
 
 def test_a_measurement(work: Path, plain: str) -> None:
-    step, evaluation, ending = measuring.measure(work, [plain, plain], "accuracy", MACHINE)
+    found = measuring.measure(work, [plain, plain], "accuracy", MACHINE)
+    step, evaluation, ending, stages = found
+    assert stages == (pytest.approx(step),), "a single stage is all of the training"
     assert 0 < step < 1
     assert 0 < evaluation < ending < 1
 
@@ -47,7 +49,8 @@ def test_parts_cost_what_one_costs_so_many_times(
     narrow = MACHINE.model_copy(update={"width": 2})
     whole = measuring.measure(work, [plain] * 5, "accuracy", MACHINE)
     parts = measuring.measure(work, [plain] * 5, "accuracy", narrow)
-    assert parts == tuple(2.5 * seconds for seconds in whole)
+    assert parts[1:] == (*(2.5 * seconds for seconds in whole[1:3]), (2.5 * whole[3][0],))
+    assert parts[0] == pytest.approx(2.5 * whole[0])
 
 
 def test_losses_of_seeds(work: Path, plain: str) -> None:

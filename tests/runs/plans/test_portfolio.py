@@ -11,7 +11,15 @@ from methodic.data.dataset import DataSet
 from methodic.data.loading import load
 from methodic.data.schemas.schema import Column, Schema
 from methodic.recipes import catalogue
-from methodic.runs.plans.portfolio import RULES, Facts, choose, chosen, image_shape, possible, size
+from methodic.runs.plans.portfolio import (
+    RULES,
+    Facts,
+    chosen,
+    facts_of,
+    image_shape,
+    possible,
+    size,
+)
 
 SMALL = Facts(rows=1_500, columns=60, categorical=0)
 SIX = ("adam", "adamw_cosine", "gradient_descent", "momentum", "rmsprop", "sgd")
@@ -32,6 +40,7 @@ def test_every_rule_takes_its_method_for_some_data() -> None:
     tables = [replace(SMALL, rows=n, categorical=c) for n in (100, 3_000, 15_000) for c in (0, 5)]
     pictures = [replace(SMALL, columns=1, image=image) for image in ((1, 28, 28), (3, 32, 32))]
     some = [replace(facts, own=own) for facts in (*tables, *pictures) for own in (False, True)]
+    some += [replace(facts, unlabelled=2_000, taught=True) for facts in (*tables, *pictures)]
     taken = set().union(*(names(facts, budget) for facts in some for budget in (60.0, 1e6)))
     assert {rule.recipe for rule in RULES} == taken
 
@@ -41,7 +50,7 @@ def test_a_minute_takes_six() -> None:
     assert found.names == SIX
     assert found == chosen(SMALL)
     assert "Methods for 1,500 rows and this budget: adam (works over" in found.notes[0]
-    left = len(possible(())) - 6
+    left = len(possible(SMALL)) - 6
     assert found.notes[1].startswith(f"{left} others of the library are left out")
     assert "--recipes all" in found.notes[1]
 
@@ -91,11 +100,11 @@ def test_the_data_decide() -> None:
 
 
 def test_facts_of_data(iris: DataSet) -> None:
-    assert choose(iris, 60.0).names == SIX
+    assert chosen(facts_of(iris, 60.0)).names == SIX
     frame = pl.DataFrame(
         {"a": ["x", "y", "z"] * 700, "b": range(2_100), "y": [1.5, 2.5, 0.5] * 700}
     )
-    found = choose(load(frame, "y"), 6000.0)
+    found = chosen(facts_of(load(frame, "y"), 6000.0))
     assert "adagrad" in found.names
     assert "2,100 rows" in found.notes[0]
 
@@ -124,9 +133,55 @@ def test_what_images_are() -> None:
         assert image_shape(schema.model_copy(update={"columns": (small,)})) == image, shape
 
 
-def test_methods_whose_networks_take_the_images() -> None:
-    made = {"convnet", "quicknet", "resnet", "vit"}
-    assert set(catalogue.names()) - set(possible(())) == made
-    assert possible((3, 32, 32)) == catalogue.names()
-    assert set(catalogue.names()) - set(possible((1, 8, 8))) == {"quicknet"}
-    assert set(catalogue.names()) - set(possible((3, 30, 30))) == {"vit"}, "its patches are 4 × 4"
+def test_rows_without_a_target_bring_methods_that_read_them() -> None:
+    some = replace(SMALL, unlabelled=5_000)
+    found = chosen(some)
+    assert {"joint_vicreg", "scarf", "fixmatch", "sgd", "adamw_cosine"} <= set(found.names)
+    assert "1,500 rows, 5,000 more without a target, and this budget" in found.notes[0]
+    assert "fixmatch" not in names(replace(some, classes=False), 60.0)
+    pictures = replace(some, image=(1, 28, 28), columns=1)
+    assert {"convnet", "joint_vicreg", "simclr"} == names(pictures, 60.0)
+    few = replace(SMALL, unlabelled=50)
+    assert names(few, 60.0) == set(SIX), "so few rows are worth no method"
+    assert "distillation" in names(replace(SMALL, taught=True), 60.0)
+
+
+def test_facts_of_few_labels() -> None:
+    frame = pl.DataFrame({"a": range(1_000), "y": ["u", "v"] * 500})
+    found = facts_of(load(frame, "y", labels="5%"), 60.0)
+    assert found.rows == 50
+    assert found.unlabelled == 950
+    blank = pl.DataFrame({"a": range(1_000), "y": [0.5, 1.25, 3.75, 8.5] * 125 + [None] * 500})
+    found = facts_of(load(blank, "y"), 60.0)
+    assert (found.rows, found.unlabelled, found.classes) == (500, 500, False)
+
+
+UNLABELLED = {
+    name
+    for name in catalogue.names()
+    if catalogue.reads_unlabelled(catalogue.get(name)) and name != "distillation"
+}
+
+
+def test_methods_that_the_data_can_train() -> None:
+    everything = set(catalogue.names()) - UNLABELLED - {"distillation"}
+    of_images = {"convnet", "quicknet", "resnet", "vit"}
+
+    def missing(*image: int, **facts: object) -> set[str]:
+        return everything - set(possible(replace(SMALL, image=image, **facts)))  # type: ignore[arg-type]
+
+    assert missing() == of_images
+    assert missing(classes=False) == of_images | {"supervised_contrastive"}
+    assert missing(3, 32, 32) == set()
+    assert missing(1, 8, 8) == {"quicknet"}
+    assert missing(3, 30, 30) == {"vit"}, "its patches are 4 × 4"
+
+
+def test_what_rows_without_a_target_make_possible() -> None:
+    some = replace(SMALL, unlabelled=500)
+    assert UNLABELLED - set(possible(SMALL)) == UNLABELLED
+    assert set(possible(some)) >= UNLABELLED
+    assert UNLABELLED - set(possible(replace(some, image=(1, 28, 28)))) == {"scarf"}
+    assert UNLABELLED - set(possible(replace(some, categorical=2))) == {"gan"}
+    assert UNLABELLED - set(possible(replace(some, classes=False))) == {"fixmatch", "pseudo_labels"}
+    assert "distillation" in possible(replace(SMALL, taught=True))

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import torch
 
+from methodic import runs
 from methodic.data.dataset import DataSet
 from methodic.data.loading import load
 from methodic.errors import InputError
@@ -176,3 +177,48 @@ def test_bfloat16_that_this_processor_lacks(
     expected = ["bfloat16 by the processor then, which this one can't"]
     assert origin.processor_or_torch(half) == origin.other_stack(folder, half) == expected
     assert not origin.processor_or_torch(machine())
+
+
+def test_rows_without_a_target_are_told_apart(tmp_path: Path) -> None:
+    blank = FRAME.with_columns(y=pl.when(pl.int_range(pl.len()) % 4 > 0).then(pl.col("y")))
+    data = load(blank, "y")
+    origin.write(tmp_path, data)
+    known = facts(data)
+    origin.check_data(tmp_path, known, load(blank, "y"))
+    with pytest.raises(InputError) as caught:
+        origin.check_data(tmp_path, known, load(blank.drop_nulls("y"), "y"))
+    assert "10 rows without a target then, 0 now" in (caught.value.found or "")
+    other = blank.with_columns(x=pl.when(pl.col("y").is_null()).then(-1.0).otherwise(pl.col("x")))
+    with pytest.raises(InputError) as caught:
+        origin.check_data(tmp_path, known, load(other, "y"))
+    assert caught.value.found == "other values in 'unlabelled: x'"
+
+
+def test_other_labels_are_refused(tmp_path: Path) -> None:
+    data = load("iris", labels=30)
+    origin.write(tmp_path, data)
+    known = facts(data)
+    origin.check_data(tmp_path, known, load("iris", labels="30"))
+    for other in (None, 31):
+        with pytest.raises(InputError, match="other rows kept their targets") as caught:
+            origin.check_data(tmp_path, known, load("iris", labels=other))
+        assert caught.value.accepted == "labels 30"
+
+
+def test_another_teacher_is_refused(tmp_path: Path) -> None:
+    folder, run = tmp_path / "teacher", tmp_path / "run"
+    runs.train_method(load("iris"), "adam", steps=2, out=folder)
+    run.mkdir()
+    data = load("iris", teacher=folder)
+    origin.write(run, data)
+    known = facts(data)
+    origin.check_data(run, known, load("iris", teacher=folder))
+    with pytest.raises(InputError, match="not the teacher") as caught:
+        origin.check_data(run, known, load("iris"))
+    assert caught.value.found == "no teacher"
+    manifest = folder / "model" / "manifest.json"
+    manifest.write_text(manifest.read_text() + "\n")
+    with pytest.raises(InputError, match="not the teacher"):
+        origin.check_data(run, known, load("iris", teacher=folder))
+    with pytest.raises(InputError, match="not the teacher"):
+        origin.check_data(run, facts(load("iris")), load("iris", teacher=folder))

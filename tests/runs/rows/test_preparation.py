@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from methodic.data.dataset import DataSet
 from methodic.data.loading import load
@@ -177,3 +178,128 @@ def test_another_run_in_the_same_folder_has_its_own_rows(tmp_path: Path) -> None
         made = preparation.prepare(load(name), 0)
         preparation.save(made, tmp_path)
         assert preparation.load(tmp_path).counts == made.counts
+
+
+def blanks(every: int = 3) -> pl.DataFrame:
+    """Numbers with gaps, categories and classes; most rows of the last colour have no target."""
+    numbers = np.random.default_rng(0)
+    x = numbers.normal(size=120)
+    return pl.DataFrame(
+        {
+            "x": [None if i % 9 == 0 else float(v) for i, v in enumerate(x)],
+            "colour": [("red", "green", "blue")[i % 3] for i in range(120)],
+            "y": [None if i % every == 2 else int(v > 0) for i, v in enumerate(x)],
+        }
+    )
+
+
+def test_rows_without_a_target_stand_behind_the_others(tmp_path: Path) -> None:
+    data = load(blanks(), "y")
+    made = preparation.prepare(data, 0)
+    rows, cut = made.rows["train"], split(data, 0)
+    assert made.counts == (len(cut.train), len(cut.validation), len(cut.test))
+    assert sum(made.counts) == 80
+    assert made.unlabelled == 40
+    assert (len(rows), rows.every) == (made.counts[0], made.counts[0] + 40)
+    assert len(rows.target) == len(made.truth["train"]) == len(rows)
+    assert all(len(x) == rows.every for x in rows.inputs.values())
+    assert all(len(x) == len(rows) for x in made.raw["train"].values())
+    assert made.class_counts.sum() == len(rows)
+    assert made.baseline_rows("train").numeric.shape[0] == len(rows)  # type: ignore[union-attr]
+    assert data.unlabelled is not None
+    known = made.encoders.encode(pl.concat([data.frame[cut.train].drop("y"), data.unlabelled]))
+    for name, x in known.items():
+        assert torch.equal(rows.inputs[name], x)
+    assert made.rows["test"].every == len(made.rows["test"])
+    preparation.save(made, tmp_path)
+    again = preparation.load(tmp_path)
+    assert (again.counts, again.unlabelled) == (made.counts, 40)
+    for name, x in rows.inputs.items():
+        assert torch.equal(again.rows["train"].inputs[name], x)
+    assert torch.equal(again.rows["train"].target, rows.target)
+    assert all(len(x) == len(rows) for x in again.raw["train"].values())
+
+
+def test_encoders_of_inputs_learn_from_them_and_those_of_targets_do_not() -> None:
+    with_them, without = load(blanks(), "y"), load(blanks().drop_nulls("y"), "y")
+    made, fewer = preparation.prepare(with_them, 0), preparation.prepare(without, 0)
+    assert made.encoders.facts.vocabularies["colour"] == ("blue", "green", "red")
+    assert fewer.encoders.facts.vocabularies["colour"] == ("green", "red")
+    assert torch.equal(made.encoders.class_counts, fewer.encoders.class_counts)
+    assert np.array_equal(made.truth["test"], fewer.truth["test"])
+    numbers = load(blanks().with_columns(y=pl.col("y") * 2.5 + pl.col("x").fill_null(0)), "y")
+    some = preparation.prepare(numbers, 0)
+    trained = some.truth["train"]
+    assert some.encoders.facts.target_center == pytest.approx(trained.mean())
+    assert some.encoders.facts.target_scale == pytest.approx(trained.std())
+
+
+def test_weights_are_those_of_rows_with_a_target() -> None:
+    frame = blanks().with_columns(w=pl.int_range(1, 121).cast(pl.Float64))
+    made = preparation.prepare(load(frame, "y", weight="w"), 0)
+    weight = made.rows["train"].weight
+    assert weight is not None
+    assert len(weight) == made.counts[0]
+    assert weight.mean() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_few_labels_in_all_splits(tmp_path: Path) -> None:
+    data = load("iris", labels=30)
+    for number in (0, 1, 4):
+        made = preparation.prepare(data, 0, number)
+        train, validation, test = made.counts
+        assert train + validation == 30
+        assert made.unlabelled == 150 - 30 - test
+        preparation.save(made, tmp_path)
+        assert preparation.load(tmp_path).unlabelled == made.unlabelled
+        assert any("validation rows is noisy" in note for note in made.notes)
+    usual = preparation.prepare(load("iris"), 0)
+    made = preparation.prepare(data, 0)
+    assert torch.equal(made.rows["test"].target, usual.rows["test"].target)
+    assert usual.notes == ()
+
+
+def test_scales_of_hidden_rows_count() -> None:
+    """All training rows teach the encoders of inputs, whatever their labels, and no others."""
+    data = load("iris", labels=40)
+    cut = split(data, 0)
+    made = preparation.prepare(data, 0)
+    everyone = data.frame[np.concatenate([cut.train, cut.hidden])]
+    alone = type(made.encoders).fit(everyone, data.schema)
+    assert alone.numeric is not None
+    assert made.encoders.numeric is not None
+    for name, tensor in alone.numeric.state_dict().items():
+        assert torch.equal(made.encoders.numeric.state_dict()[name], tensor)
+
+
+def test_without_them_nothing_is_other_than_it_was(tmp_path: Path) -> None:
+    data = load("iris")
+    made = preparation.prepare(data, 0)
+    assert made.unlabelled == 0
+    assert made.rows["train"].soft is None
+    preparation.save(made, tmp_path)
+    names = set(load_file(tmp_path / "rows.safetensors"))
+    assert not any(name.endswith("soft") for name in names)
+    assert made.notes == made.sources == ()
+
+
+def test_the_file_of_further_rows_is_a_source(tmp_path: Path) -> None:
+    more = tmp_path / "more.csv"
+    blanks().drop("y").write_csv(more)
+    made = preparation.prepare(load(blanks(), "y", unlabelled=more), 0)
+    work = tmp_path / "work"
+    work.mkdir()
+    preparation.save(made, work)
+    assert preparation.moved_on(work) == []
+    more.write_text(more.read_text() + "1.0,red\n")
+    assert preparation.moved_on(work) == [str(more)]
+
+
+def test_images_without_a_class() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 8, 8), dtype=np.uint8)
+    data = load(pixels[:40], np.arange(40) % 2, unlabelled=pixels[40:])
+    made = preparation.prepare(data, 0)
+    images = made.rows["train"].inputs["array"]
+    assert images.dtype == torch.uint8
+    assert np.array_equal(images[made.counts[0] :, 0].numpy(), pixels[40:])
+    assert made.baseline_rows("train").numeric.shape == (made.counts[0], 64)  # type: ignore[union-attr]

@@ -58,7 +58,7 @@ class Encoders:
         """Learn medians, vocabularies and the like from the training rows, and from no others.
 
         Args:
-            frame: training rows only, the target included.
+            frame: training rows only, the target included; of rows without one the inputs count.
             schema: what the columns mean.
         """
         rows = conform(frame, schema, "training rows")
@@ -225,6 +225,10 @@ class Encoders:
     def truth(self, frame: pl.DataFrame, where: str = "data") -> np.ndarray[Any, np.dtype[Any]]:
         """The targets as they are scored; see `answers.truth`, also for the errors."""
         return answers.truth(frame, self.schema, where)
+
+    def standardised(self, numbers: np.ndarray[Any, np.dtype[Any]]) -> Tensor:
+        """Numbers in the targets' units [N, T] as networks learn them, float32 [N, T]."""
+        return answers.target(numbers, self.schema, self._scales)
 
     def predictions(self, outputs: Tensor) -> Tensor:
         """What the network's outputs [..., N, C] mean; see `answers.predictions`."""

@@ -2,6 +2,9 @@
 
 pets/cats/1.jpg            pets/train/cats/1.jpg
 pets/dogs/2.png            pets/test/dogs/2.png
+pets/unlabelled/3.jpg      pets/unlabelled/3.jpg
+
+A folder called unlabelled is no class: its images train without one.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ PARTS = {
 }
 """Names of folders that mean a part of the rows."""
 
+UNLABELLED = ("unlabelled", "unlabeled")
+"""Names of folders whose images have no class."""
+
 _TABLES = (".csv", ".tsv", ".parquet", ".pq", ".jsonl")
 _LAYOUT = (
     "one folder for each class, as cats/1.jpg and dogs/2.jpg, maybe inside of train/ and test/"
@@ -34,10 +40,10 @@ _LAYOUT = (
 
 @dataclass
 class Listing:
-    """The images of a folder by class, sorted."""
+    """The images of a folder by class, sorted; None is the class of those in unlabelled/."""
 
     paths: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
+    labels: list[str | None] = field(default_factory=list)
     loose: int = 0
     """Images that lie beside the folders of the classes."""
     others: int = 0
@@ -75,7 +81,8 @@ def parts_of(folder: Path) -> dict[str, Path]:
         found[part] = each
     if "train" not in found or not _has_classes(found["train"]):
         return {}  # a class may well be called "test"
-    beside = [each for each in _folders(folder) if each not in named and _has_images(each)]
+    others = [each for each in _folders(folder) if each not in named and not _unlabelled(each)]
+    beside = [each for each in others if _has_images(each)]
     if beside:
         raise InputError(
             f"{folder}: folders with images stand beside {found['train'].name}/",
@@ -87,7 +94,7 @@ def parts_of(folder: Path) -> dict[str, Path]:
 
 
 def listing(folder: Path) -> Listing:
-    """The images of a folder whose folders are the classes.
+    """The images of a folder whose folders are the classes, but for unlabelled/.
 
     Raises:
         InputError: no images, no folders of classes, or a single class.
@@ -97,18 +104,33 @@ def listing(folder: Path) -> Listing:
         for path in _walk(each, set()):
             if is_image(path.name):
                 found.paths.append(str(path))
-                found.labels.append(each.name)
+                found.labels.append(None if _unlabelled(each) else each.name)
             else:
                 found.others += 1
     files = [each for each in folder.iterdir() if each.is_file() and not _hidden(each.name)]
     found.loose = sum(is_image(each.name) for each in files)
     found.others += len(files) - found.loose
-    classes = sorted(set(found.labels))
+    classes = sorted({label for label in found.labels if label is not None})
+    if not classes and found.paths:
+        raise InputError(
+            f"{folder}: images without classes",
+            found=f"{len(found.paths):,} images, all of them in a folder {UNLABELLED[0]}/",
+            accepted=_LAYOUT,
+        )
     if not classes:
         raise _no_classes(folder, files, found.loose)
     if len(classes) == 1:
-        raise _one_class(folder, folder / classes[0], len(found.paths))
+        raise _one_class(folder, folder / classes[0], found.labels.count(classes[0]))
     return found
+
+
+def without_classes(folder: Path) -> list[str]:
+    """The images of the folders in this one that are called unlabelled, sorted."""
+    return [str(path) for each in _folders(folder) if _unlabelled(each) for path in images_in(each)]
+
+
+def _unlabelled(folder: Path) -> bool:
+    return folder.name.lower() in UNLABELLED
 
 
 def _no_classes(folder: Path, files: list[Path], loose: int) -> InputError:

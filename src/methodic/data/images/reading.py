@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,8 @@ class Pictures:
     """What was found in a folder.
 
     Args:
-        frame: "image" (paths, or bytes [C, H, W]) and "label"; "part" where it is known.
+        frame: "image" (paths, or bytes [C, H, W]) and "label", which is missing where images have
+            no class; "part" where it is known.
         test: the rows of test/, where there is no other part than train/.
         part: whether ``frame`` says for each row whether it is for training.
         notes: what was left aside, in words.
@@ -51,9 +53,9 @@ def read(path: str | Path) -> Pictures:
     """The images of a folder, one row each; they aren't decoded yet.
 
     The folder holds a folder for each class, or train/ and test/ (or valid/, or both) with such
-    folders, or the files of MNIST's family (train-images-idx3-ubyte.gz and its like). With train/
-    and one other part, the other part's rows are the test rows; with all three, each row knows its
-    part.
+    folders; beside either, maybe a folder unlabelled/, whose images train without a class. Or it
+    holds the files of MNIST's family (train-images-idx3-ubyte.gz and its like). With train/ and one
+    other part, the other part's rows are the test rows; with all three, each row knows its part.
 
     Args:
         path: a folder, or one IDX file of images, whose labels stand beside it.
@@ -74,12 +76,14 @@ def read(path: str | Path) -> Pictures:
     tables = {part: _table(folder) for part, folder in parts.items()}
     notes = tuple(note for _, each in tables.values() for note in each)
     frames = {part: frame for part, (frame, _) in tables.items()}
+    import polars as pl
+
+    others = folders.without_classes(path.resolve())
+    frames["train"] = pl.concat([frames["train"], _rows(others, [None] * len(others))])
     if len(frames) < 3:
         train = frames.pop("train")
         test = next(iter(frames.values()), None)
         return Pictures(train, test, notes=notes)
-    import polars as pl
-
     marked = [frame.with_columns(pl.lit(part).alias(PART)) for part, frame in frames.items()]
     return Pictures(pl.concat(marked), part=True, notes=notes)
 
@@ -128,9 +132,14 @@ def _matching(pattern: Path) -> list[Path]:
     return sorted(each for each in found if each.is_file() and folders.is_image(each.name))
 
 
-def _table(folder: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
+def _rows(paths: list[str], labels: Sequence[str | None]) -> pl.DataFrame:
     import polars as pl
 
+    schema = {IMAGE: pl.String, LABEL: pl.String}
+    return pl.DataFrame({IMAGE: paths, LABEL: labels}, schema=schema)
+
+
+def _table(folder: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
     found = folders.listing(folder.resolve())
     notes = []
     if found.loose:
@@ -141,8 +150,7 @@ def _table(folder: Path) -> tuple[pl.DataFrame, tuple[str, ...]]:
             "1 file is no image" if found.others == 1 else f"{found.others:,} files are no images"
         )
         notes.append(f"{folder}: {some}, without use here")
-    schema = {IMAGE: pl.String, LABEL: pl.String}
-    return pl.DataFrame({IMAGE: found.paths, LABEL: found.labels}, schema=schema), tuple(notes)
+    return _rows(found.paths, found.labels), tuple(notes)
 
 
 def _read_pairs(folder: Path, files: list[Path]) -> Pictures:

@@ -184,6 +184,17 @@ def sampled(
     )
 
 
+def fits(source: Path, limit: int) -> bool:
+    """Whether the rows of a table fit into so many bytes; True where only reading would tell."""
+    if _surely_fits(source, limit):
+        return True
+    found = pieces_of(source)
+    try:
+        return found is None or found.need <= limit
+    except InputError:
+        return True  # reading it whole says what is wrong
+
+
 def _surely_fits(source: Path, limit: int) -> bool:
     """Whether files are so small that there's no need to look into them."""
     if source.is_dir() or not (source.is_file() or places.is_pattern(str(source))):

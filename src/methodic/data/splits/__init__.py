@@ -2,17 +2,19 @@
 
 Pure functions of (data, seed, fractions): no generator is left behind or advanced elsewhere. What
 the user says about parts goes first (`given`), then time (`timed`), then groups (`grouped`);
-otherwise rows are drawn at random (`stratified`).
+otherwise rows are drawn at random (`stratified`). In an experiment with few labels (`few`) most of
+the rows that aren't test rows then lose their targets; and not all rows that never had one may
+train beside every split (`beside`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from methodic.data.splits import given, grouped, stratified, timed
+from methodic.data.splits import beside, few, given, grouped, stratified, timed
 from methodic.data.splits.given import TEST, TRAIN, VALIDATION
 from methodic.data.splits.stratified import Rows
 from methodic.errors import InputError
@@ -33,12 +35,16 @@ _USUAL = (0.7, _VALIDATION, 0.15)
 class Split:
     """Row numbers, ascending, into ``DataSet.frame``.
 
-    With test rows of the user's own, ``test`` numbers the rows of ``DataSet.test``.
+    With test rows of the user's own, ``test`` numbers the rows of ``DataSet.test``. Rows that train
+    without a target: ``hidden`` have one that nobody may read, and ``beside`` numbers rows of
+    ``DataSet.unlabelled``.
     """
 
     train: Rows
     validation: Rows
     test: Rows
+    hidden: Rows = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    beside: Rows = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 def split(
@@ -59,6 +65,9 @@ def split(
       the parts of the whole within one or two. Each class has a row in training; equal rows that
       are more than half of their class stay there.
 
+    Where the user asked for few labels (`Reading.labels`), so many of the training and validation
+    rows stay these, and the others train without their targets; see `few`.
+
     Args:
         dataset: what to split.
         seed: another seed gives another split, but for columns of times or parts.
@@ -67,8 +76,8 @@ def split(
             training and validation share the frame in proportion of the first two.
 
     Raises:
-        InputError: bad fractions, too few different rows, groups or times, or a cell that is no
-            time or names no part.
+        InputError: bad fractions, too few different rows, groups or times, too few or too many
+            labels, or a cell that is no time or names no part.
 
     Example:
         >>> from methodic.data.loading import load
@@ -79,19 +88,18 @@ def split(
     train, validation, test = _fractions(dataset, fractions)
     every = np.arange(dataset.frame.height, dtype=np.int64)
     inside = validation / (train + validation)  # of what isn't tested
+    named = False
     if dataset.schema.part is not None and dataset.test is None:
         parts = given.parts_of(dataset.frame[dataset.schema.part], dataset.name)
         rest = np.flatnonzero(parts == TRAIN).astype(np.int64)
-        if not (parts == VALIDATION).any():
+        named = bool((parts == VALIDATION).any())
+        if not named:
             parts[rest] = _divided(dataset, rest, (inside, 0.0), seed)
     elif dataset.test is not None:
         parts = _divided(dataset, every, (inside, 0.0), seed)
     else:
         parts = _divided(dataset, every, (validation, test), seed)
-    rows = [np.flatnonzero(parts == part).astype(np.int64) for part in range(3)]
-    if dataset.test is not None:
-        rows[TEST] = np.arange(dataset.test.height, dtype=np.int64)
-    return _whole(dataset, rows, "to split in three", None)
+    return _finished(dataset, parts, seed, named, "to split in three", None)
 
 
 def fold(dataset: DataSet, number: int, seed: int = 0, folds: int = FOLDS) -> Split:
@@ -147,8 +155,8 @@ def fold(dataset: DataSet, number: int, seed: int = 0, folds: int = FOLDS) -> Sp
         parts = np.full(len(group), TEST, dtype=np.int64)
         inner = stratified.numbered(group[rest])
         parts[rest] = grouped.assigned(inner, stratum[rest], (share, 0.0), own, what, where)
-    rows = [np.flatnonzero(parts == part).astype(np.int64) for part in range(3)]
-    return _whole(dataset, rows, f"for {folds} folds", "Ask for one split (--splits one).")
+    advice = "Ask for one split (--splits one)."
+    return _finished(dataset, parts, own, False, f"for {folds} folds", advice)
 
 
 def uncrossable(dataset: DataSet) -> str | None:
@@ -164,6 +172,11 @@ def uncrossable(dataset: DataSet) -> str | None:
         return (
             "cross-validation would train on rows that are later than its test rows, and "
             f"'{dataset.schema.time}' orders them"
+        )
+    if dataset.reading.teacher is not None:
+        return (
+            "cross-validation tests all rows, and the teacher may have learnt from some of them: "
+            f"{dataset.reading.teacher}"
         )
     return None
 
@@ -186,8 +199,27 @@ def rule(dataset: DataSet) -> str:
         said.append(f"{latest} by '{schema.time}'")
     if schema.group is not None:
         said.append(f"rows of one '{schema.group}' stay on one side")
+    if dataset.reading.labels is not None:
+        said.append(_labelled(dataset))
     text = "; ".join(said)
     return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _labelled(dataset: DataSet) -> str:
+    """What becomes of the rows where the user asked for few labels."""
+    schema, labels = dataset.schema, str(dataset.reading.labels).strip()
+    about = "about " if schema.group is not None else ""
+    text = (
+        f"{about}{labels} of the rows that aren't test rows keep their targets, as asked, to train "
+        "and to choose by; the others train without"
+    )
+    named = False
+    if schema.part is not None and dataset.test is None:
+        parts = given.parts_of(dataset.frame[schema.part], dataset.name)
+        named = bool((parts == VALIDATION).any())
+    if schema.time is not None or named:
+        text += ", but for validation rows, which are left out then"
+    return text
 
 
 def _fractions(
@@ -244,15 +276,45 @@ def _firsts(group: Rows) -> Rows:
     return np.unique(group, return_index=True)[1].astype(np.int64)
 
 
-def _whole(dataset: DataSet, rows: list[Rows], purpose: str, advice: str | None) -> Split:
-    """The split, unless a part is empty."""
-    if all(len(each) for each in rows):
-        return Split(*rows)
-    different = int(stratified.equal_rows(dataset).max()) + 1
-    raise InputError(
-        f"{dataset.name}: too few different rows {purpose}",
-        found=f"{different} different rows among {dataset.frame.height}",
-        accepted="enough different rows for training, validation and test"
-        + (" in each fold" if advice else ""),
-        advice=advice,
-    )
+def _finished(
+    dataset: DataSet, parts: Rows, seed: int, named: bool, purpose: str, advice: str | None
+) -> Split:
+    """The split by the part of each row, when few labels and other rules have had their say.
+
+    Args:
+        dataset: what is split.
+        parts: of each row, [N].
+        seed: of the labels.
+        named: whether the user says which rows are for validation.
+        purpose, advice: for the error.
+
+    Raises:
+        InputError: a part is empty, or the labels are too few or too many.
+    """
+    apart = named or dataset.schema.time is not None
+    rows = _rows(dataset, parts)
+    if not all(map(len, rows)):
+        different = int(stratified.equal_rows(dataset).max()) + 1
+        raise InputError(
+            f"{dataset.name}: too few different rows {purpose}",
+            found=f"{different} different rows among {dataset.frame.height}",
+            accepted="enough different rows for training, validation and test"
+            + (" in each fold" if advice else ""),
+            advice=advice,
+        )
+    if dataset.reading.labels is not None:
+        parts = few.kept(dataset, parts, seed, apart=apart)
+        rows = _rows(dataset, parts)
+    by_time = dataset.schema.time is not None and not named
+    more = beside.allowed(dataset, rows[VALIDATION], rows[TEST], by_time=by_time)
+    hidden = np.flatnonzero(parts == few.HIDDEN).astype(np.int64)
+    train, validation, test = rows
+    return Split(train, validation, test, hidden, more)
+
+
+def _rows(dataset: DataSet, parts: Rows) -> list[Rows]:
+    """Numbers of the training, validation and test rows."""
+    rows = [np.flatnonzero(parts == part).astype(np.int64) for part in range(3)]
+    if dataset.test is not None:
+        rows[TEST] = np.arange(dataset.test.height, dtype=np.int64)
+    return rows

@@ -125,3 +125,13 @@ def parts_of(column: pl.Series, where: str = "data") -> npt.NDArray[np.int64]:
                 accepted="rows for training and for the test; validation may be absent",
             )
     return codes
+
+
+def for_training(column: pl.Series) -> pl.Series:
+    """Whether each cell says that its row is for training."""
+    import polars as pl
+
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        return pl.repeat(value=False, n=len(column), eager=True)  # `parts_of` says what is wrong
+    words = tidy(column, text=True).cast(pl.String).str.to_lowercase()
+    return words.is_in([word for word, part in _WORDS.items() if part == TRAIN]).fill_null(False)

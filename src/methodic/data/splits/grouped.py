@@ -81,7 +81,7 @@ def assigned(
     expected = np.array([1 - sum(shares), *shares])
 
     def draws() -> Iterator[Rows]:
-        for order in _orders(group, stratum, seed, "groups"):
+        for order in orders(group, stratum, seed, "groups"):
             part = np.zeros(len(size), dtype=np.int64)
             begin = 0
             for i, (name, share) in enumerate(wanted):
@@ -115,7 +115,7 @@ def dealt(
     _enough(len(size), folds, "folds", what, where)
 
     def draws() -> Iterator[Rows]:
-        for order in _orders(group, stratum, seed, f"group folds {repetition}"):
+        for order in orders(group, stratum, seed, f"group folds {repetition}"):
             order = order[np.argsort(-size[order], kind="stable")]
             fold = np.empty(len(size), dtype=np.int64)
             load = [(0, i) for i in range(folds)]
@@ -137,8 +137,13 @@ def _enough(groups: int, needed: int, parts: str, what: str, where: str) -> None
         )
 
 
-def _orders(group: Rows, stratum: Rows, seed: int, name: str) -> Iterator[Rows]:
-    """Random orders of the groups, each stretch of which has about its share of every stratum."""
+def orders(group: Rows, stratum: Rows, seed: int, name: str) -> Iterator[Rows]:
+    """Random orders of the groups, each stretch of which has about its share of every stratum.
+
+    Args:
+        group, stratum: of each row, [N] from 0; groups without gaps.
+        seed, name: another one of either gives others.
+    """
     size = np.bincount(group)
     usual = _usual(group, stratum, len(size))
     many = np.bincount(usual)

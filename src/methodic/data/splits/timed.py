@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 def moments(column: pl.Series, where: str = "data") -> Rows:
     """The place of each row in time, [N]: equal times have one number, later ones a larger one.
 
-    Times are dates, times, numbers, or texts that are read as dates.
+    Raises:
+        InputError: see `times`.
+    """
+    values: npt.NDArray[Any] = times(column, where).to_physical().to_numpy()
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+
+
+def times(column: pl.Series, where: str = "data") -> pl.Series:
+    """The cells as times that can be compared: dates, times or numbers; texts are read as dates.
 
     Raises:
         InputError: a cell is missing, or no time.
@@ -42,8 +50,7 @@ def moments(column: pl.Series, where: str = "data") -> Rows:
             accepted="a date or a number in every row",
             advice="Fill it in, leave the row out, or leave --time out.",
         )
-    values: npt.NDArray[Any] = cells.to_physical().to_numpy()
-    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+    return cells
 
 
 def _parsed(cells: pl.Series, title: str) -> pl.Series:

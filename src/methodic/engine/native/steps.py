@@ -220,6 +220,7 @@ def _members(cohort: Cohort, stage: Stage, which: int) -> dict[str, dict[str, Te
 
 
 def _shared(rows: Rows) -> dict[str, Any]:
+    rows = rows.labelled
     found = {"inputs": dict(rows.inputs), "target": rows.target}
     return found if rows.weight is None else {**found, "weight": rows.weight}
 

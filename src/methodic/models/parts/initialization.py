@@ -78,9 +78,14 @@ truncated: the same, within 3 of them; spread: within ±gain; signs: +gain or �
 
 
 def initial_parameters(
-    specs: Mapping[str, ParameterSpec], seeds: Sequence[int], device: torch.device | None = None
+    specs: Mapping[str, ParameterSpec],
+    seeds: Sequence[int],
+    device: torch.device | None = None,
+    stream: str = "initial",
 ) -> dict[str, Tensor]:
     """Initial parameters of one member for each seed: name → float32 [M, …].
+
+    ``stream``: what they are drawn for; another one gives other numbers.
 
     Example:
         >>> spec = ParameterSpec((4, 3), "kaiming_normal", fan_in=4)
@@ -92,7 +97,7 @@ def initial_parameters(
         for name, spec in specs.items()
         if spec.initialization in _DRAWN
     }
-    noise = Draws(sites)(keys(seeds, "initial")) if sites else {}
+    noise = Draws(sites)(keys(seeds, stream)) if sites else {}
     made = {}
     for name, spec in specs.items():
         if name in noise:

@@ -8,6 +8,7 @@ from annotated_types import Gt, Lt
 from pydantic import Field
 
 from methodic.recipes.kinds.own import OwnObjective
+from methodic.recipes.kinds.unlabelled import Unlabelled
 from methodic.recipes.part import Fraction, NotNegative, Part, Positive, within
 from methodic.recipes.ranges import Number
 
@@ -147,6 +148,7 @@ Objective = Annotated[
     | Quantile
     | GaussianNLL
     | Poisson
+    | Unlabelled
     | OwnObjective,
     Field(discriminator="kind"),
 ]

@@ -97,6 +97,13 @@ class InputNoise(Part):
     deviation: NotNegative = 0.1
 
 
+class Swap(Part):
+    """Each cell of a row, with this probability, holds what another row of the batch has there."""
+
+    kind: Literal["swap"] = "swap"
+    share: Annotated[Number, within(Ge(0), Le(1))] = 0.1
+
+
 class LabelNoise(Part):
     """Wrong targets on purpose: another class with this probability; or noise of this deviation."""
 
@@ -181,6 +188,12 @@ class SWA(Part):
     every: Annotated[int, Ge(1)] = 1
 
 
+View = Annotated[
+    Cutout | InputNoise | Swap | Crop | Flip | Affine | Colour | RandAugment,
+    Field(discriminator="kind"),
+]
+"""What changes rows and leaves their targets alone."""
+
 Regularizer = Annotated[
     L1
     | L2
@@ -193,6 +206,7 @@ Regularizer = Annotated[
     | CutMix
     | Cutout
     | InputNoise
+    | Swap
     | LabelNoise
     | Crop
     | Flip

@@ -7,14 +7,14 @@ from pathlib import Path
 from methodic import files
 from methodic.report import folder as folders
 from methodic.report.folder import Folder
-from methodic.report.tables import comparison, costs, model, screening
+from methodic.report.tables import comparison, costs, model, representation, screening
 from methodic.report.tables.findings import findings
 from methodic.report.tables.table import Table, csv, markdown
 
 KEYS = (
     *("ranking", "pairs", "ensemble", "ablation", "anytime", "cost"),
     *("scores", "targets", "classes", "confused", "slices"),
-    *("screening", "baselines", "trained", "findings"),
+    *("screening", "baselines", "trained", "findings", "representation"),
 )
 """Names of the files, without their endings."""
 
@@ -28,6 +28,8 @@ def all_tables(read: Folder) -> list[Table]:
     found.append(screening.screening(folders.tried(read), metric, "Every setting"))
     found += [screening.baselines(read), screening.trained(read)]
     found += [findings(read.findings)] if read.findings is not None else []
+    if read.representations is not None:
+        found.append(representation.representation(read.representations.networks))
     return [table for table in found if table.rows]
 
 

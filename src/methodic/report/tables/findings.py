@@ -1,4 +1,4 @@
-"""Findings about the data as a table."""
+"""Findings as a table."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def findings(found: Findings) -> Table:
     """Each finding with its evidence and what to do, serious ones first."""
     return Table(
         key="findings",
-        title="Findings about the data",
+        title="Findings",
         columns=(Column("finding"), Column("what"), Column("evidence"), Column("do")),
         rows=tuple(
             (each.name, each.what, " ".join(each.evidence), each.advice) for each in found.findings

@@ -30,7 +30,9 @@ _LONG_LOOK = 1.0
 _FEW = 256  # rows of an evaluation that are measured first
 _AHEAD = 256  # steps whose row numbers are prepared at once
 
-Measured = tuple[float, float, float]
+Measured = tuple[float, float, float, tuple[float, ...]]
+"""Seconds of a step (of all stages, by their shares), of an evaluation, of the last predictions; of
+a step of each stage."""
 
 
 def measure(
@@ -56,9 +58,22 @@ def measure(
     cohort = cohort_of(prepared, parsed, range(width), endless, machine, given)
     rows = prepared.rows["train"].to(cohort.device)
     judge = prepared.judge(metric, cohort.device)
-    stage = cohort.stages[0]
-    state = loop.begin(stage, loop.initial_state(cohort))
-    if machine.compiled:  # the first step compiles
+    steps = []
+    for stage in cohort.stages:
+        state = loop.begin(stage, loop.initial_state(cohort))
+        step, state = _step(cohort, stage, state, rows)
+        steps.append(step * times)
+    looking = _look(cohort, stage, state, rows, judge)
+    ending = looking + _predicting(cohort, state, prepared.rows["test"].to(cohort.device))
+    shares = [each.share for each in parsed[0].stages]
+    # A share is one of the time, so what each stage costs decides how many steps it gets.
+    mean = 1 / sum(share / step for share, step in zip(shares, steps, strict=True))
+    return mean, looking * times, ending * times, tuple(steps)
+
+
+def _step(cohort: Cohort, stage: Stage, state: State, rows: Rows) -> tuple[float, State]:
+    """Seconds of a step of a stage, and the state after some."""
+    if cohort.program is not None:  # the first step compiles
         state = loop.advance(cohort, stage, state, rows, 1, lambda _: None)
     rates: list[float] = []
     spent, count = 0.0, 1
@@ -72,10 +87,7 @@ def measure(
         if seconds < _MEASURING / 16:
             count *= 2
     # A fresh process warms up first: the later half counts.
-    step = float(np.median(rates[len(rates) // 2 :]))
-    looking = _look(cohort, stage, state, rows, judge)
-    ending = looking + _predicting(cohort, state, prepared.rows["test"].to(cohort.device))
-    return step * times, looking * times, ending * times
+    return float(np.median(rates[len(rates) // 2 :])), state
 
 
 def _look(cohort: Cohort, stage: Stage, state: State, rows: Rows, judge: Judge) -> float:

@@ -28,11 +28,18 @@ LOOKING = 0.1  # share of a cohort's time that evaluations may take
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds of one step and of one evaluation of one cohort, and of what it predicts at last."""
+    """Seconds of one step and of one evaluation of one cohort, and of what it predicts at last.
+
+    Args:
+        step: of all stages, on average.
+        evaluation, ending: as said.
+        stages: of a step of each stage; () where they are alike.
+    """
 
     step: float
     evaluation: float
     ending: float = 0.0
+    stages: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,11 @@ class Timed:
     batch: tuple[int, ...]  # rows, by stage
     speed: Speed
     width: int = 1  # members
+    epoch: float = 0.0  # steps in which every stage sees its rows once; 0: by the last batch
+
+    def steps_of_epoch(self, rows: int) -> float:
+        """Steps of an epoch, where ``rows`` have a target."""
+        return self.epoch or rows / self.batch[-1]
 
 
 class Survey:
@@ -51,7 +63,8 @@ class Survey:
     Args:
         pool: started workers.
         work: folder of the prepared data.
-        rows: training rows.
+        rows: training rows with a target.
+        every: all training rows.
         metric: the run's.
         machine: the choices with which cohorts that are asked for from now on are built.
         given: what the user brought.
@@ -65,11 +78,13 @@ class Survey:
         metric: str,
         machine: Machine,
         given: Given = NOTHING,
+        every: int | None = None,
     ) -> None:
         self.given = given
         self.pool = pool
         self.work = work
         self.rows = rows
+        self.every = rows if every is None else every
         self.metric = metric
         self.machine = machine
         self.refused: dict[str, InputError] = {}
@@ -90,9 +105,10 @@ class Survey:
         return [
             Timed(
                 recipe,
-                tuple(build.batch_rows(stage, self.rows) for stage in recipe.stages),
+                batches(recipe, self.rows, self.every),
                 self._known[recipe.name, width, self.machine],
                 width,
+                epoch(recipe, self.rows, self.every),
             )
             for recipe, width in pairs
         ]
@@ -160,6 +176,21 @@ class Survey:
         return self.pool.submit(measure, self.work, members, self.metric, machine, self.given)
 
 
+def batches(recipe: Recipe, rows: int, every: int) -> tuple[int, ...]:
+    """Rows of a batch of each stage."""
+    return tuple(build.batch_rows(stage, rows, every) for stage in recipe.stages)
+
+
+def epoch(recipe: Recipe, rows: int, every: int) -> float:
+    """Steps in which the stage that needs most of them sees all of its rows."""
+    found = []
+    for stage, batch in zip(recipe.stages, batches(recipe, rows, every), strict=True):
+        found.append((rows if stage.rows == "labelled" else every) / batch)
+        if stage.unlabelled:
+            found.append(every / min(stage.unlabelled, every))
+    return max(found)
+
+
 def members_of(recipe: Recipe, width: int) -> list[str]:
     """So many members of a method with some of its settings, as JSON."""
     settings = design.grid(recipe, 3)
@@ -169,7 +200,7 @@ def members_of(recipe: Recipe, width: int) -> list[str]:
 def cap(timed: Sequence[Timed], rows: int) -> float:
     """Seconds a cohort may take: what the slowest mini-batch method needs for `EPOCHS` epochs."""
     times = [
-        max(LEAST_CAP, EPOCHS * rows / method.batch[-1]) * method.speed.step
+        max(LEAST_CAP, EPOCHS * method.steps_of_epoch(rows)) * method.speed.step
         + EVALUATIONS * method.speed.evaluation
         for method in timed
         if method.batch[-1] < rows
@@ -222,7 +253,10 @@ def _by_stage(method: Timed, total: float, rows: int) -> list[int]:
         total = min(total, recipe.stop.steps)
     if recipe.stop.epochs is not None:
         total = min(total, recipe.stop.epochs * rows / method.batch[-1])
-    return [max(1, math.floor(total * stage.share)) for stage in recipe.stages]
+    # Of equally dear steps a stage gets its share; of dearer ones as many fewer.
+    dear = method.speed.stages or (method.speed.step,) * len(recipe.stages)
+    weights = [stage.share / step for stage, step in zip(recipe.stages, dear, strict=True)]
+    return [max(1, math.floor(total * weight / sum(weights))) for weight in weights]
 
 
 def too_short(
@@ -236,7 +270,7 @@ def too_short(
     short = []
     for method, count in zip(timed, steps, strict=True):
         full = method.batch[-1] >= rows
-        needed = 5.0 if full else min(least, epochs * rows / method.batch[-1])
+        needed = 5.0 if full else min(least, epochs * method.steps_of_epoch(rows))
         stop = method.recipe.stop
         if stop.steps is not None or stop.epochs is not None:
             endless = Timed(method.recipe, method.batch, Speed(1.0, 0.0))

@@ -37,6 +37,7 @@ class Shipped:
         validation: its predictions of that split's validation rows [N, C].
         test: likewise of the test rows.
         ensemble: the best one that was tried, shipped or not; None where none was tried.
+        networks: which they are: unit, and place in it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Shipped:
     validation: Array
     test: Array
     ensemble: Ensemble | None
+    networks: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,9 @@ def ship(
         prepared.encoders,
         [_weights(weights_path(folder, each.record.unit.id), each.at) for each, _ in chosen],
     )
-    return Shipped(name, prepared, _predicted(folder, chosen, validation_path), test, tried)
+    seen = _predicted(folder, chosen, validation_path)
+    places = tuple((each.record.unit.id, each.at) for each, _ in chosen)
+    return Shipped(name, prepared, seen, test, tried, places)
 
 
 def _ensemble(

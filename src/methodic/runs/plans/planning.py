@@ -130,7 +130,8 @@ def make(
     chosen = machine(wishes)
     images = any(x.ndim == 4 for x in prepared.rows["train"].inputs.values())
     started = asked_for(wishes.asked, chosen, network is not None, images)
-    survey = Survey(pool, work, rows, wishes.metric, started, given)
+    every = prepared.rows["train"].every
+    survey = Survey(pool, work, rows, wishes.metric, started, given, every)
     splits = splitting(data, wishes, prepared)
     most = wishes.seeds or (CONFIRM_SEEDS if splits == "cv" else 0)
     rivals = plan_baselines(

@@ -14,6 +14,7 @@ from typing import Final
 from methodic import build
 from methodic.data.dataset import DataSet
 from methodic.data.schemas.schema import Schema
+from methodic.data.splits import few
 from methodic.errors import InputError
 from methodic.models.inputs import Inputs
 from methodic.recipes import catalogue
@@ -24,6 +25,7 @@ _SIZES: Final = ((0.0, 6), (120.0, 8), (300.0, 10), (600.0, 12))
 _MANY = 20_000  # rows; a table of ten times as many gets one size less for its budget
 _FEW = 5_000
 _LEAST = 24  # pixels of a side
+_UNLABELLED = 100  # rows without a target, fewer of which are worth no method
 _HOUR = 3600.0
 
 
@@ -37,6 +39,9 @@ class Facts:
         own: a network of the user's own takes the place of the recipes'.
         seconds: of the run.
         image: its channels, height and width, where the data are images; () otherwise.
+        unlabelled: rows without a target, beside ``rows``.
+        classes: the task is one of classes.
+        taught: a trained network says what it thinks of each row.
     """
 
     rows: int
@@ -45,6 +50,14 @@ class Facts:
     own: bool = False
     seconds: float = 60.0
     image: tuple[int, ...] = ()
+    unlabelled: int = 0
+    classes: bool = True
+    taught: bool = False
+
+    @property
+    def many(self) -> bool:
+        """Enough rows without a target for a method that reads them."""
+        return not self.own and self.unlabelled >= max(_UNLABELLED, self.rows // 2)
 
     @property
     def table(self) -> bool:
@@ -80,10 +93,16 @@ class Portfolio:
 
 
 RULES: Final = (
+    Rule("distillation", "you gave a teacher", lambda f: f.taught and not f.own),
     Rule("convnet", "made for images", lambda f: not f.table and not f.own),
+    Rule("joint_vicreg", "rows without a target, in the same step", lambda f: f.many),
+    Rule("scarf", "rows without a target, before", lambda f: f.many and f.table),
+    Rule("simclr", "rows without a target, before", lambda f: f.many and not f.table),
+    Rule("fixmatch", "rows without a class, by its own", lambda f: f.many and f.classes),
     Rule("quicknet", "made for photographs", lambda f: f.photographs and not f.own),
     Rule("sgd", "the plain reference"),
     Rule("adamw_cosine", "strong on most data"),
+    Rule("joint_autoencoder", "rows without a target, given back", lambda f: f.many and f.table),
     Rule("adam", "works over a wide span of rates"),
     Rule("momentum", "often the best at the end, once tuned"),
     Rule("resnet", "deeper than convnet", lambda f: not f.table and not f.own),
@@ -109,18 +128,30 @@ RULES: Final = (
 )
 
 
-def choose(data: DataSet, budget: float, own: bool = False) -> Portfolio:
-    """The methods for these data and this budget.
+def facts_of(data: DataSet, budget: float, own: bool = False) -> Facts:
+    """What the rules look at, of some data.
 
     Args:
         data: to be trained on.
         budget: seconds of the whole run.
         own: a network of the user's own takes the place of the recipes'.
     """
-    columns = data.schema.columns
-    categorical = sum(column.kind == "categorical" for column in columns)
-    image = image_shape(data.schema)
-    return chosen(Facts(data.heights[0], len(columns), categorical, own, budget, image))
+    columns, rows = data.schema.columns, data.heights[0]
+    labelled = (
+        rows if data.reading.labels is None else min(rows, few.wanted(data.reading.labels, rows))
+    )
+    without = 0 if data.unlabelled is None else data.unlabelled.height
+    return Facts(
+        rows=labelled,
+        columns=len(columns),
+        categorical=sum(column.kind == "categorical" for column in columns),
+        own=own,
+        seconds=budget,
+        image=image_shape(data.schema),
+        unlabelled=without + rows - labelled,
+        classes=data.schema.task in ("binary", "multiclass"),
+        taught=data.reading.teacher is not None,
+    )
 
 
 def image_shape(schema: Schema) -> tuple[int, ...]:
@@ -133,13 +164,32 @@ def image_shape(schema: Schema) -> tuple[int, ...]:
     return tuple(shapes[0]) if images else ()
 
 
-def possible(image: tuple[int, ...]) -> tuple[str, ...]:
-    """The methods of the library whose networks take such images, in alphabetical order.
+def possible(facts: Facts) -> tuple[str, ...]:
+    """The methods of the library that such data can train, in alphabetical order.
 
-    Args:
-        image: channels, height and width; () where the data are no images.
+    Methods that read rows without a target are among them where there are such rows.
     """
-    return tuple(name for name in catalogue.names() if _takes(catalogue.get(name), image))
+    found = []
+    for name in catalogue.names():
+        recipe = catalogue.get(name)
+        reads, taught = catalogue.reads_unlabelled(recipe), catalogue.needs_teacher(recipe)
+        if (taught and not facts.taught) or (reads and not taught and not facts.unlabelled):
+            continue
+        if _takes(recipe, facts.image) and _fits(recipe, facts):
+            found.append(name)
+    return tuple(found)
+
+
+def _fits(recipe: Recipe, facts: Facts) -> bool:
+    """Whether objectives without targets suit the data."""
+    kinds = {o.kind for s in recipe.stages for t in s.turns for o in t.objectives}
+    if kinds & {"pseudo_labels", "fixmatch", "supervised_contrastive"} and not facts.classes:
+        return False
+    if "scarf" in kinds and not facts.table:
+        return False
+    made = {o for s in recipe.stages for t in s.turns for o in t.objectives}
+    generates = any(o.kind == "generator" and o.of == "rows" for o in made)
+    return not (generates and facts.categorical)
 
 
 def _takes(recipe: Recipe, image: tuple[int, ...]) -> bool:
@@ -155,22 +205,26 @@ def _takes(recipe: Recipe, image: tuple[int, ...]) -> bool:
 
 
 def chosen(facts: Facts) -> Portfolio:
-    """The methods by the rules alone; see `choose`."""
-    most = size(facts.rows, facts.seconds)
+    """The methods for these data and this budget."""
+    most = size(facts.rows + facts.unlabelled, facts.seconds)
     if not facts.table:  # whose networks are slow; half of the methods get twice the time
         most //= 2
     taken = [rule for rule in RULES if rule.fits(facts)][:most]
     taken.sort(key=lambda rule: rule.recipe)
-    left = len(possible(facts.image)) - len(taken)
+    left = len(possible(facts)) - len(taken)
     reasons = ", ".join(f"{rule.recipe} ({rule.why})" for rule in taken)
     return Portfolio(
         tuple(rule.recipe for rule in taken),
         (
-            f"Methods for {facts.rows:,} rows and this budget: {reasons}.",
+            f"Methods for {facts.rows:,} rows{_beside(facts)} and this budget: {reasons}.",
             f"{left} others of the library are left out; a larger budget takes more of them, "
             "--recipes all takes all, and --recipes A,B takes those that you name.",
         ),
     )
+
+
+def _beside(facts: Facts) -> str:
+    return f", {facts.unlabelled:,} more without a target," if facts.unlabelled else ""
 
 
 def size(rows: int, budget: float) -> int:

@@ -23,6 +23,8 @@ from methodic.runs.machine.speed import (
     LOOKING,
     Speed,
     Timed,
+    batches,
+    epoch,
     looks,
     steps_within,
 )
@@ -53,10 +55,10 @@ def make(
     middle = replace(recipe, settings[0])
 
     def timed(on: Machine) -> Timed:
-        batch = tuple(build.batch_rows(stage, prepared.counts[0]) for stage in recipe.stages)
+        counts = prepared.counts[0], prepared.rows["train"].every
         with using(on.threads):
             found = measure(work, [middle.model_dump_json()], wishes.metric, on, given)
-        return Timed(recipe, batch, Speed(*found))
+        return Timed(recipe, batches(recipe, *counts), Speed(*found), 1, epoch(recipe, *counts))
 
     def training(method: Timed) -> tuple[int, ...]:
         if steps is not None:
@@ -151,7 +153,7 @@ def _steps(method: Timed, prepared: Prepared, seconds: float) -> tuple[int, ...]
         part = method.speed.evaluation * looking.rows / validated
         method = replaced(method, speed=replaced(method.speed, evaluation=part))
     count = steps_within(method, share, looking.count, rows)
-    most = max(LEAST_CAP, math.ceil(EPOCHS * rows / method.batch[-1]))
+    most = max(LEAST_CAP, math.ceil(EPOCHS * method.steps_of_epoch(rows)))
     return tuple(
         min(each, max(1, round(most * stage.share)))
         for each, stage in zip(count, method.recipe.stages, strict=True)

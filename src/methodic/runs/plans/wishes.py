@@ -114,9 +114,10 @@ def wish(
     if splits == "cv" and (reason := uncrossable(data)) is not None:
         raise InputError(reason, advice="Ask for --splits one.")
     seconds = DEFAULT_BUDGET if budget is None else parse_budget(budget)
-    fitting = portfolio.choose(data, seconds, module) if recipes is None else None
+    facts = portfolio.facts_of(data, seconds, module)
+    fitting = portfolio.chosen(facts) if recipes is None else None
     named = recipes is not None and recipes != "all"
-    chosen_methods = methods(_named(data, recipes, fitting))
+    chosen_methods = methods(_named(facts, recipes, fitting))
     if data.large is not None:
         chosen_methods = streaming.possible(chosen_methods, named)
     return Wishes(
@@ -142,7 +143,7 @@ def wish(
 
 
 def _named(
-    data: DataSet,
+    facts: portfolio.Facts,
     recipes: Sequence[str | Path | Recipe] | Literal["all"] | None,
     fitting: portfolio.Portfolio | None,
 ) -> Sequence[str | Path | Recipe]:
@@ -150,7 +151,7 @@ def _named(
     if fitting is not None:
         return fitting.names
     if recipes == "all":
-        return portfolio.possible(portfolio.image_shape(data.schema))
+        return portfolio.possible(facts)
     return recipes or ()
 
 

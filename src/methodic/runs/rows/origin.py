@@ -24,6 +24,7 @@ from methodic.errors import InputError
 from methodic.files import read_json, write_text
 from methodic.models.precision import has_bfloat16
 from methodic.plan import FORMAT, DataFacts, Machine, Value
+from methodic.runs.rows import teaching
 
 _NAME = "origin.json"
 _SHOWN = 8
@@ -33,13 +34,19 @@ _NOT_THESE = (
 
 
 class Origin(Value):
-    """Where a run began. Columns of the user's own test rows are called "test: column"."""
+    """Where a run began.
+
+    Columns of the user's own test rows are called "test: column", those of rows without a target
+    "unlabelled: column".
+    """
 
     format: int = FORMAT
     software: dict[str, str]  # name → version
     processor: str
     rows: tuple[int, int]  # of the data with a target, and of the user's own test rows
     columns: dict[str, str]  # name → hash of the values
+    unlabelled: int = 0  # rows without a target
+    teacher: str | None = None  # a hash of the trained model
 
 
 def write(folder: Path, data: DataSet) -> None:
@@ -49,6 +56,8 @@ def write(folder: Path, data: DataSet) -> None:
         processor=_processor(),
         rows=_rows(data),
         columns=data.digests,
+        unlabelled=_unlabelled(data),
+        teacher=teaching.digest(data.reading.teacher),
     )
     write_text(folder / _NAME, origin.model_dump_json(indent=1))
     write_text(folder / "schema.yaml", to_yaml(data))
@@ -114,17 +123,47 @@ def check_data(folder: Path, facts: DataFacts, data: DataSet) -> None:
     """Refuse data that are not those of the run in ``folder``.
 
     Raises:
-        InputError: names the rows and columns that differ.
+        InputError: names the rows and columns that differ; another teacher, or other labels.
     """
-    if data.fingerprint == facts.fingerprint:
-        return
     origin = read(folder)
+    if data.fingerprint == facts.fingerprint:
+        _check_labels(folder, facts, data)
+        _check_teacher(folder, facts, origin, data)
+        return
     raise InputError(
         f"{folder}: these are not the data that this run began with",
         found="; ".join(_data_differences(facts, origin, data)),
         accepted=f"the data '{facts.name}' with the fingerprint {facts.fingerprint}",
         advice=_NOT_THESE.replace("RUN", str(folder)) + ".",
     )
+
+
+def _check_labels(folder: Path, facts: DataFacts, data: DataSet) -> None:
+    then, now = facts.reading.labels, data.reading.labels
+    if then != now:
+        raise InputError(
+            f"{folder}: other rows kept their targets when this run began",
+            found=f"labels {now or 'of all rows'} now",
+            accepted=f"labels {then or 'of all rows'}",
+            advice="Load the data with the same labels=…",
+        )
+
+
+def _check_teacher(folder: Path, facts: DataFacts, origin: Origin | None, data: DataSet) -> None:
+    then, now = facts.reading.teacher, data.reading.teacher
+    if then is None and now is None:
+        return
+    known = None if origin is None else origin.teacher
+    another = known is not None and known != teaching.digest(now)
+    if then is None or now is None or another:
+        raise InputError(
+            f"{folder}: this is not the teacher that this run began with",
+            found=now or "no teacher",
+            accepted=f"the model that was in {then}" if then else "no teacher",
+            advice="Put the trained model back, or load the data with teacher=… naming it."
+            if then
+            else "Load the data without teacher=…",
+        )
 
 
 def read_data(
@@ -143,8 +182,8 @@ def read_data(
     chosen = source or facts.source
     if chosen is None:
         raise InputError(
-            f"the data '{facts.name}' lived in memory (at least their targets or test rows), so "
-            "they can't be read again",
+            f"the data '{facts.name}' lived in memory (at least their targets, or some of their "
+            "rows), so they can't be read again",
             accepted="the same data",
             advice="Give them: methodic.reproduce(RUN, data=…) in Python, or --data FILE.",
         )
@@ -165,6 +204,8 @@ def _data_differences(facts: DataFacts, origin: Origin | None, data: DataSet) ->
         ]
     elif origin is None and data.test is None and sum(facts.rows) != rows[0]:
         found.append(f"{sum(facts.rows):,} rows then, {rows[0]:,} now")
+    if origin is not None and origin.unlabelled != _unlabelled(data):
+        found.append(f"{origin.unlabelled:,} rows without a target then, {_unlabelled(data):,} now")
     if (facts.target, *facts.others) != data.schema.targets:
         named = (facts.target, *facts.others)
         found.append(f"the target {_few(named)} then, {_few(data.schema.targets)} now")
@@ -180,7 +221,7 @@ def _data_differences(facts: DataFacts, origin: Origin | None, data: DataSet) ->
             )
             if names
         ]
-        if origin.rows == rows:
+        if origin.rows == rows and origin.unlabelled == _unlabelled(data):
             changed = [name for name in then if now.get(name, then[name]) != then[name]]
             found += [f"other values in {_few(changed)}"] if changed else []
     return found or ["other values, or another order of rows or columns"]
@@ -188,6 +229,10 @@ def _data_differences(facts: DataFacts, origin: Origin | None, data: DataSet) ->
 
 def _rows(data: DataSet) -> tuple[int, int]:
     return data.heights
+
+
+def _unlabelled(data: DataSet) -> int:
+    return 0 if data.unlabelled is None else data.unlabelled.height
 
 
 def _few(names: tuple[str, ...] | list[str]) -> str:

@@ -21,6 +21,7 @@ from methodic.data.encoding.encoders import Encoders
 from methodic.data.large.maps import Mapped
 from methodic.data.predicted import answers
 from methodic.data.splits import fold, grouped, split
+from methodic.data.unlabelled import stacked
 from methodic.data.weights import weights_of
 from methodic.engine.evaluation import Judge
 from methodic.errors import InputError
@@ -28,7 +29,7 @@ from methodic.files import file_hash, make_folder, read_json, write_json, write_
 from methodic.metrics import get_metric
 from methodic.models.mlp import Inputs
 from methodic.plan import FORMAT, Plan
-from methodic.runs.rows import streaming
+from methodic.runs.rows import besides, streaming, teaching
 
 PARTS = ("train", "validation", "test")
 _FILES = ("rows.safetensors", "encoders.json")
@@ -40,13 +41,18 @@ class Prepared:
     """Encoded rows of the three parts, with what decodes predictions.
 
     Args:
-        encoders: fitted on the training rows.
-        rows: part → encoded rows, with their weights where they have any: 1 on average.
-        raw: part → host-side inputs before the numeric encoder, for the baselines.
+        encoders: fitted on the training rows; those of inputs on the ones without a target, too.
+        rows: part → encoded rows, with their weights where they have any: 1 on average. Those of
+            training that have no target stand behind the others, and a teacher says something about
+            all of them.
+        raw: part → host-side inputs before the numeric encoder, for the baselines: of rows with a
+            target, as everything below.
         truth: part → classes int64 [N], labels int64 [N, C], or numbers in the targets' units
             float64 [N], of several targets [N, T].
         groups: validation and test → the group of each row, from 0 on int64 [N], where the user
             named a column of them and the rows are in memory.
+        notes: what a reader of the scores should know about these rows; not saved.
+        sources: files beside the data that were read; their hashes are kept.
     """
 
     encoders: Encoders
@@ -54,6 +60,8 @@ class Prepared:
     raw: dict[str, dict[str, Tensor]]
     truth: dict[str, npt.NDArray[Any]]
     groups: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> Inputs:
@@ -94,9 +102,14 @@ class Prepared:
 
     @property
     def counts(self) -> tuple[int, int, int]:
-        """Training, validation and test rows."""
+        """Training, validation and test rows that have a target."""
         train, validation, test = (len(self.rows[part]) for part in PARTS)
         return train, validation, test
+
+    @property
+    def unlabelled(self) -> int:
+        """Training rows without a target."""
+        return self.rows["train"].every - len(self.rows["train"])
 
     def judge(self, metric: str, device: torch.device, count: int | None = None) -> Judge:
         """Scores members on the validation rows, or on ``count`` of them, evenly spread."""
@@ -129,13 +142,16 @@ class Prepared:
 def prepare(
     data: DataSet, split_seed: int, number: int = 0, folder: Path | None = None
 ) -> Prepared:
-    """Split and encode ``data``; encoders see training rows only.
+    """Split and encode ``data``; encoders see training rows only, those without a target too.
 
     Args:
         data: what to split.
         split_seed: of the run.
         number: 0 for the run's own split; from 1 on those of repeated cross-validation.
         folder: where rows that don't fit into memory are kept; by default a temporary one.
+
+    Raises:
+        InputError: the data can't be split, or the teacher doesn't fit them.
     """
     if data.large is not None:
         return _from_file(streaming.write(data, split_seed, number, folder))
@@ -145,21 +161,31 @@ def prepare(
         "validation": data.frame[cut.validation],
         "test": (data.frame if data.test is None else data.test)[cut.test],
     }
-    encoders = Encoders.fit(frames["train"], data.schema)
+    without = besides.rows(data, cut)
+    every = frames["train"] if without is None else stacked([frames["train"], without])
+    encoders = Encoders.fit(every, data.schema)
+    teacher = teaching.Teacher.of(data)
     rows, raw, truth = {}, {}, {}
     for part, frame in frames.items():
-        raw[part] = encoders.inputs(frame)
+        inputs = encoders.inputs(every if part == "train" else frame)
         target, weight = encoders.target(frame), weights_of(frame, data.schema)
         rows[part] = Rows(
-            encoders.encoded(raw[part]),
+            encoders.encoded(inputs),
             target,
             None if weight is None else torch.from_numpy(weight.astype(np.float32)),
+            None if teacher is None or part != "train" else teacher.says(every, encoders),
         )
+        raw[part] = {name: x[: frame.height] for name, x in inputs.items()}
         truth[part] = encoders.truth(frame)
     name = data.schema.group
     judging = [part for part in PARTS[1:] if name is not None and name in frames[part].columns]
     groups = {part: grouped.named(frames[part][str(name)]) for part in judging}
-    return Prepared(encoders, rows, raw, truth, groups)
+    notes = besides.notes(data.schema, without, frames["test"], frames["validation"].height)
+    read = [data.reading.unlabelled] if data.reading.unlabelled is not None else []
+    if teacher is not None:
+        notes += teacher.doubts(data, split_seed)
+        read.append(str(teacher.manifest))
+    return Prepared(encoders, rows, raw, truth, groups, tuple(notes), tuple(read))
 
 
 def save(prepared: Prepared, folder: Path, sources: Iterable[str | None] = ()) -> None:
@@ -181,6 +207,9 @@ def save(prepared: Prepared, folder: Path, sources: Iterable[str | None] = ()) -
         weight = prepared.rows[part].weight
         if weight is not None:
             flat[f"{part}/weight"] = weight
+        soft = prepared.rows[part].soft
+        if soft is not None:
+            flat[f"{part}/soft"] = soft
         flat[f"{part}/truth"] = torch.from_numpy(np.ascontiguousarray(prepared.truth[part]))
         if part in prepared.groups:
             flat[f"{part}/group"] = torch.from_numpy(prepared.groups[part])
@@ -196,7 +225,9 @@ def save(prepared: Prepared, folder: Path, sources: Iterable[str | None] = ()) -
             "format": FORMAT,
             "files": {name: file_hash(folder / name) for name in _FILES},
             "sources": {
-                each: known for each in sources if each and (known := _hash(each)) is not None
+                each: known
+                for each in (*sources, *prepared.sources)
+                if each and (known := _hash(each)) is not None
             },
         },
     )
@@ -292,7 +323,12 @@ def _from_file(folder: Path) -> Prepared:
         read_json(folder / "encoders.json", "encoder file"), under("encoders/")
     )
     rows = {
-        part: Rows(under(f"{part}/inputs/"), flat[f"{part}/target"], flat.get(f"{part}/weight"))
+        part: Rows(
+            under(f"{part}/inputs/"),
+            flat[f"{part}/target"],
+            flat.get(f"{part}/weight"),
+            flat.get(f"{part}/soft"),
+        )
         for part in PARTS
     }
     raw = {part: under(f"{part}/raw/") for part in PARTS}

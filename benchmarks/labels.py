@@ -1,0 +1,336 @@
+"""What rows without a target are worth: few labels, and all other rows without.
+
+pictures     Fashion-MNIST and CIFAR-10 with 100, 500 and 2,500 labels of all training rows, the
+             same network everywhere: supervised only, with the best of some augmentations;
+             pretraining and fine-tuning; a joint sum; turns; FixMatch.
+tables       Adult with 0.5% and 5% of its labels, California with 1%: supervised only, SCARF, VIME,
+             a joint autoencoder.
+autoencoder  784-64-32-784 on Fashion-MNIST: its error beside that of 32 principal components, and
+             its steps per second beside Keras.
+steps        What a joint step costs beside the sum of its parts.
+
+Each method gets the same minutes of both cores for everything: tuning (every setting once, on a
+subset of the labels and a seed of its own), then five other subsets with other seeds; two trainings
+at a time, a core each. Settings are chosen by validation rows, which come out of the labelled rows.
+Test rows are looked at once. Each training is `methodic train --labels N` as its user starts it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import _autoencoding
+import _shared as shared
+import numpy as np
+import tables as tables_of
+import yaml
+
+MINUTES = {"pictures": 10.0, "tables": 2.0}  # of a method, on both cores
+SEEDS, TUNING = 5, 0.6  # subsets; a training of the tuning ÷ one of the others
+WANTED = 0.04  # points more than supervised only, at 100 labels
+
+NET = {"kind": "cnn", "channels": [32, 64, 128], "width": 128, "normalization": "batch"}
+COSINE = {"kind": "cosine", "warmup": 0.1}
+SUPERVISED = {"kind": "supervised"}
+GREY_VIEWS = [
+    {"kind": "crop", "padding": 3},
+    {"kind": "affine", "degrees": 15, "shift": 0.1, "zoom": 0.25, "shear": 10},
+    {"kind": "cutout", "share": 0.15},
+]
+COLOUR_VIEWS = [
+    {"kind": "crop", "padding": 4},
+    {"kind": "flip"},
+    {"kind": "colour", "strength": 0.4},
+    {"kind": "cutout", "share": 0.15},
+]
+STRONG = [{"kind": "randaugment", "count": 2, "strength": 0.4}, {"kind": "cutout", "share": 0.25}]
+Stage = dict[str, Any]
+Settings = Mapping[str, Mapping[str, Any]]
+
+
+def adamw(lr: float, decay: float = 0.05) -> dict[str, Any]:
+    """The rule that all methods share."""
+    return {"kind": "adamw", "lr": lr, "weight_decay": decay}
+
+
+def pictures(views: Sequence[Mapping[str, Any]]) -> dict[str, list[list[Stage]]]:
+    """Method → its settings, three each; a setting is a recipe's stages."""
+    moved = [dict(each) for each in views]
+    weak = moved[:1] if len(views) == len(GREY_VIEWS) else moved[:2]
+
+    def fine(lr: float, share: float) -> Stage:
+        return {
+            "name": "fine-tune",
+            "share": share,
+            "batch": 64,
+            "objectives": [SUPERVISED],
+            "optimizer": adamw(lr),
+            "schedule": COSINE,
+            "regularizers": moved,
+        }
+
+    def beside(objective: Stage, lr: float, batch: int, *more: Stage) -> Stage:
+        return {
+            "batch": 64,
+            "unlabelled": batch,
+            "objectives": [SUPERVISED, objective],
+            "optimizer": adamw(lr),
+            "schedule": COSINE,
+            "regularizers": [*moved, *more],
+        }
+
+    def turns(lr: float, other: float) -> Stage:
+        own = {"objectives": [SUPERVISED], "optimizer": adamw(lr), "schedule": COSINE}
+        simclr = {"kind": "simclr", "temperature": 0.5, "views": moved}
+        return {
+            "batch": 64,
+            "unlabelled": 256,
+            "turns": [own, {"objectives": [simclr], "optimizer": adamw(other), "schedule": COSINE}],
+            "regularizers": moved,
+        }
+
+    def first(lr: float, share: float) -> Stage:
+        return {
+            "name": "pretrain",
+            "share": share,
+            "rows": "all",
+            "batch": 256,
+            "objectives": [{"kind": "simclr", "temperature": 0.5, "views": moved}],
+            "optimizer": adamw(lr),
+            "schedule": COSINE,
+        }
+
+    def alone(lr: float, changes: Sequence[Stage]) -> Stage:
+        return {**fine(lr, 1.0), "regularizers": list(changes)}
+
+    ema = {"kind": "ema", "decay": 0.99}
+    match = {"kind": "fixmatch", "weak": weak, "strong": [*weak, *STRONG]}
+    return {
+        "supervised only": [
+            [alone(0.002, moved)],
+            [alone(0.002, [*weak, *STRONG])],
+            [alone(0.005, [*moved, {"kind": "mixup", "alpha": 0.2}])],
+        ],
+        "pretrain, fine-tune": [
+            [first(0.002, 0.8), fine(0.001, 0.2)],
+            [first(0.005, 0.8), fine(0.002, 0.2)],
+            [first(0.002, 0.9), {**fine(0.002, 0.1), "layer_decay": 0.7}],
+        ],
+        "joint": [
+            [beside({"kind": "simclr", "views": moved, "weight": w}, lr, 256)]
+            for lr, w in ((0.002, 0.5), (0.002, 2.0), (0.005, 1.0))
+        ],
+        "alternate": [
+            [turns(lr, other)] for lr, other in ((2e-3, 2e-3), (1e-3, 4e-3), (4e-3, 4e-3))
+        ],
+        "fixmatch": [
+            [beside({**match, "threshold": t}, lr, 192, ema)]
+            for lr, t in ((0.002, 0.95), (0.005, 0.95), (0.002, 0.8))
+        ],
+    }
+
+
+def tables() -> dict[str, list[list[Stage]]]:
+    """Method → its settings; a setting is a recipe's stages."""
+    rates = (0.001, 0.003, 0.01)
+
+    def fine(lr: float, share: float = 1.0) -> Stage:
+        return {
+            "name": "fine-tune",
+            "share": share,
+            "batch": 64,
+            "objectives": [SUPERVISED],
+            "optimizer": adamw(lr, 0.01),
+            "schedule": COSINE,
+        }
+
+    def first(objective: Stage) -> Stage:
+        return {
+            "name": "pretrain",
+            "share": 0.5,
+            "rows": "all",
+            "batch": 256,
+            "objectives": [objective],
+            "optimizer": adamw(0.001, 0.01),
+            "schedule": COSINE,
+        }
+
+    back = {"kind": "reconstruction", "weight": 0.3, "views": [{"kind": "swap", "share": 0.2}]}
+    joint = {"unlabelled": 256, "objectives": [SUPERVISED, back]}
+    return {
+        "supervised only": [[fine(lr)] for lr in rates],
+        "scarf": [[first({"kind": "scarf"}), fine(lr, 0.5)] for lr in rates],
+        "vime": [[first({"kind": "masked", "share": 0.3}), fine(lr, 0.5)] for lr in rates],
+        "joint autoencoder": [[{**fine(lr), **joint}] for lr in rates],
+    }
+
+
+def train(
+    source: Sequence[str], stages: list[Stage], labels: str, seed: int, job: Mapping[str, Any]
+) -> Any:
+    """One `methodic train`: its scores, or the error's text."""
+    recipe = {"name": "method", "stages": stages, "stop": {"keep": "best"}}
+    if job.get("model"):
+        recipe["model"] = job["model"]
+    with tempfile.TemporaryDirectory() as scratch:
+        path, out = Path(scratch) / "method.yaml", Path(scratch) / "run"
+        path.write_text(yaml.safe_dump(recipe))
+        command = [shared.METHODIC, "train", *source, "--recipe", str(path), "--labels", labels]
+        command += ["--seed", str(seed), "--threads", "1", "--budget", f"{job['seconds']:.0f}s"]
+        command += ["--out", str(out), "--quiet"]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            env={**shared.clean_environment(), "OMP_NUM_THREADS": "1"},
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}\n{done.stderr[-2000:]}")
+        board = json.loads((out / "leaderboard.json").read_text())
+        row = next(each for each in board["rows"] if each["name"] == "method")
+        record = json.loads((out / "records" / "train-method.json").read_text())
+        return {
+            "test": row["test"]["mean"],
+            "validation": row["validation"],
+            "loss": record["members"][0]["validation"]["loss"],
+            "steps": record["members"][0]["steps_taken"],
+            "seconds": record["seconds"],
+        }
+
+
+def method(
+    source: Sequence[str],
+    settings: Sequence[list[Stage]],
+    labels: str,
+    minutes: float,
+    model: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """A method, tuned and trained on five subsets, in so many minutes of both cores."""
+    cores = shared.CORES
+    each = minutes * 60 * cores / (TUNING * len(settings) + SEEDS)
+    tuning = {"seconds": each * TUNING, "model": model}
+    final = {"seconds": each, "model": model}
+    with ThreadPoolExecutor(cores) as pool:
+        tried = list(pool.map(lambda s: train(source, s, labels, 100, tuning), settings))
+        best = int(np.argmin([one["loss"] for one in tried]))
+        runs = list(
+            pool.map(lambda s: train(source, settings[best], labels, s, final), range(1, SEEDS + 1))
+        )
+    return {"setting": best, "tried": tried, "runs": runs}
+
+
+def part(
+    report: shared.Report,
+    kept: shared.Kept,
+    title: str,
+    source: Sequence[str],
+    methods: Mapping[str, list[list[Stage]]],
+    labels: Sequence[str],
+    minutes: float,
+    model: Mapping[str, Any] | None = None,
+) -> dict[str, dict[str, list[float]]]:
+    """A table of one data set; labels → method → test scores."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for count in labels:
+        found[count] = {}
+        for name, settings in methods.items():
+            job = functools.partial(method, source, settings, count, minutes, model)
+            result = kept.get(f"{title}, {count} labels, {name}, {minutes:g} min", job)
+            found[count][name] = [run["test"] for run in result["runs"]]
+    header = ["method", *(f"{count} labels" for count in labels)]
+    rows = [
+        [name, *(shared.mean_interval(found[count][name], 4) for count in labels)]
+        for name in methods
+    ]
+    report.say(f"\n### {title}: {minutes:g} minutes a method\n")
+    report.table(header, rows)
+    return found
+
+
+def gained(report: shared.Report, found: Mapping[str, list[float]], title: str, sign: int) -> float:
+    """Say what the best method that uses unlabelled rows gained over supervised only."""
+    plain = found["supervised only"]
+    others = {name: runs for name, runs in found.items() if name != "supervised only"}
+    best = max(others, key=lambda name: sign * float(np.mean(others[name])))
+    difference = [sign * (a - b) for a, b in zip(others[best], plain, strict=True)]
+    report.say(f"- {title}: {best} gains {shared.mean_interval(difference, 4)}")
+    return float(np.mean(difference))
+
+
+def measure_pictures(report: shared.Report, args: argparse.Namespace, kept: shared.Kept) -> None:
+    """Fashion-MNIST and CIFAR-10."""
+    cifar = [str(shared.DATA / "cifar10-train.parquet")]
+    cifar += ["--split", str(shared.DATA / "cifar10-test.parquet")]
+    for title, source, views in (
+        ("Fashion-MNIST", [str(shared.DATA / "fashion-mnist")], GREY_VIEWS),
+        ("CIFAR-10", cifar, COLOUR_VIEWS),
+    ):
+        if args.data and title not in args.data:
+            continue
+        counts = args.labels or ["100", "500", "2500"]
+        found = part(report, kept, title, source, pictures(views), counts, args.minutes, NET)
+        for count in counts:
+            gain = gained(report, found[count], f"{title}, {count} labels", 1)
+            if count == "100" and title == "Fashion-MNIST":
+                verdict = "yes" if gain >= WANTED else "**no**"
+                report.say(f"- at least {WANTED:.0%} more at 100 labels: {gain:.2%}, {verdict}")
+
+
+def measure_tables(report: shared.Report, args: argparse.Namespace, kept: shared.Kept) -> None:
+    """Adult and California."""
+    minutes = args.minutes if args.quick else MINUTES["tables"]
+    model = {"kind": "mlp", "width": 128, "depth": 2, "dropout": 0.1}
+    for title, file, target, counts, sign in (
+        ("Adult", "adult", "income", ["0.5%", "5%"], 1),
+        ("California", "california_housing", "MedHouseVal", ["1%"], -1),
+    ):
+        if args.data and title not in args.data:
+            continue
+        path = tables_of.find(next(each for each in tables_of.CASES if each.file == file))
+        if path is None:
+            report.say(f"\n**{title}: skipped**, {file} could not be fetched.")
+            continue
+        source = [str(path), "--target", target]
+        found = part(report, kept, title, source, tables(), counts, minutes, model)
+        for count in counts:
+            gained(report, found[count], f"{title}, {count} of the labels", sign)
+
+
+PARTS: dict[str, Callable[[shared.Report, argparse.Namespace, shared.Kept], None]] = {
+    "autoencoder": lambda report, args, _: _autoencoding.error(report, args.quick),
+    "steps": lambda report, args, _: _autoencoding.joint(report, args.quick),
+    "tables": measure_tables,
+    "pictures": measure_pictures,
+}
+
+
+def main() -> None:
+    """All parts, or one."""
+
+    def add(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--only", choices=list(PARTS), help="one part")
+        parser.add_argument("--data", nargs="*", help="of the data sets, these")
+        parser.add_argument("--labels", nargs="*", help="of pictures, so many labels")
+        parser.add_argument("--minutes", type=float, default=MINUTES["pictures"])
+
+    args = shared.options(__doc__, add)
+    if args.quick:
+        args.minutes, args.labels = 1.0, ["100"]
+    report = shared.Report("labels", "What rows without a target are worth", args.quick)
+    kept = shared.Kept("labels-runs", args.save and not args.quick)
+    for name in itertools.filterfalse(lambda n: args.only not in (None, n), PARTS):
+        PARTS[name](report, args, kept)
+    report.end(args.save)
+
+
+if __name__ == "__main__":
+    main()
