@@ -44,7 +44,7 @@ class Engine:
         steps: of the whole training.
     """
 
-    def __init__(self, train: Bytes, loss: str, steps: int, compiled: bool) -> None:
+    def __init__(self, train: Bytes, loss: str, steps: int) -> None:
         import torch
 
         from methodic import build
@@ -74,7 +74,6 @@ class Engine:
             inputs=inputs,
             outputs=10,
             rows=len(self.rows),
-            compiled=compiled,
         )
         self.loop, self.loss, self.scaling = loop, loss, (mean, deviation)
         self.stage = self.cohort.stages[0]
@@ -127,7 +126,7 @@ def error(report: shared.Report, quick: bool) -> None:
     linear = float(((other - back) ** 2).mean())
     rows.append([f"{CODE} principal components", f"{linear:.5f}"])
     for loss in ("binary", "squared"):
-        engine = Engine(train, loss, EPOCHS * epoch, compiled=True)
+        engine = Engine(train, loss, EPOCHS * epoch)
         engine.advance((2 if quick else EPOCHS) * epoch)
         found = engine.error(test)
         rows.append([f"autoencoder, {loss} loss, {EPOCHS} epochs", f"{found:.5f}"])
@@ -143,8 +142,7 @@ def error(report: shared.Report, quick: bool) -> None:
 
 def _speed(report: shared.Report, train: Bytes, quick: bool) -> None:
     rounds = 1 if quick else ROUNDS
-    engines = {"methodic": Engine(train, "binary", 10**6, True)}
-    engines["methodic, not compiled"] = Engine(train, "binary", 10**6, False)
+    engines = {"methodic": Engine(train, "binary", 10**6)}
     found: dict[str, list[float]] = {name: [] for name in (*engines, "Keras, jax", "Keras, torch")}
     for engine in engines.values():
         engine.advance(20)

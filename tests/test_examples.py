@@ -91,3 +91,13 @@ def test_examples_run(name: str, tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def test_few_labels(tmp_path: Path) -> None:
+    """Rows without a class are worth something here, in both ways."""
+    module = load("few_labels")
+    module.STEPS = 120
+    found = module.main(tmp_path)
+    assert set(found) == {"adamw_cosine", "joint_vicreg", "contrast_then_head"}
+    assert min(found.values()) > 0.6
+    assert found["joint_vicreg"] > found["adamw_cosine"] - 0.02

@@ -161,3 +161,66 @@ def test_rows_are_spread_over_a_sorted_file() -> None:
     assert some.target.tolist() == [0, 125, 250, 375, 500, 625, 750, 875]
     assert torch.equal(some.inputs["numeric"].flatten(), some.target.float())
     assert sorted_rows.spread(1000) is sorted_rows
+
+
+@pytest.fixture
+def some() -> Rows:
+    """Six rows, of which the first four have a target; images, weights and a teacher."""
+    images = torch.arange(6 * 4, dtype=torch.uint8).view(6, 1, 2, 2) * 10
+    inputs = {"numeric": torch.arange(12.0).view(6, 2), "array": images}
+    return Rows(inputs, torch.arange(4) * 10, torch.arange(1.0, 5.0), torch.arange(18.0).view(6, 3))
+
+
+def test_rows_without_a_target_stand_behind_the_others(some: Rows) -> None:
+    assert (len(some), some.every) == (4, 6)
+    assert (some.count(True), some.count(False)) == (4, 6)
+    own = some.labelled
+    assert (len(own), own.every) == (4, 4)
+    assert torch.equal(own.inputs["numeric"], some.inputs["numeric"][:4])
+    assert own.soft is not None
+    assert torch.equal(own.soft, torch.arange(12.0).view(4, 3))
+    assert own.weight is some.weight or torch.equal(own.weight, some.weight)  # type: ignore[arg-type]
+    assert own.labelled is own
+
+
+def test_nobody_sees_a_target_of_rows_from_all(some: Rows) -> None:
+    batch = some.without_targets(torch.tensor([5, 0, 4, 1]), 2)
+    assert batch.target.shape == (2, 0)
+    assert batch.target.dtype == some.target.dtype
+    assert batch.weight is batch.other is batch.beside is None
+    assert batch.inputs["numeric"].tolist() == [[[10, 11], [0, 1]], [[8, 9], [2, 3]]]
+    assert batch.soft is not None
+    assert batch.soft[:, :, 0].tolist() == [[15, 0], [12, 3]]
+    pixels = batch.inputs["array"]
+    assert pixels.dtype == torch.float32
+    torch.testing.assert_close(pixels[0, 0, 0], torch.tensor([[200.0, 210], [220, 230]]) / 255)
+    numbers = Rows(some.inputs, torch.zeros(4, 2))
+    assert numbers.without_targets(torch.tensor([5]), 1).target.shape == (1, 0, 2)
+
+
+def test_everything_else_is_about_rows_with_a_target(some: Rows) -> None:
+    whole = some.everything(3)
+    assert whole.inputs["numeric"].shape == (3, 4, 2)
+    assert whole.soft is not None
+    assert whole.soft.shape == (3, 4, 3)
+    assert whole.target.shape == (3, 4)
+    assert some.part(2, 99).inputs["numeric"].tolist() == [[4, 5], [6, 7]]
+    assert some.part(2, 99).every == 2
+    assert some.spread(2).inputs["numeric"].tolist() == [[0, 1], [4, 5]]
+    assert some.spread(4).every == 4, "not the others"
+    gathered = some.gather(torch.tensor([3, 1]), 1)
+    assert gathered.soft is not None
+    assert gathered.soft[0, :, 0].tolist() == [9, 3]
+    shared = some.gather_shared(torch.tensor([3, 1]), 2)
+    assert shared.soft is not None
+    assert shared.soft.shape == (2, 2, 3)
+    moved = some.to(torch.device("meta"))
+    assert (len(moved), moved.every) == (4, 6)
+    assert moved.soft is not None
+
+
+def test_rows_that_all_have_a_target(rows: Rows) -> None:
+    assert rows.every == len(rows) == 6
+    assert rows.labelled is rows
+    assert rows.everything(2).soft is None
+    assert Rows({}, torch.zeros(3)).every == 3

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from methodic.engine.parts import Layout, State, picked
+from methodic.engine.parts import Layout, Stage, State, picked
 from methodic.types import ParameterSpec
 from tests.engine.conftest import MakeCohort
 
@@ -82,3 +84,54 @@ def test_rows_of_states_are_picked() -> None:
     assert both.alive.tolist() == [True, True, True, True]
     assert (both.rules[1], both.steps_taken) == ({}, 2)
     assert picked([state(3, 0.0)], torch.tensor([1, 2])).alive.tolist() == [False, True]
+
+
+# --- turns ------------------------------------------------------------------------------------
+
+
+def of_turns(lengths: tuple[int, ...], steps: int, written: bool = True) -> Stage:
+    turns: Any = (None,) * len(lengths)
+    return Stage("s", steps, 1, turns, (), None, lengths=lengths if written else ())
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=4).map(tuple), st.integers(1, 40))
+def test_turns_like_a_written_list(lengths: tuple[int, ...], steps: int) -> None:
+    stage = of_turns(lengths, steps)
+    once = [turn for turn, count in enumerate(lengths) for _ in range(count)]
+    laid = once * (2 + steps // len(once))
+    assert [stage.which(i) for i in range(steps)] == laid[:steps]
+    for i in range(steps):
+        run = next(n for n, turn in enumerate([*laid[i:], None]) if turn != laid[i])
+        assert stage.left(i) == (steps if len(lengths) == 1 else run)
+        for turn in range(len(lengths)):
+            assert stage.turn_steps(i, turn) == laid[:i].count(turn)
+    assert stage.round == (1 if len(lengths) == 1 else len(once))
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 4), st.integers(0, 30))
+def test_a_step_each_needs_no_lengths(turns: int, step: int) -> None:
+    short, long = of_turns((1,) * turns, 40, written=False), of_turns((1,) * turns, 40)
+    assert short.cycle == long.cycle == (1,) * turns
+    assert short.which(step) == long.which(step) == step % turns
+    assert short.left(step) == long.left(step) == (40 if turns == 1 else 1)
+    assert [short.turn_steps(step, t) for t in range(turns)] == [
+        len(range(t, step, turns)) for t in range(turns)
+    ]
+
+
+def test_rates_multiply() -> None:
+    made = Layout(
+        {
+            "a": ParameterSpec((2,), "zeros", lr_scale=3.0),
+            "b": ParameterSpec((1,), "zeros"),
+            "c": ParameterSpec((1,), "zeros"),
+        }
+    )
+    rates = made.rates(["a", "b"], None, {"a": 0.5, "b": 0.25})
+    assert rates is not None
+    assert rates.tolist() == [1.5, 1.5, 0.25, 0]
+    one = Layout({"a": ParameterSpec((2,), "zeros")})
+    assert one.rates(["a"]) is None
+    assert one.rates(["a"], None, {"a": 1.0}) is None

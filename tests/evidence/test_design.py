@@ -187,14 +187,17 @@ def ranked(make_record, order: str):
     return standings(records, ACCURACY)
 
 
-def chosen(found, most: int, simplest: str, kind: str) -> str:
-    return "".join(name for name, _ in finalists(found, plan(most, simplest), kind))
+def chosen(found, most: int, simplest: str, kind: str = "", others: str = "") -> str:
+    """``others``: of the other kind; by default all that aren't of the kind."""
+    rest = others or {each.recipe for each in found} - set(kind)
+    kinds = [set(kind), set(rest)] if kind else []
+    return "".join(name for name, _ in finalists(found, plan(most, simplest), kinds))
 
 
 def test_the_best_of_each_kind_is_confirmed(make_record):
     """u, v, w are of the kind; the simplest one stands last, as s."""
     found = ranked(make_record, "uvwabs")
-    assert chosen(found, 2, "s", "") == "uvs", "nobody asks for kinds"
+    assert chosen(found, 2, "s") == "uvs", "nobody asks for kinds"
     assert chosen(found, 2, "s", "uvw") == "uas", "in the place of the last runner-up"
     assert chosen(found, 3, "s", "uvw") == "uvas"
     assert chosen(found, 1, "s", "uvw") == "uas", "the winner stays"
@@ -204,6 +207,9 @@ def test_the_best_of_each_kind_is_confirmed(make_record):
     assert chosen(ranked(make_record, "abus"), 2, "s", "u") == "aus"
     assert chosen(found, 2, "s", "uvwabs") == "uvs", "all are of the kind"
     assert chosen(found, 2, "s", "xyz") == "uvs", "none is"
+    assert chosen(found, 3, "s", "vw", "ab") == "uvas", "the winner may be of neither kind"
+    assert chosen(found, 2, "s", "w", "b") == "uwbs"
+    assert chosen(found, 1, "u", "w", "b") == "uwb"
 
 
 @settings(deadline=None, max_examples=200)
@@ -215,7 +221,7 @@ def test_the_best_of_each_kind_is_confirmed(make_record):
 )
 def test_both_kinds_take_no_more_room_than_the_plan_has(order, kind, most, simplest):
     found = ranked(unit_record, "".join(order))
-    usual = chosen(found, most, simplest, "")
+    usual = chosen(found, most, simplest)
     names = chosen(found, most, simplest, "".join(kind))
     leaders = {next(n for n in order if (n in kind) is side) for side in (True, False)}
     assert {order[0], simplest, *leaders} <= set(names)

@@ -9,7 +9,7 @@ from scipy import stats
 
 from methodic.evidence import worth
 from methodic.evidence.numbers.statistics import Interval, corrected_paired
-from methodic.evidence.worth import Worth, readers, sentence
+from methodic.evidence.worth import Worth, kinds, sentence
 from methodic.metrics import METRICS
 from tests.evidence.conftest import World, recipe
 
@@ -28,15 +28,20 @@ def few_labels(metric: str = "accuracy") -> World:
 
 def test_who_reads_rows_without_a_target() -> None:
     world = few_labels()
-    assert readers(world.plan()) == {"beside", "before"}
-    world.recipes = world.recipes[:3]
-    assert readers(world.plan()) == frozenset()
-    world = few_labels()
-    world.recipes = world.recipes[3:]
-    assert readers(world.plan()) == frozenset(), "there is nothing to compare them with"
-    world = few_labels()
+    assert kinds(world.plan()) == ({"beside", "before"}, {"plain", "moving", "fancy"})
     world.unlabelled = 0
-    assert readers(world.plan()) == frozenset(), "they read labelled rows alone, like the others"
+    assert kinds(world.plan()) == (), "they read labelled rows alone, like the others"
+
+
+def test_what_a_teacher_knows_is_not_what_rows_are_worth() -> None:
+    world = few_labels()
+    world.recipes.append(recipe("taught", unlabelled=64, objectives=[{"kind": "distillation"}]))
+    assert not any("taught" in kind for kind in kinds(world.plan()))
+    for name, score in (("taught", 0.99), ("beside", 0.9), ("plain", 0.8)):
+        world.screen(name, [score]).test(name, [x * score for x in GOOD])
+    found = world.board().worth
+    assert found is not None
+    assert (found.reads, found.without) == ("beside", "plain")
 
 
 def test_the_screening_says_who_and_the_confirmation_by_how_much() -> None:

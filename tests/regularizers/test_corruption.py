@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
-from methodic.regularizers.corruption import Cutout, InputNoise, LabelNoise
+from methodic.regularizers.corruption import Cutout, InputNoise, LabelNoise, Swap, exchanged
 from methodic.regularizers.mixing import Mixup, partners
 from methodic.rng import Draws, keys
 from methodic.types import Batch
@@ -127,3 +127,73 @@ def test_images_that_are_standardised_later() -> None:
     moved = loud(batch, noise, {"p.deviation": torch.tensor([0.5])}).inputs["array"] - pixels
     for channel, deviation in enumerate((0.05, 0.2)):
         assert float(moved[:, :, channel].std()) == pytest.approx(deviation, rel=0.03)
+
+
+# --- cells of other rows ----------------------------------------------------------------------
+
+
+def whole_batch() -> Batch:
+    generator = torch.Generator().manual_seed(2)
+    inputs = {
+        "categorical": torch.randint(0, 9, (MEMBERS, ROWS, 2), generator=generator),
+        "array": torch.randn(MEMBERS, ROWS, 1, 3, generator=generator),
+        "numeric": torch.randn(MEMBERS, ROWS, 2, generator=generator),
+    }
+    return Batch(inputs, torch.randint(0, 4, (MEMBERS, ROWS), generator=generator))
+
+
+def test_exchanged_cells_like_a_loop_over_them() -> None:
+    batch = whole_batch()
+    generator = torch.Generator().manual_seed(4)
+    whether, which = torch.rand(2, MEMBERS, ROWS, 7, generator=generator)
+    found, mask = exchanged(batch.inputs, whether, which, SHARES)
+    names = [("numeric", i) for i in range(2)] + [("array", i) for i in range(3)]
+    names += [("categorical", i) for i in range(2)]
+    wanted = {name: x.clone() for name, x in batch.inputs.items()}
+    for m in range(MEMBERS):
+        for b in range(0, ROWS, 7):
+            for c, (name, i) in enumerate(names):
+                taken = bool(whether[m, b, c] < SHARES[m])
+                assert bool(mask[m, b, c]) == taken
+                other = int(which[m, b, c] * ROWS) if taken else b
+                cell = batch.inputs[name][m].flatten(1)[other, i]
+                assert found[name][m].flatten(1)[b, i] == cell
+    for name, x in wanted.items():
+        assert torch.equal(batch.inputs[name], x), "nothing is written to"
+        assert found[name].dtype == x.dtype
+    for m, share in enumerate(SHARES):
+        assert likely(mask[m].sum(), mask[m].numel(), share)
+
+
+def test_swapped_rows_have_values_that_occur_each_in_its_column() -> None:
+    batch = whole_batch()
+    out = applied(Swap("r", 7, "r.share"), batch, share=SHARES)
+    for name, x in out.inputs.items():
+        before = batch.inputs[name]
+        assert not torch.equal(x, before)
+        for m in range(MEMBERS):
+            for own, old in zip(x[m].flatten(1).T, before[m].flatten(1).T, strict=True):
+                assert torch.isin(own, old).all()
+    assert torch.equal(out.target, batch.target)
+    still = applied(Swap("r", 7, "r.share"), batch, share=torch.full((3,), 1e-9))
+    assert all(torch.equal(still.inputs[k], x) for k, x in batch.inputs.items())
+    every = applied(Swap("r", 7, "r.share"), batch, share=torch.ones(3))
+    assert likely((every.inputs["numeric"] == batch.inputs["numeric"]).sum(), 3000, 1 / ROWS)
+
+
+def test_swap_reads_the_number_that_it_is_told() -> None:
+    swap = Swap("o/corruption", 8, "o.corruption")
+    assert set(swap.noise(5)) == {"o/corruption/whether", "o/corruption/which"}
+    batch = batch_of()
+    noise = Draws(swap.noise(ROWS))(keys(range(MEMBERS), "noise"))
+    moved = swap(batch, noise, {"o.corruption": SHARES}).inputs["numeric"]
+    share = (moved != batch.inputs["numeric"]).float().mean((1, 2))
+    torch.testing.assert_close(share, SHARES, atol=0.02, rtol=0)
+
+
+def test_the_last_row_is_no_further_than_the_batch() -> None:
+    """A uniform number as close to 1 as it gets: rounding must not reach beyond the rows."""
+    rows = Batch({"numeric": torch.randn(1, 100_003, 1)}, torch.zeros(1, 100_003))
+    which = torch.full((1, 100_003, 1), 1 - 2.0**-24)
+    found, _ = exchanged(rows.inputs, torch.zeros_like(which), which, torch.ones(1))
+    assert torch.equal(found["numeric"], rows.inputs["numeric"][:, -1:].expand(1, 100_003, 1))

@@ -193,9 +193,8 @@ class Stage:
 
     @property
     def plain(self) -> bool:
-        """Batches of labelled rows alone, and losses that read targets alone."""
-        own = [each for turn in self.turns for each, _ in turn.objectives]
-        return self.labelled and not self.beside and not any(hasattr(o, "trains") for o in own)
+        """One batch a step, and no second network: what can be machine code."""
+        return not self.beside and not self.taught
 
     @property
     def taught(self) -> bool:

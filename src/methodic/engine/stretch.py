@@ -47,7 +47,8 @@ def advance(
     asked only after some steps), or if further rows aren't in memory yet.
     """
     count = rows.at_hand(cohort.orders[stage.name], state.steps_taken, count)
-    taken = _compiled_steps if cohort.program is not None else _steps
+    compiled = cohort.program is not None and stage.plain
+    taken = _compiled_steps if compiled else _steps
     return taken(cohort, stage, state, rows, count, observe, pause)
 
 
@@ -95,7 +96,12 @@ def _batches(
 ) -> Callable[[int], Batch]:
     """A function from i, below ``count``, to the batch of step first + i."""
     order, width = cohort.orders[stage.name], cohort.width
-    everything = rows.everything(width) if order.full and stage.labelled else None
+    everything = None
+    if order.full and stage.labelled:
+        everything = rows.everything(width)
+    elif order.full:
+        every = torch.arange(order.rows, device=cohort.device).repeat(width)
+        everything = rows.without_targets(every, width)
     index = None if everything is not None else order.steps(first, count, cohort.device)
     aside = cohort.beside.get(stage.name)
     others = None if aside is None else aside.steps(first, count, cohort.device)
@@ -162,7 +168,9 @@ def _at_once(batch: int, parameters: int, members: int) -> int:
 
 
 def program_texts(cohort: Cohort, stage: Stage, state: State, rows: Rows) -> list[str]:
-    """The C++ of a stage's turns; nothing is compiled."""
+    """The C++ of a stage's turns, none where they can't have any; nothing is compiled."""
+    if not stage.plain:
+        return []
     draws = draws_of(cohort, stage)
     found = []
     for which, turn in enumerate(stage.turns):

@@ -255,32 +255,35 @@ def _number(record: MemberRecord, name: str) -> float:
 
 
 def finalists(
-    standings: Sequence[Standing], confirm: ConfirmPlan, kind: Collection[str] = ()
+    standings: Sequence[Standing], confirm: ConfirmPlan, kinds: Sequence[Collection[str]] = ()
 ) -> tuple[tuple[str, int], ...]:
     """Who is confirmed on fresh seeds, as (recipe, setting), best first.
 
     The winner and the runners-up, up to ``confirm.finalists``; and the simplest method at its best
     setting, even if that makes one more. A recipe without one finished member is left out.
 
-    The best of the ``kind`` and the best of all others are confirmed, too, so that the two kinds
-    can be compared. Where there is no room for one more, it takes the last runner-up's place.
+    The best of each kind is confirmed, too, so that the kinds can be compared; where one of them
+    has none, nothing is. Beyond one more than planned, they take the place of the last runners-up.
 
     Args:
         standings: of the screening, best first.
         confirm: how many.
-        kind: methods that are of one kind; none: there is nothing to compare.
+        kinds: two kinds of methods, by name; none: there is nothing to compare.
     """
     able = [standing for standing in standings if standing.scores]
     chosen = able[: confirm.finalists]
     more = [each for each in able[confirm.finalists :] if each.recipe == confirm.simplest]
-    missing = [each for each in _best_of_kinds(able, kind) if each not in [*chosen, *more]]
-    if missing and more and len(chosen) > 1:
-        chosen = chosen[:-1]
+    leaders = _best_of_kinds(able, kinds)
+    missing = [each for each in leaders if each not in [*chosen, *more]]
+    spare = [e for e in chosen[1:] if e not in leaders and e.recipe != confirm.simplest]
+    over = len(chosen) + len(more) + len(missing) - confirm.finalists - 1
+    left = spare[-over:] if over > 0 else []
+    chosen = [each for each in chosen if each not in left]
     found = [*chosen, *more, *missing]
     return tuple((each.recipe, each.setting) for each in able if each in found)
 
 
-def _best_of_kinds(able: Sequence[Standing], kind: Collection[str]) -> list[Standing]:
-    """The best of the kind and the best of the others; nothing where one of them is missing."""
-    sides = [[each for each in able if (each.recipe in kind) is side] for side in (True, False)]
-    return [side[0] for side in sides] if all(sides) else []
+def _best_of_kinds(able: Sequence[Standing], kinds: Sequence[Collection[str]]) -> list[Standing]:
+    """The best of each kind; nothing where one of them has none."""
+    found = [[each for each in able if each.recipe in kind] for kind in kinds]
+    return [each[0] for each in found] if all(found) else []

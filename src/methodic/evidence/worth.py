@@ -33,17 +33,17 @@ class Worth(Value):
         return self.gain.n > 1 and self.p <= ALPHA
 
 
-def readers(plan: Plan) -> frozenset[str]:
-    """Methods of a plan that read rows without a target.
+def kinds(plan: Plan) -> tuple[frozenset[str], ...]:
+    """The methods of a plan that read rows without a target, and those that don't.
 
-    Nothing where the data have no such rows, or where all methods would read them: then there is
-    nothing to compare.
+    Those that learn from a teacher are neither: what it knows would count as the rows' worth.
+    Nothing where the data have no such rows.
     """
     if not plan.data.unlabelled:
-        return frozenset()
-    recipes = [contender.recipe for contender in plan.contenders]
-    found = frozenset(each.name for each in recipes if catalogue.reads_unlabelled(each))
-    return found if len(found) < len(recipes) else frozenset()
+        return ()
+    recipes = [each.recipe for each in plan.contenders if not catalogue.needs_teacher(each.recipe)]
+    reads = frozenset(each.name for each in recipes if catalogue.reads_unlabelled(each))
+    return reads, frozenset(each.name for each in recipes) - reads
 
 
 def worth(
@@ -63,12 +63,11 @@ def worth(
     Returns:
         None where a kind is missing, or the two share no seed of the confirmation.
     """
-    kind = readers(plan)
     able = [each.recipe for each in standings if each.scores]
-    reads = next((name for name in able if name in kind), None)
-    without = next((name for name in able if name not in kind), None)
-    if reads is None or without is None:
+    best = [name for kind in kinds(plan) for name in [n for n in able if n in kind][:1]]
+    if len(best) < 2:
         return None
+    reads, without = best
     metric = get_metric(plan.metric, plan.data.task)
     first, second = scores.get(reads, {}), scores.get(without, {})
     if not metric.greater_is_better:

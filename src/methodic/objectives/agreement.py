@@ -91,7 +91,8 @@ class MeanTeacher(Consistency):
 
 def apart(first: Tensor, second: Tensor) -> Tensor:
     """Mean over rows of the summed squared differences: [M, B, C] twice → [M]."""
-    return ((first - second) ** 2).sum(2).mean(1)
+    away = first - second
+    return (away * away).sum(2).mean(1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -69,7 +69,7 @@ class Cells:
         parts = []
         if self.numbers:
             numbers, wanted = found[..., : self.numbers], self.wanted(inputs)
-            parts.append(_binary(numbers, wanted) if binary else (numbers - wanted) ** 2)
+            parts.append((_binary if binary else _squared)(numbers, wanted))
         if self.inputs.sizes:
             parts.append(self._categories(found[..., self.numbers :], inputs["categorical"]))
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
@@ -85,6 +85,12 @@ class Cells:
             log = F.log_softmax(part.transpose(1, 2), 1)
             found.append(F.nll_loss(log, codes[..., i] - first, reduction="none"))
         return torch.stack(found, -1)
+
+
+def _squared(numbers: Tensor, wanted: Tensor) -> Tensor:
+    # Not by ** 2, whose gradient is a power that machine code doesn't know.
+    away = numbers - wanted
+    return away * away
 
 
 def _binary(logits: Tensor, wanted: Tensor) -> Tensor:

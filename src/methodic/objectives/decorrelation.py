@@ -35,7 +35,8 @@ class VICReg(TwoViews):
         first, second = self.projected(model, run, batch)
         total = first.new_zeros(first.shape[0])
         if (weight := number(run, f"{self.path}.invariance")) is not None:
-            total = total + weight.squeeze(1) * ((first - second) ** 2).flatten(1).mean(1)
+            away = first - second
+            total = total + weight.squeeze(1) * (away * away).flatten(1).mean(1)
         if (weight := number(run, f"{self.path}.variance")) is not None:
             total = total + weight.squeeze(1) * 0.5 * (narrowness(first) + narrowness(second))
         if (weight := number(run, f"{self.path}.covariance")) is not None:
@@ -79,11 +80,12 @@ def barlow(first: Tensor, second: Tensor, redundancy: Tensor | None) -> Tensor:
     """The loss of two projections [M, B, D]; redundancy [M, 1], None for 0."""
     crossed = torch.bmm(standardised(first).mT, standardised(second)) / first.shape[1]
     same = torch.diagonal(crossed, dim1=1, dim2=2)
-    loss = ((1 - same) ** 2).sum(1)
+    loss = ((1 - same) * (1 - same)).sum(1)
     return loss if redundancy is None else loss + redundancy.squeeze(1) * _off_diagonal(crossed)
 
 
 def _off_diagonal(x: Tensor) -> Tensor:
     """Sum of the squares beside the diagonal: [M, D, D] → [M]."""
     itself = torch.eye(x.shape[1], dtype=torch.bool, device=x.device)
-    return (x.masked_fill(itself, 0.0) ** 2).flatten(1).sum(1)
+    rest = x.masked_fill(itself, 0.0)
+    return (rest * rest).flatten(1).sum(1)

@@ -18,7 +18,7 @@ from methodic.evidence.ablation import assess
 from methodic.evidence.ensemble import Ensemble
 from methodic.evidence.leaderboard import Leaderboard, assemble
 from methodic.evidence.numbers.statistics import Interval
-from methodic.evidence.worth import readers
+from methodic.evidence.worth import kinds
 from methodic.files import make_folder, write_text
 from methodic.plan import Plan, RunState, Unit, UnitRecord
 from methodic.report.progress import Quiet
@@ -169,7 +169,7 @@ class Execution:
         assert self.plan.confirm is not None
         if not self.state.finalists:
             standings = design.standings(self.crew.records("screen"), self.crew.metric)
-            chosen = design.finalists(standings, self.plan.confirm, readers(self.plan))
+            chosen = design.finalists(standings, self.plan.confirm, kinds(self.plan))
             self.crew.save(finalists=tuple(f"{name}@{setting}" for name, setting in chosen))
         pairs = [(name, int(at)) for name, at in (f.rsplit("@", 1) for f in self.state.finalists)]
         self.progress.phase("confirmation")

@@ -24,7 +24,8 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "variational": ({"kind": "reconstruction", "decoder": (9,), "latent": 3}, {}),
     "masked": ({"kind": "masked", "decoder": (9,)}, {}),
     "simclr": ({"kind": "simclr", **SMALL}, {}),
-    "simclr, one number": ({"kind": "simclr", "projection": (1,)}, {}),
+    # Of a single number, a direction has no gradient but rounding, which AdamW would amplify.
+    "simclr, two numbers": ({"kind": "simclr", "projection": (2,)}, {}),
     "scarf": ({"kind": "scarf", **SMALL}, {}),
     "vicreg": ({"kind": "vicreg", **SMALL}, {}),
     "vicreg without covariance": ({"kind": "vicreg", "covariance": 0, **SMALL}, {}),
@@ -44,7 +45,7 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 OF_LABELS = ("supervised contrast",)
 """They can't stand in a stage that shows no targets."""
-OF_TABLES = ("scarf", "denoising", "simclr, one number", "byol by swa")
+OF_TABLES = ("scarf", "denoising", "simclr, two numbers", "byol by swa")
 
 
 def joint(name: str, model: dict[str, Any], batch: int = 13, beside: int = 8) -> Row:

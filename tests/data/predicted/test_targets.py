@@ -67,7 +67,9 @@ def test_rows_lack_any_of_their_targets() -> None:
     data = load(frame, ("a", "b"))
     kept = int((X[:, 0] > -0.5).sum())
     assert data.frame.height == kept
-    assert f"data: {N - kept} rows have no value in 'b' and can't be used" in data.notes
+    assert data.unlabelled is not None
+    assert data.unlabelled.height == N - kept
+    assert any(f"{N - kept} rows have no value in 'b'" in note for note in data.notes)
 
 
 def test_what_is_shown_of_several() -> None:

@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from methodic.data.batches import Rows
+from methodic.data.loading import load
 from methodic.diagnosis import NAME as FINDINGS
 from methodic.diagnosis import Finding, Findings
 from methodic.engine import loop
@@ -20,7 +22,7 @@ from methodic.evidence.closer.representation import Look, Quality, Representatio
 from methodic.files import make_folder
 from methodic.models.around import inmost
 from methodic.plan import Member, Plan, Unit, UnitRecord
-from methodic.runs import tasks
+from methodic.runs import tasks, train_method
 from methodic.runs.outcome import representing
 from methodic.runs.rows import preparation
 from methodic.runs.rows.preparation import Prepared
@@ -240,6 +242,23 @@ def test_the_best_member() -> None:
     assert best("rmse", (0.8, 1.0, fine), (0.9, 0.5, fine)) == 0
     assert best("accuracy", (None, None, fine), (0.1, None, fine)) == 1
     assert best("accuracy", (0.9, 1.0, lost)) is None
+
+
+def test_rows_in_a_file_are_looked_at_too(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    x = random.normal(size=(20_000, 4))
+    columns = {f"x{i}": x[:, i] for i in range(4)}
+    frame = pl.DataFrame({**columns, "y": np.where(x[:, 0] > 0, "yes", "no")})
+    frame.write_parquet(tmp_path / "t.parquet")
+    data = load(tmp_path / "t.parquet", "y", memory=1_000_000)
+    assert data.large is not None
+    contrastive = recipe("contrastive", objectives=[{"kind": "supervised"}, {"kind": "simclr"}])
+    train_method(data, contrastive, steps=20, out=tmp_path / "run")
+    stored = (tmp_path / "run" / representation.NAME).read_text()
+    found = Representations.model_validate_json(stored)
+    assert found.shown is not None
+    assert found.shown.quality.rows == (2000, 2000)
+    assert found.networks == (found.shown.quality,)
 
 
 # --- at the verdict ---------------------------------------------------------------------------

@@ -222,11 +222,12 @@ def _too_few(dataset: DataSet, count: int, train: Order, validation: Order) -> I
     schema, needed = dataset.schema, least(train, validation)
     room = count - int(validation.ends[0])
     lacking = [name for name, row in zip(schema.classes, train.firsts, strict=True) if row > room]
-    what = "label" if schema.task == "multilabel" else "class"
+    what = ("label", "labels") if schema.task == "multilabel" else ("class", "classes")
     named = ", ".join(f"'{name}'" for name in lacking[:_SHOWN])
     more = f", … ({len(lacking)} in all)" if len(lacking) > _SHOWN else ""
     if lacking:
-        problem = f"no training row of the {what} {named}{more} would keep its target"
+        which = f"{what[len(lacking) > 1]} {named}{more}"
+        problem = f"no training row of the {which} would keep its target"
     else:
         problem = "training and validation would not have a row each with a target"
     whole = f" (rows of one '{schema.group}' stay together)" if schema.group is not None else ""

@@ -98,7 +98,7 @@ class Steps:
         single = pytree.tree_map(
             lambda x: x[:1].clone(), (_states(state, which), _members(cohort, stage, which))
         )
-        arguments = (single[0], examples, single[1], _shared(rows))
+        arguments = (single[0], examples, single[1], _shared(rows, stage))
         one = _one(cohort, stage, which, draws, names)
         self.text, self._constants, self._scratch, self._seen = source(
             one, arguments, range(*_places(single[0]))
@@ -120,7 +120,7 @@ class Steps:
         trees = (
             ahead.by_step(members, stage.batch),
             _members(cohort, stage, self._which),
-            _shared(rows),
+            _shared(rows, stage),
         )
         read = [x.contiguous() for tree in trees for x in pytree.tree_leaves(tree)]
         every = [*now, *spare, *read, *self._constants, alive, finite, *seen]
@@ -180,7 +180,7 @@ def steps_of(
     names: Sequence[str],
 ) -> Steps:
     """The machine code of a turn, made once in a process for all cohorts that are alike."""
-    shapes = [(x.shape[1:], x.dtype) for x in pytree.tree_leaves(_shared(rows))]
+    shapes = [(x.shape[1:], x.dtype) for x in pytree.tree_leaves(_shared(rows, stage))]
     key = f"{cohort.program} {stage.name} {which} {shapes} {sorted(cohort.numbers)}"
     return _made(_Request(key, lambda: Steps(cohort, stage, which, state, rows, draws, names)))
 
@@ -219,9 +219,14 @@ def _members(cohort: Cohort, stage: Stage, which: int) -> dict[str, dict[str, Te
     return {"numbers": dict(cohort.numbers), "limits": stage.turns[which].limits}
 
 
-def _shared(rows: Rows) -> dict[str, Any]:
-    rows = rows.labelled
-    found = {"inputs": dict(rows.inputs), "target": rows.target}
+def _shared(rows: Rows, stage: Stage) -> dict[str, Any]:
+    rows = rows.labelled if stage.labelled else rows
+    found: dict[str, Any] = {"inputs": dict(rows.inputs)}
+    if rows.soft is not None:
+        found["soft"] = rows.soft
+    if not stage.labelled:
+        return found
+    found["target"] = rows.target
     return found if rows.weight is None else {**found, "weight": rows.weight}
 
 
@@ -234,8 +239,11 @@ def _batch(shared: Any, index: Tensor | None) -> Batch:
         return (x if index is None else x.index_select(0, index)).unsqueeze(0)
 
     inputs = {k: take(v) for k, v in shared["inputs"].items()}
+    soft = take(shared["soft"]) if "soft" in shared else None
+    if "target" not in shared:
+        return Batch(inputs, torch.zeros(1, 0), soft=soft)
     weight = take(shared["weight"]) if "weight" in shared else None
-    return Batch(inputs, take(shared["target"]), weight)
+    return Batch(inputs, take(shared["target"]), weight, soft=soft)
 
 
 def _in_parts(work: Any, members: int) -> None:
