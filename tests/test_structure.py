@@ -35,7 +35,8 @@ FLOORS = [
     ["evidence"],
     ["data"],
     ["models", "optimizers", "schedules"],
-    ["objectives", "regularizers"],
+    ["regularizers"],
+    ["objectives"],
     ["engine"],
     ["build"],
     ["bundle"],
@@ -88,7 +89,15 @@ UNMIRRORED = {
     **{
         f"methodic.recipes.kinds.{name}": "declarations; tests/build/test_build.py builds each of "
         "them, tests/recipes/test_ingredients.py knows every field"
-        for name in ("models", "objectives", "optimizers", "own", "regularizers", "schedules")
+        for name in (
+            "models",
+            "objectives",
+            "optimizers",
+            "own",
+            "regularizers",
+            "schedules",
+            "unlabelled",
+        )
     },
     "methodic.recipes.part": "tests/recipes/test_types.py",
     "methodic.recipes.switches": "tests/recipes/test_ingredients.py, which uses each of them",

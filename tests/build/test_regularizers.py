@@ -143,3 +143,27 @@ def test_mixed_rows_and_a_ranking_loss(kind: str) -> None:
     build.resolve(recipe({"kind": kind}, objectives=off), "binary", 50)
     build.resolve(recipe({"kind": kind, "alpha": 0}, objectives=ranking), "binary", 50)
     build.resolve(recipe({"kind": "cutout"}, objectives=ranking), "binary", 50)
+
+
+def test_rows_without_targets_and_what_changes_targets() -> None:
+    for kind in ("mixup", "cutmix", "label_noise"):
+        chosen = recipe({"kind": kind}, rows="all", objectives=[{"kind": "vicreg"}])
+        with pytest.raises(InputError, match=f"{kind} changes targets") as found:
+            build.resolve(chosen, "multiclass", 50)
+        assert str(found.value).startswith("stages.0: ")
+        assert "swap" in str(found.value.accepted)
+    for kind in ("swap", "input_noise", "cutout"):
+        chosen = recipe({"kind": kind}, rows="all", objectives=[{"kind": "vicreg"}])
+        build.resolve(chosen, "multiclass", 50)
+    off = recipe({"kind": "mixup", "alpha": 0}, rows="all", objectives=[{"kind": "vicreg"}])
+    build.resolve(off, "multiclass", 50)
+
+
+@pytest.mark.parametrize("kind", ["supervised_contrastive", "distillation"])
+def test_mixed_rows_and_what_is_about_whole_ones(kind: str) -> None:
+    chosen = recipe({"kind": "mixup"}, objectives=[{"kind": "cross_entropy"}, {"kind": kind}])
+    with pytest.raises(InputError, match="mixup gives each row two targets") as found:
+        build.resolve(chosen, "multiclass", 50)
+    assert f"mixup with {kind}" in str(found.value.found)
+    fine = recipe({"kind": "mixup"}, objectives=[{"kind": "cross_entropy"}, {"kind": "vicreg"}])
+    build.resolve(fine, "multiclass", 50)

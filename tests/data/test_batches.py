@@ -219,6 +219,18 @@ def test_everything_else_is_about_rows_with_a_target(some: Rows) -> None:
     assert moved.soft is not None
 
 
+def test_some_inputs_are_evenly_from_all_rows(some: Rows) -> None:
+    """Statistics of batch norm are about all rows, also where few of them have a target."""
+    found = some.some_inputs(3, 2)
+    assert found["numeric"][1].tolist() == [[0, 1], [4, 5], [8, 9]]
+    assert found["array"].dtype == torch.float32
+    assert found["numeric"].stride(0) == 0
+    assert some.some_inputs(100, 1)["numeric"].shape == (1, 6, 2)
+    own = some.labelled
+    wanted = own.spread(2).everything(2).inputs
+    assert torch.equal(own.some_inputs(2, 2)["numeric"], wanted["numeric"])
+
+
 def test_rows_that_all_have_a_target(rows: Rows) -> None:
     assert rows.every == len(rows) == 6
     assert rows.labelled is rows

@@ -91,12 +91,15 @@ MLP = {"kind": "mlp", "width": 1024, "depth": 3, "dropout": 0.1, "normalization"
 WIDE = {"kind": "mlp", "width": 256, "depth": 3, "activation": "gelu", "dropout": 0.1}
 EMA = {"batch": 4096, "regularizers": [{"kind": "ema", "decay": 0.9}]}
 SGD = {"optimizer": {"kind": "sgd", "lr": 0.01}}
+CONTRAST = {"unlabelled": 2048, "objectives": [{"kind": "cross_entropy"},
+                                               {"kind": "simclr", "views": []}]}  # fmt: skip
 CASES: dict[str, dict[str, Any]] = {
     "one": {"columns": 500, "rows": 8000, "members": 1, "model": MLP},
     "eight": {"columns": 500, "rows": 8000, "members": 8, "model": MLP},
     "large batches": {"columns": 20, "rows": 100_000, "members": 5, "model": WIDE, "stage": EMA},
     "all rows": {"columns": 20, "rows": 20_000, "members": 5, "model": WIDE,
                  "stage": {"batch": "full"}},
+    "contrast": {"columns": 20, "rows": 20_000, "members": 2, "model": WIDE, "stage": CONTRAST},
     "sgd": {"columns": 100, "rows": 2000, "members": 2, "stage": SGD,
             "model": {"kind": "mlp", "width": 4000, "depth": 2}},
     "convolutional": {"columns": 3072, "rows": 1000, "members": 1, "net": "convolutional"},

@@ -442,6 +442,16 @@ def test_a_teacher_leaves_no_statistics() -> None:
         torch.testing.assert_close(value, advanced(other, 1).buffers[name])
 
 
+def test_averaged_weights_are_measured_on_all_rows() -> None:
+    made = make(stage(ENTROPY, VICREG, unlabelled=8, regularizers=[{"kind": "ema"}]), model=NORMED)
+    rows = data()
+    state = advanced(made, 3, rows)
+    flat, buffers = loop.evaluated(made, made.stages[0], state, rows)
+    hidden = rows.inputs["numeric"] @ made.layout.views(flat)["hidden.0.weight"][0]
+    torch.testing.assert_close(buffers["hidden.0.norm.mean"][0], hidden.mean(0))
+    torch.testing.assert_close(buffers["hidden.0.norm.variance"][0], hidden.var(0))
+
+
 # --- going on ---------------------------------------------------------------------------------
 
 

@@ -210,6 +210,10 @@ def test_the_best_of_each_kind_is_confirmed(make_record):
     assert chosen(found, 3, "s", "vw", "ab") == "uvas", "the winner may be of neither kind"
     assert chosen(found, 2, "s", "w", "b") == "uwbs"
     assert chosen(found, 1, "u", "w", "b") == "uwb"
+    found = ranked(make_record, "tuas")
+    assert chosen(found, 2, "s", "u", "a") == "tuas", "nobody may go"
+    assert chosen(ranked(make_record, "tsua"), 2, "s", "u", "a") == "tsua"
+    assert chosen(ranked(make_record, "tvsua"), 3, "s", "u", "a") == "tsua"
 
 
 @settings(deadline=None, max_examples=200)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import pytest
 import torch
 
-from methodic.models.around import Around
+from methodic.errors import InputError
+from methodic.models.around import Around, encoder, inmost
 from methodic.models.mlp import MLP, Inputs
 from methodic.models.outputs import FirstOutputs
 from methodic.models.own.module import ModuleModel
 from methodic.models.precision import InBfloat16
 from methodic.models.quicknet import QuickNet
 from methodic.models.standardised import Standardised
-from methodic.types import Model
+from methodic.models.tabm import TabM
+from methodic.types import Encoder, Model
 from tests.models.passes import images, scattered, started
 
 INNER = MLP(Inputs(array=4), outputs=2, width=3, depth=1, normalization="batch", dropout="p")
@@ -52,3 +54,26 @@ def test_a_module_of_the_users_learns_nothing_before_it() -> None:
     assert not made.native
     state = {"a": torch.ones(1)}, {"b": torch.ones(1)}
     assert made.adapted(*state, {}) == state
+
+
+def test_halves_are_the_networks_own() -> None:
+    for made in around(INNER):
+        assert encoder(made) is made
+        assert isinstance(made, Encoder)
+        assert inmost(made) is INNER
+        assert made.features == INNER.features == 3
+        assert {made.half(name) for name in INNER.parameters()} == {"encoder", "head"}
+    nested = Standardised(FirstOutputs(INNER, 1), ((0.0, 1.0),))
+    assert inmost(nested) is INNER
+
+
+def test_a_network_without_halves() -> None:
+    for model in (
+        ModuleModel(torch.nn.Linear(4, 2), 2),
+        TabM(Inputs(numeric=4), 2, width=3, depth=1, submodels=2),
+    ):
+        for given in (model, FirstOutputs(model, 1)):
+            with pytest.raises(InputError, match="an encoder and a head") as caught:
+                encoder(given)
+            assert caught.value.found == f"the network {type(model).__name__}"
+            assert caught.value.advice

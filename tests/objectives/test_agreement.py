@@ -21,6 +21,7 @@ from methodic.objectives.agreement import (
     SelfLabelled,
     answers,
     apart,
+    corrected,
     distilled,
     self_labelled,
 )
@@ -243,3 +244,21 @@ def test_rows_that_no_teacher_speaks_about() -> None:
     run = looking.given(objective, NETWORK, temperature=2.0, **NUMBERS)
     with pytest.raises(AssertionError, match="teacher"):
         looking.cost(objective, NETWORK, run, looking.batch(looking.table()))
+
+
+def test_alignment_corrects_the_classes_of_a_batch() -> None:
+    """A network that says one class too often is corrected; wholly, the geometric way."""
+    draw = torch.Generator().manual_seed(3)
+    logits = torch.randn(2, 40, 3, generator=draw) + torch.tensor([1.5, 0.0, -1.0])
+    shares = torch.tensor([0.2, 0.3, 0.5])
+    whole = corrected(logits, torch.ones(2, 1), shares)
+    for m in range(2):
+        p = torch.softmax(logits[m].double(), -1)
+        wanted = p * (shares.double() / p.mean(0))
+        wanted = wanted / wanted.sum(1, keepdim=True)
+        torch.testing.assert_close(torch.softmax(whole[m].double(), -1), wanted, rtol=1e-5, atol=1e-6)
+        before, after = p.mean(0) - shares, wanted.mean(0) - shares
+        assert float(after.abs().sum()) < 0.5 * float(before.abs().sum())
+    half = corrected(logits, torch.full((2, 1), 0.5), shares)
+    logs = torch.log_softmax(logits, -1)
+    torch.testing.assert_close(half, 0.5 * (logs + whole), rtol=1e-5, atol=1e-5)

@@ -9,6 +9,7 @@ from objectives.given import rejected
 from reference import unlabelled as literal
 
 from methodic.objectives.foretelling import BYOL, SimSiam, away
+from methodic.regularizers.corruption import Swap
 
 LIGHTLY = -0.10442451755330047
 """NegativeCosineSimilarity() of lightly 1.6.0 for `looking.formula`."""
@@ -24,14 +25,15 @@ def test_away_is_lightlys_plus_1() -> None:
 
 
 def made(kind: type[SimSiam], projection: tuple[int, ...] = (4, 3)):
-    network = looking.mlp()
-    return network, kind("o", "s.it", network, False, (), (), projection, (6,))
+    network, views = looking.mlp(), (Swap("o.a", 4, "o.some"), Swap("o.b", 4, "o.more"))
+    changes = [(view,) for view in views]
+    return network, kind("o", "s.it", network, False, *changes, projection, (6,))
 
 
 def test_simsiam_is_the_mean_of_both_ways() -> None:
     network, objective = made(SimSiam)
     model, rows = looking.extended(network, objective), looking.batch(looking.table())
-    run = looking.given(objective, model)
+    run = looking.given(objective, model, some=0.4, more=0.7)
     views = objective.projected(model, run, rows)
     foretold = [objective.predictor(run, view) for view in views]
     wanted = [
@@ -54,7 +56,7 @@ def test_what_is_foretold_gets_no_gradient() -> None:
     """The gradient of SimSiam is that of the loss with the other view's projection held fixed."""
     network, objective = made(SimSiam)
     model, rows = looking.extended(network, objective), looking.batch(looking.table())
-    run = looking.given(objective, model)
+    run = looking.given(objective, model, some=0.4, more=0.7)
     leaves = [x.requires_grad_() for x in run.parameters.values()]
 
     def slopes(loss: torch.Tensor) -> torch.Tensor:
@@ -77,11 +79,11 @@ def test_byol_foretells_what_the_average_says() -> None:
     network, objective = made(BYOL)
     assert objective.taught
     model, rows = looking.extended(network, objective), looking.batch(looking.table())
-    run = looking.given(objective, model)
+    run = looking.given(objective, model, some=0.4, more=0.7)
     run.teacher = {name: x + 0.3 for name, x in run.parameters.items()}
     for x in (*run.parameters.values(), *run.teacher.values()):
         x.requires_grad_()
-    taught = looking.given(objective, model)
+    taught = looking.given(objective, model, some=0.4, more=0.7)
     taught.parameters = run.teacher
     views = objective.projected(model, run, rows)
     foretold = [objective.predictor(run, view) for view in views]

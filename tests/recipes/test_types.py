@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
+from methodic.errors import InputError
+from methodic.recipes import io
 from methodic.recipes.types import SGD, Adam, Recipe, Stage, Supervised, Turn
 
 
@@ -36,3 +40,72 @@ def test_limits(fields: dict[str, object]) -> None:
 def test_shares_may_be_rounded() -> None:
     thirds = [{"name": str(i), "share": 0.3333333} for i in range(3)]
     assert len(Recipe.model_validate({"name": "a", "stages": thirds}).stages) == 3
+
+
+def stage(**fields: Any) -> Stage:
+    return Stage.model_validate(fields)
+
+
+def test_rows_of_a_stage_are_said_once() -> None:
+    with pytest.raises(ValidationError, match="leave one of the two out"):
+        stage(rows="all", unlabelled=8)
+    assert stage(unlabelled=8).rows == "labelled"
+    assert stage(rows="all").unlabelled == 0
+    for wrong in ({"unlabelled": -1}, {"rows": "some"}, {"alternate": "day"}):
+        with pytest.raises(ValidationError):
+            stage(**wrong)
+
+
+def test_some_objective_has_a_weight_above_0() -> None:
+    off = {"kind": "supervised", "weight": 0}
+    with pytest.raises(ValidationError, match="stage 'it' has no objective of a weight above 0"):
+        stage(name="it", objectives=[off, off])
+    with pytest.raises(ValidationError, match="turn 2 of stage 'it' has no objective"):
+        stage(name="it", turns=[{}, {"objectives": [off]}])
+    with pytest.raises(ValidationError, match="must be ≥ 0, found -1"):
+        stage(objectives=[{"kind": "simclr", "weight": -1}])
+    with pytest.raises(InputError, match="has no objective of a weight above 0") as caught:
+        io.from_data({"name": "a", "stages": [{"objectives": [off]}]}, "a.yaml")
+    assert str(caught.value).startswith("a.yaml: stages.0: ")
+    assert stage(objectives=[off, {"kind": "simclr"}])
+    assert stage(objectives=[{"kind": "simclr", "weight": {"uniform": [0, 1]}}])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"layer_decay": 0},
+        {"layer_decay": 1.1},
+        {"repeat": 0},
+        {"weights": "free"},
+        {"rates": [{"parameters": [], "factor": 1}]},
+        {"rates": [{"parameters": ["head"], "factor": -1}]},
+        {"rates": [{"parameters": ["head"]}]},
+    ],
+)
+def test_limits_of_a_turn(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        stage(**wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "simclr", "temperature": 0},
+        {"kind": "simclr", "projection": [0]},
+        {"kind": "simclr", "views": [{"kind": "mixup"}]},
+        {"kind": "scarf", "corruption": 0},
+        {"kind": "scarf", "corruption": 1.1},
+        {"kind": "scarf", "views": []},
+        {"kind": "masked", "share": 0},
+        {"kind": "masked", "patch": 0},
+        {"kind": "fixmatch", "threshold": 1},
+        {"kind": "reconstruction", "loss": "absolute"},
+        {"kind": "reconstruction", "latent": -1},
+        {"kind": "discriminator", "of": "targets"},
+        {"kind": "vicreg", "variance": -1},
+    ],
+)
+def test_limits_of_objectives_without_targets(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        stage(objectives=[wrong])

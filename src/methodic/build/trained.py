@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -77,7 +78,7 @@ def built(
                 before = seen.count((stage.name, spec.kind))
                 seen.append((stage.name, spec.kind))
                 place = unlabelled.Place(
-                    at, stage.name, before, bool(stage.unlabelled), model, inputs, kind
+                    at, stage.name, before, bool(stage.unlabelled), model, inputs, kind, shares
                 )
                 parts[at] = unlabelled.objective(spec, place)
             else:
@@ -107,6 +108,14 @@ def _check_adversaries(at: str, stage: recipe.Stage) -> None:
             ),
             accepted="the same of, latent, generator and hidden for both",
         )
+
+
+def _shares(class_counts: Tensor | None) -> tuple[float, ...]:
+    """Of each class among labelled rows, none of them 0."""
+    if class_counts is None or class_counts.ndim != 1:
+        return ()
+    counts = class_counts.double().clamp(min=1)
+    return tuple((counts / counts.sum()).tolist())
 
 
 def _check_rows(at: str, spec: recipe.Objective, stage: recipe.Stage) -> None:
@@ -194,17 +203,22 @@ def factors(turn: recipe.Turn, path: str, layout: Layout, model: Model) -> dict[
     """Name → the factor on a parameter's updates, where it isn't 1."""
     found: dict[str, float] = {}
     if turn.layer_decay != 1:
-        layers = list(dict.fromkeys(name.rpartition(".")[0] or name for name in layout.names))
-        own = {name.rpartition(".")[0] or name for name in inmost(model).parameters()}
-        order = [layer for layer in layers if layer in own]
-        for name in layout.names:
-            layer = name.rpartition(".")[0] or name
-            if layer in own:
-                found[name] = turn.layer_decay ** (len(order) - 1 - order.index(layer))
+        network = inmost(model)
+        halves = network.half if isinstance(network, Encoder) else lambda _: "encoder"
+        layers = {n: _layer(n) for n in network.parameters() if halves(n) != "decoder"}
+        order = list(dict.fromkeys(layers.values()))
+        for name, layer in layers.items():
+            found[name] = turn.layer_decay ** (len(order) - 1 - order.index(layer))
     for i, rate in enumerate(turn.rates):
         for name in chosen(rate.parameters, layout, model, f"{path}.rates.{i}"):
             found[name] = found.get(name, 1.0) * rate.factor
     return found
+
+
+def _layer(name: str) -> str:
+    """What belongs together: "hidden.0" with its norm, "block.3" with all of its matrices."""
+    numbered = re.match(r"\D*\d+", name)
+    return numbered.group() if numbered else name.partition(".")[0]
 
 
 def check(whole: recipe.Recipe, layout: Layout, model: Model, parts: Parts) -> None:
@@ -247,7 +261,7 @@ def _listed(found: Sequence[str]) -> str:
 def _advice(left: set[str]) -> str:
     if any(".generator" in name or ".discriminator" in name for name in left):
         return "A discriminator and a generator of one stage train in a turn each."
-    if any(name.startswith("head") for name in left):
+    if all(name.startswith("head") for name in left):
         return "The head needs a stage or a turn with targets: objectives: [{kind: supervised}]."
     return "Give them to a turn (parameters), or leave 'parameters' out."
 

@@ -73,6 +73,7 @@ class Place:
         network: to be trained.
         inputs: what enters it.
         kind: of its answers.
+        shares: of the classes among labelled rows; () where they aren't known.
     """
 
     path: str
@@ -82,6 +83,7 @@ class Place:
     network: Model
     inputs: Inputs
     kind: Answers
+    shares: tuple[float, ...] = ()
 
     def changes(self, views: Sequence[View] | None, field: str = "views") -> tuple[Mixing, ...]:
         """The views of a field; those without any strength aren't there."""
@@ -122,7 +124,7 @@ def objective(spec: recipe.Unlabelled, place: Place) -> Unlabelled:
             return SelfLabelled(*base, place.kind)
         case recipe.FixMatch():
             weak, strong = place.changes(spec.weak, "weak"), place.changes(spec.strong, "strong")
-            return SelfLabelled(*base, place.kind, weak, strong)
+            return SelfLabelled(*base, place.kind, weak, strong, place.shares)
         case recipe.Consistency() | recipe.MeanTeacher():
             both = (place.changes(spec.views),) * 2
             kind = Consistency if isinstance(spec, recipe.Consistency) else MeanTeacher

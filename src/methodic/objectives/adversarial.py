@@ -61,9 +61,16 @@ class _Adversary(Unlabelled):
         makes = {} if self._makes is None else self._makes.parameters()
         return makes | self._tells.parameters()
 
+    @property
+    def _draws(self) -> int:
+        """Normal numbers that it draws for each row."""
+        return self.latent if self.of == "rows" else encoder(self.network).features
+
     def noise(self, rows: int) -> dict[str, Noise]:
-        width = self.latent if self.of == "rows" else encoder(self.network).features
-        return super().noise(rows) | {f"{self.path}/latent": Noise((rows, width), "normal")}
+        found = super().noise(rows)
+        if self._draws:
+            found[f"{self.path}/latent"] = Noise((rows, self._draws), "normal")
+        return found
 
     def made(self, run: Pass) -> dict[str, Tensor]:
         """Rows out of this step's latent numbers: images from 0 to 1, other numbers as they are."""
@@ -122,6 +129,11 @@ class Generator(_Adversary):
     def trains(self) -> tuple[Half, ...]:
         """Of features, the encoder is what makes them."""
         return ("encoder",) if self.of == "features" else ()
+
+    @property
+    def _draws(self) -> int:
+        """Features are made of rows, and of nothing else."""
+        return self.latent if self.of == "rows" else 0
 
     @cached_property
     def sides(self) -> tuple[Side, ...]:

@@ -103,14 +103,17 @@ class SelfLabelled(_OnAnswers):
     changes it is the same look, whose class is its own target: pseudo-labels.
 
     Args:
-        path: ``path + ".threshold"`` in [0, 1).
+        path: ``path + ".threshold"`` in [0, 1), ``path + ".alignment"`` in [0, 1].
         weak, strong: what makes the views.
+        shares: of each class among labelled rows, to which alignment corrects.
 
-    Source: pseudo-labels: Lee 2013; FixMatch: Sohn et al. 2020 (arXiv 2001.07685).
+    Source: pseudo-labels: Lee 2013; FixMatch: Sohn et al. 2020 (arXiv 2001.07685); alignment, over
+    the batch: Berthelot et al. 2019 (arXiv 1911.09785).
     """
 
     weak: tuple[Mixing, ...] = ()
     strong: tuple[Mixing, ...] = ()
+    shares: tuple[float, ...] = ()
 
     name: ClassVar[str] = "self_labelled"
 
@@ -129,8 +132,28 @@ class SelfLabelled(_OnAnswers):
             return {self.name: self_labelled(outputs.detach(), outputs, threshold)}
         with torch.no_grad():
             weak = self.sides[0].outputs(model, run, inputs)
+            alignment = number(run, f"{self.path}.alignment")
+            if alignment is not None and self.shares:
+                weak = corrected(weak, alignment, torch.tensor(self.shares, device=weak.device))
         strong = self.sides[1].outputs(model, run, inputs)
         return {self.name: self_labelled(weak, strong, threshold)}
+
+
+def corrected(outputs: Tensor, alignment: Tensor, shares: Tensor) -> Tensor:
+    """Logits whose probabilities' mean over the batch comes nearer to some shares.
+
+    log p + a·(log shares − log mean p), up to what a softmax takes away.
+
+    Args:
+        outputs: logits, [M, B, C].
+        alignment: a in (0, 1], [M, 1].
+        shares: of the classes, [C], above 0.
+    """
+    logs = F.log_softmax(outputs, -1)
+    mean = torch.softmax(outputs, -1).mean(1)
+    least = torch.finfo(mean.dtype).tiny
+    away = aligned(torch.log, shares.expand_as(mean)) - aligned(torch.log, mean.clamp(min=least))
+    return logs + (alignment * away).unsqueeze(1)
 
 
 def self_labelled(weak: Tensor, strong: Tensor, threshold: Tensor | None) -> Tensor:

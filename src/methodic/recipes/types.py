@@ -90,8 +90,9 @@ class Turn(Part):
 
     ``parameters``: the encoder, the head, or names as they begin; none: all that the objectives
     reach. ``layer_decay``: each layer's updates are so many times as large as those of the layer
-    behind it. ``repeat``: steps (or epochs, see `Stage`) of this turn before the next one's.
-    ``weights: learned``: each objective's weight is trained as well, as 1/σ² with a cost of log σ.
+    behind it; norms belong to their layer, and a block of layers counts as one. ``repeat``: steps
+    (or epochs, see `Stage`) of this turn before the next one's. ``weights: learned``: each
+    objective's weight is trained as well, as 1/σ² with a cost of log σ.
     """
 
     objectives: tuple[Objective, ...] = Field(default=(Supervised(),), min_length=1)

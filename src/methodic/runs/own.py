@@ -154,6 +154,7 @@ def train_module(
             inputs=prepared.inputs,
             outputs=prepared.outputs,
             rows=len(rows),
+            every=rows.every,
             class_counts=prepared.class_counts,
             device=target,
             module=module,

@@ -81,6 +81,17 @@ def test_numbers_by_what_is_explained() -> None:
     assert found.probe == pytest.approx(0.5, abs=0.05), "one of two can be told"
 
 
+@pytest.mark.parametrize("size", [1e-300, 1e-30, 1e30, 1e300])
+def test_the_unit_of_a_target_does_not_count(size: float) -> None:
+    random = RNG(0)
+    x = random.normal(size=(60, 3))
+    y = x[:, 0] + random.normal(size=60)
+    one, other = (measured("regression", x[:40], u * y[:40], x[40:], u * y[40:]) for u in (1, size))
+    assert one.probe is not None
+    assert 0.1 < one.probe == pytest.approx(other.probe, rel=1e-3)
+    assert one.neighbours == pytest.approx(other.neighbours)
+
+
 def test_labels_one_by_one() -> None:
     random = RNG(0)
     x = random.normal(size=(600, 3))

@@ -26,7 +26,7 @@ from methodic.runs import tasks, train_method
 from methodic.runs.outcome import representing
 from methodic.runs.rows import preparation
 from methodic.runs.rows.preparation import Prepared
-from tests.runs.conftest import PLAIN, MakePlan, execute, recipe
+from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan, execute, recipe
 
 VICREG = {
     "kind": "vicreg",
@@ -206,13 +206,17 @@ def test_slow_networks_are_looked_at_on_fewer_rows(
     assert looked(folder, plan, unit())[1].quality.rows == more.counts[:2]
     monkeypatch.setattr(representing, "_LEAST", 10)
     contenders = tuple(
-        each.model_copy(update={"milliseconds": 500.0 * (32 + 16) * len(each.settings)})
+        each.model_copy(update={"milliseconds": 29.0 * (32 + 16) * len(each.settings)})
         for each in plan.contenders
     )
     slow = plan.model_copy(update={"contenders": contenders})
-    # A gradient of a row takes half a second, a forward pass a third of that, and there are five.
-    quality = looked(folder, slow, unit())[1].quality
-    assert quality.rows == (10, 10)
+    # A gradient of a row takes 29 ms, a forward pass a third of that, and there are five of them.
+    assert looked(folder, slow, unit())[1].quality.rows == (20, 20)
+    machine = plan.machine.model_copy(update={"compiled": True})
+    record, _ = train(folder, slow, unit())
+    compiled = slow.model_copy(update={"machine": machine})
+    assert representing._affordable(slow, record) == 20
+    assert representing._affordable(compiled, record) == 10, "by the floor"
 
 
 def test_the_best_member() -> None:
@@ -257,7 +261,8 @@ def test_rows_in_a_file_are_looked_at_too(tmp_path: Path) -> None:
     stored = (tmp_path / "run" / representation.NAME).read_text()
     found = Representations.model_validate_json(stored)
     assert found.shown is not None
-    assert found.shown.quality.rows == (2000, 2000)
+    known, seen = found.shown.quality.rows
+    assert 100 <= known == seen <= 2000, "as many as this machine looks at in a second"
     assert found.networks == (found.shown.quality,)
 
 
@@ -340,6 +345,27 @@ def test_a_whole_run(make_plan: MakePlan, more: Prepared, tmp_path: Path) -> Non
     assert board.worth.gain.n == 3
     assert "Rows without targets" in board.verdict
     assert not (tmp_path / tasks.WORK).exists()
+
+
+def test_a_method_that_reads_them_is_confirmed_even_if_it_is_the_last(
+    make_plan: MakePlan, more: Prepared, tmp_path: Path
+) -> None:
+    rates = {"kind": "sgd", "lr": {"choice": [1e-5]}}
+    last = recipe(
+        "last", objectives=[{"kind": "supervised"}, VICREG], unlabelled=8, optimizer=rates
+    )
+    plan = make_plan(PLAIN, MOMENTUM, last, seeds=2)
+    assert plan.confirm is not None
+    few = plan.confirm.model_copy(update={"finalists": 2, "simplest": "plain"})
+    data = plan.data.model_copy(update={"unlabelled": 60})
+    board = execute(plan.model_copy(update={"data": data, "confirm": few}), tmp_path, more)
+    assert {row.name for row in board.rows if row.kind == "method" and row.test} == {
+        *("plain", "momentum", "last")
+    }
+    assert board.worth is not None
+    assert (board.worth.reads, board.worth.gain.n) == ("last", 2)
+    assert board.worth.gain.mean < 0
+    assert (tmp_path / representation.NAME).exists()
 
 
 def test_a_run_of_supervised_methods_leaves_what_it_always_left(

@@ -137,3 +137,10 @@ def test_few_rows_are_crossed_only_where_that_is_right(said: dict, splits: str) 
     )
     data = load(frame, "y", **said)
     assert planning.splitting(data, make(data), preparation.prepare(data, 0)) == splits
+
+
+def test_a_method_that_is_taught_needs_a_teacher(iris: DataSet) -> None:
+    with pytest.raises(InputError, match="recipe distillation learns from a trained network") as no:
+        make(iris, recipes=["adam", "distillation"])
+    assert "--teacher" in str(no.value.accepted)
+    assert "distillation" not in {each.name for each in make(iris, recipes="all").recipes}

@@ -35,6 +35,16 @@ def test_hidden_ones_come_first() -> None:
     assert found[len(cut.hidden) :].equals(data.unlabelled)
 
 
+def test_only_those_that_the_split_allows() -> None:
+    whose = table().with_columns(who=pl.int_range(pl.len()) // 4)
+    data = load(whose, "y", group="who")
+    cut = split(data, 0)
+    found = rows(data, cut)
+    assert found is not None
+    assert found.columns == ["x", "kind"]
+    assert found.height == len(cut.beside) < 100
+
+
 def test_none_is_none() -> None:
     data = load("iris")
     assert rows(data, split(data, 0)) is None

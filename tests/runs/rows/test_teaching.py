@@ -70,8 +70,14 @@ def test_another_order_of_the_same_classes(classes: Path) -> None:
     data = load(FRAME.drop("n"), "y", teacher=classes)
     backwards = data.schema.model_copy(update={"classes": data.schema.classes[::-1]})
     teacher = Teacher.of(replace(data, schema=backwards))
+    straight = Teacher.of(data)
     assert teacher is not None
+    assert straight is not None
     assert teacher.order == (2, 1, 0)
+    encoders = preparation.prepare(data, 0).encoders
+    ours, theirs = (each.says(data.frame, encoders) for each in (teacher, straight))
+    assert torch.equal(ours, theirs.flip(1))
+    assert not torch.equal(ours, theirs)
 
 
 def test_numbers_are_standardised_like_our_targets(trained: Callable[..., Path]) -> None:

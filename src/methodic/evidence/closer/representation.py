@@ -119,6 +119,9 @@ def quality(task: Task, known: Array, answers: Array, seen: Array, truth: Array)
     known, seen = known.astype(np.float64), seen.astype(np.float64)
     if not np.isfinite(known).all() or not np.isfinite(seen).all():
         return None
+    if task == "regression":  # what is explained has no unit, and squares of large numbers overflow
+        unit = max(float(np.abs(each).max()) for each in (answers, truth)) or 1.0
+        answers, truth = answers / unit, truth / unit
     center, deviation = known.mean(0), known.std(0)
     scale = np.where(idle(known), 1.0, deviation)
     fitted = (known - center) / scale, answers
@@ -212,8 +215,9 @@ def _probe(task: Task, known: Array, answers: Array, seen: Array, truth: Array) 
     if task == "regression":
         from sklearn.linear_model import RidgeCV
 
-        ridge = RidgeCV(alphas=np.logspace(-2, 4, 7)).fit(known, answers)
-        return _scored(task, truth, ridge.predict(seen))
+        with np.errstate(all="ignore"):  # of one row, or none that differ
+            ridge = RidgeCV(alphas=np.logspace(-2, 4, 7)).fit(known, answers)
+            return _scored(task, truth, ridge.predict(seen))
     columns = answers.reshape(len(answers), -1).T
     found = [_classes(known, each, seen) for each in columns]
     if task != "multilabel" and found[0] is None:

@@ -135,11 +135,16 @@ class PseudoLabels(Part):
 
 
 class FixMatch(Part):
-    """Where the network is sure of a ``weak`` view's class, the ``strong`` one has it as target."""
+    """Where the network is sure of a ``weak`` view's class, the ``strong`` one has it as target.
+
+    ``alignment`` > 0 corrects the weak view's probabilities so that over a batch the classes come
+    as often as among labelled rows: 1 wholly, 0.5 half of the way.
+    """
 
     kind: Literal["fixmatch"] = "fixmatch"
     weight: NotNegative = 1.0
     threshold: Fraction = 0.95
+    alignment: Annotated[Number, within(Ge(0), Le(1))] = 0.0
     weak: Views = None
     strong: Views = None
 

@@ -120,6 +120,7 @@ def wish(
     chosen_methods = methods(_named(facts, recipes, fitting))
     if data.large is not None:
         chosen_methods = streaming.possible(chosen_methods, named)
+    _check_teacher(chosen_methods, data)
     return Wishes(
         recipes=chosen_methods,
         metric=chosen.name,
@@ -140,6 +141,17 @@ def wish(
         finalists=count_of_finalists(finalists),
         notes=fitting.notes if fitting is not None else (),
     )
+
+
+def _check_teacher(recipes: Sequence[Recipe], data: DataSet) -> None:
+    """A method that learns from another network needs one."""
+    taught = [recipe.name for recipe in recipes if catalogue.needs_teacher(recipe)]
+    if taught and data.reading.teacher is None:
+        raise InputError(
+            f"recipe {taught[0]} learns from a trained network, and none was given",
+            accepted="--teacher with a model's folder or file, such as --teacher runs/digits-001",
+            advice="Train one first: methodic run DATA, or leave this recipe out.",
+        )
 
 
 def _named(
