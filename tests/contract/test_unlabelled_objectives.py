@@ -14,6 +14,7 @@ from methodic.models.inputs import Inputs
 from methodic.recipes.kinds import unlabelled as recipe
 from methodic.types import Batch, Pass
 
+SHARES = (0.2, 0.3, 0.5)
 TABLE, NUMBERS = looking.TABLE, looking.NUMBERS
 IMAGES = Inputs(array=18, shape=(2, 3, 3), scaling=((0.5, 0.2), (0.3, 0.4)))
 
@@ -79,6 +80,12 @@ ROWS = [
         "self_labelled",
         numbers={"threshold": 0.4, "weak.0.share": 0.2, "strong.0.share": 0.6},
     ),
+    Row(
+        "fixmatch, aligned",
+        recipe.FixMatch(),
+        "self_labelled",
+        numbers={"threshold": 0.4, "alignment": 0.6, "weak.0.share": 0.2, "strong.0.share": 0.6},
+    ),
     Row("consistency", recipe.Consistency(), "consistency", numbers=_SWAP),
     Row("mean teacher", recipe.MeanTeacher(), "mean_teacher", numbers=_SWAP),
     Row("distillation", recipe.Distillation(), "distillation", numbers={"temperature": 2.0}),
@@ -107,7 +114,7 @@ def made(row: Row) -> tuple[Any, Any]:
     spec = with_views(row.spec, row.inputs)
     if row.inputs is IMAGES and hasattr(spec, "views"):
         spec = spec.model_copy(update={"views": ()})
-    part = objective(spec, Place("o", "s", 0, False, network, row.inputs, "classes"))
+    part = objective(spec, Place("o", "s", 0, False, network, row.inputs, "classes", SHARES))
     return part, looking.extended(network, part)
 
 

@@ -167,6 +167,7 @@ def test_fixmatch_takes_its_target_from_the_weak_view() -> None:
     run, rows = looking.given(objective, NETWORK, threshold=[0.4, 0.5], **NUMBERS), looking.table()
     for x in run.parameters.values():
         x.requires_grad_()
+    assert [side.changes for side in objective.sides] == [(WEAK,), (STRONG,)]
     weak, strong = (side.outputs(NETWORK, run, rows) for side in objective.sides)
     wanted = [
         literal.self_labelled(weak[m].tolist(), strong[m].tolist(), t)

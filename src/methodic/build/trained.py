@@ -67,7 +67,7 @@ def built(
     parts: dict[str, Objective] = {}
     learned: dict[str, str] = {}
     every = [each for *_, turn in turns(chosen) for each in turn.objectives]
-    kind = objectives.answers(every, model.outputs)
+    kind, shares = objectives.answers(every, model.outputs), _shares(class_counts)
     seen: list[tuple[str, str]] = []
     for path, stage, turn in turns(chosen):
         for i, spec in enumerate(turn.objectives):

@@ -39,6 +39,7 @@ KINDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "supervised contrast": ({"kind": "supervised_contrastive", **SMALL}, {}),
     "pseudo-labels": ({"kind": "pseudo_labels", "threshold": 0.4}, {}),
     "fixmatch": ({"kind": "fixmatch", "threshold": 0.4}, {}),
+    "fixmatch, aligned": ({"kind": "fixmatch", "threshold": 0.4, "alignment": 0.6}, {}),
     "consistency": ({"kind": "consistency"}, {}),
     "mean teacher": ({"kind": "mean_teacher"}, {"regularizers": [EMA]}),
     "distillation": ({"kind": "distillation"}, {}),
