@@ -84,7 +84,7 @@ ROWS = [
         "fixmatch, aligned",
         recipe.FixMatch(),
         "self_labelled",
-        numbers={"threshold": 0.4, "alignment": 0.6, "weak.0.share": 0.2, "strong.0.share": 0.6},
+        numbers={"threshold": 0.4, "alignment": 0.6, "weak.0.share": 0.7, "strong.0.share": 0.6},
     ),
     Row("consistency", recipe.Consistency(), "consistency", numbers=_SWAP),
     Row("mean teacher", recipe.MeanTeacher(), "mean_teacher", numbers=_SWAP),

@@ -357,6 +357,49 @@ def test_newcomers_follow_when_all_are_through_between_turns(rows: Rows, judge: 
     assert [each.steps for each in population.members] == [7, 5]
 
 
+def of_rounds(fresh: tuple[str, ...] = ()) -> Recipe:
+    """Two steps of one turn, one of the other, with a head of its own start."""
+    raw = recipe("two turns").model_dump()
+    raw["stages"][0]["turns"][0]["repeat"] = 2
+    raw["stages"][0]["fresh"] = fresh
+    return Recipe.model_validate(raw)
+
+
+def test_newcomers_wait_for_the_end_of_a_round(rows: Rows, judge: Judge) -> None:
+    population = Population(maker(), [Newcomer(of_rounds(), 1)], rows, judge)
+    population.advance(4)
+    with pytest.raises(InputError, match="alternates between 2 turns") as caught:
+        population.join([Newcomer(of_rounds(), 2)])
+    assert caught.value.accepted == "steps that are multiples of 3"
+    population.advance(2)
+    population.join([Newcomer(of_rounds(), 2)])
+    population.advance(5)
+    for place, (seed, steps) in enumerate(((1, 11), (2, 5))):
+        assert same_bits(population, place, alone(of_rounds(), seed, steps, rows))
+    short = Population(maker([7]), [Newcomer(of_rounds(), 1)], rows, judge)
+    short.advance(99)
+    short.join([Newcomer(of_rounds(), 2)])
+    short.advance(7)
+    single = Population(maker([7]), [Newcomer(of_rounds(), 2)], rows, judge)
+    single.advance(7)
+    assert torch.equal(short.weights()[0]["head.weight"][1], single.weights()[0]["head.weight"][0])
+
+
+def test_fresh_parameters_of_newcomers(rows: Rows, judge: Judge) -> None:
+    """Drawn as a training of the same recipe draws them."""
+    chosen = of_rounds(("head",))
+    population = Population(maker(), [Newcomer(chosen, 1), Newcomer(chosen, 2)], rows, judge)
+    cohort = maker()([chosen], [2], born=[0])
+    state = loop.begin(cohort.stages[0], loop.initial_state(cohort))
+    wanted = cohort.layout.views(loop.renewed(cohort, cohort.stages[0], state).flat)
+    found = population.weights()[0]
+    for name, value in wanted.items():
+        assert torch.equal(found[name][1], value[0])
+    plain = Population(maker(), [Newcomer(of_rounds(), 2)], rows, judge).weights()[0]
+    assert not torch.equal(found["head.weight"][1], plain["head.weight"][0])
+    assert torch.equal(found["hidden.0.weight"][1], plain["hidden.0.weight"][0])
+
+
 def test_another_structure_is_refused(rows: Rows, judge: Judge) -> None:
     population = Population(maker(), [Newcomer(recipe("sgd"), 1)], rows, judge)
     with pytest.raises(InputError, match="another structure") as caught:

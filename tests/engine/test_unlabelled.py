@@ -25,6 +25,7 @@ from methodic.metrics import get_metric
 from methodic.models.inputs import Inputs
 from methodic.models.parts.initialization import initial_parameters
 from methodic.recipes.types import Recipe
+from methodic.types import Pass
 from tests.engine.test_checkpoint import Polls, same
 
 LABELLED, EVERY = 50, 90
@@ -406,16 +407,20 @@ def test_the_teachers_answers_reach_the_loss() -> None:
 # --- statistics -------------------------------------------------------------------------------
 
 
-def test_statistics_go_through_all_looks_in_order() -> None:
-    """The loss of targets, then both views: r ← 0.9·r + 0.1·s, three times."""
-    made = make(stage(ENTROPY, {"kind": "consistency", "views": []}, unlabelled=30), model=NORMED)
+@pytest.mark.parametrize("first", ["targets", "views"])
+def test_statistics_go_through_all_looks_in_order(first: str) -> None:
+    """The loss of targets and both views, or the other way: r ← 0.9·r + 0.1·s, three times."""
+    objectives = [ENTROPY, {"kind": "consistency", "views": []}]
+    turned = objectives if first == "targets" else objectives[::-1]
+    made = make(stage(*turned, unlabelled=30), model=NORMED)
     rows = data()
     state = advanced(made, 1, rows)
     batch = _batches(made, made.stages[0], rows, 0, 1)(0)
     assert batch.beside is not None
     weight = made.layout.views(begun(made).flat)["hidden.0.weight"]
     mean, variance = torch.zeros(6), torch.ones(6)
-    for part in (batch, batch.beside, batch.beside):
+    looks = [batch, batch.beside, batch.beside]
+    for part in looks if first == "targets" else looks[::-1]:
         hidden = (part.inputs["numeric"] @ weight)[0]
         mean = 0.9 * mean + 0.1 * hidden.mean(0)
         variance = 0.9 * variance + 0.1 * hidden.var(0)
@@ -513,6 +518,41 @@ def test_going_on_from_every_possible_stop(judge: Judge, tmp_path: Path) -> None
     assert not same(loop.train(two_stages(), rest, judge, looks), whole)
 
 
+# --- against each other ------------------------------------------------------------------------
+
+
+def test_a_small_gan_learns_what_rows_look_like() -> None:
+    """Two members: from around 0, the means of what they make come near to the rows' own."""
+    draw = torch.Generator().manual_seed(0)
+    middle = torch.tensor([2.0, -1.0, 0.0, 1.0])
+    x = 0.5 * torch.randn(EVERY, 4, generator=draw) + middle
+    rows = Rows({"numeric": x}, (x[:LABELLED, 0] > 2).long())
+    sizes = {"latent": 4, "generator": [32], "hidden": [16]}
+    adam = {"kind": "adam", "lr": 0.005, "beta1": 0.5}
+    turns = [
+        {"objectives": [{"kind": kind, **sizes}], "optimizer": adam}
+        for kind in ("discriminator", "generator")
+    ]
+    turns.append({"objectives": [ENTROPY], "optimizer": {"kind": "sgd", "lr": 0.001}})
+    made = make(
+        {"batch": 32, "unlabelled": 64, "turns": turns},
+        model={"kind": "mlp", "width": 32, "depth": 1, "activation": "leaky_relu"},
+        seeds=(1, 2),
+        steps=[300],
+    )
+    maker = made.stages[0].turns[1].objectives[0][0]
+    latent = torch.randn(2, 500, 4, generator=draw)
+
+    def away(state: State) -> Tensor:
+        noise = {f"{maker.path}/latent": latent}  # type: ignore[attr-defined]
+        run = Pass(made.layout.views(state.flat), {}, noise, {}, training=True)
+        return (maker.made(run)["numeric"].mean(1) - middle).abs().mean(1)  # type: ignore[attr-defined]
+
+    before, after = away(begun(made)), away(advanced(made, 300, rows))
+    assert (before > 0.5).all()
+    assert (after < 0.35).all()
+
+
 # --- memory -----------------------------------------------------------------------------------
 
 
@@ -527,6 +567,19 @@ def test_memory_counts_rows_beside() -> None:
     assert alone < few < many
     by_order = make(stage(ENTROPY, VICREG, unlabelled=80), model=wide)
     assert by_order.beside["s0"].held == EVERY
+
+
+def test_memory_of_the_rows_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their inputs in each batch, their order, and the row numbers of the steps ahead."""
+    monkeypatch.setattr(memory, "_measured", lambda *_: memory._Measured(0, 0, 0, 0))
+    alone, beside = need(stage(ENTROPY)), need(stage(ENTROPY, unlabelled=80))
+    row = 4 * 4 + 8  # four numbers and a class
+    wanted = 80 * row + EVERY * 44 + 256 * 80 * 16
+    assert beside - alone == pytest.approx(1.1 * wanted)
+    still = [{"parameters": ["head"], "factor": 0}]
+    whole = need(stage(VICREG, rows="all", batch="full", rates=still))
+    some = need(stage(VICREG, rows="all", batch=EVERY - 1, rates=still))
+    assert some > whole, "all rows at once need no order"
 
 
 def test_memory_counts_what_compares_all_rows_with_each_other() -> None:

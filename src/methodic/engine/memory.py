@@ -103,10 +103,9 @@ def _stage_bytes(cohort: Cohort, stage: Stage, rows: Rows, judged: int) -> float
     )
     masked = any(t.decay_mask is not None or t.limits for t in stage.turns)
     update = flat + state + (3 if masked or stage.proximal else 2) * flat
-    order = 0
-    for by_stage, size in ((cohort.orders, stage.batch), (cohort.beside, stage.beside)):
-        if size and not (size == len(rows) and by_stage is cohort.orders and stage.labelled):
-            order += by_stage[stage.name].held * 44 + _AHEAD * size * 16
+    drawn = [cohort.orders[stage.name]] if not cohort.orders[stage.name].full else []
+    drawn += [cohort.beside[stage.name]] if stage.beside else []
+    order = sum(each.held * 44 + _AHEAD * each.batch * 16 for each in drawn)
     outputs = judged * cohort.model.outputs * 5 * _FLOAT
     evaluation = min(CHUNK, max(judged, 1)) * 3 * max(largest, inputs) + outputs
     # The loop holds the state with which a stretch began and the one before the step; a checkpoint

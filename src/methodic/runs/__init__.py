@@ -24,7 +24,7 @@ from methodic.runs.outcome import reproduction
 from methodic.runs.outcome.results import Run, finish, load_run
 from methodic.runs.plans import admission, planning, single
 from methodic.runs.plans.wishes import DEFAULT_BUDGET, wish
-from methodic.runs.rows import diagnosing, origin, preparation
+from methodic.runs.rows import diagnosing, origin, preparation, teaching
 
 __all__ = [
     "DEFAULT_BUDGET",
@@ -60,6 +60,7 @@ def run(
     equal: str = "seconds",
     splits: str = "auto",
     detect: str | float | None = None,
+    teacher: Path | str | None = None,
     out: Path | str | None = None,
     progress: Quiet | None = None,
     command: str = "",
@@ -102,6 +103,8 @@ def run(
             5-fold cross-validation; by default where there are fewer than 200 test rows.
         detect: choose as many seeds as find this difference with a power of 80%: "0.5%" (points),
             or a number in the metric's units.
+        teacher: a run or a saved model, whose predictions for the training rows are soft targets
+            for the objective distillation.
         out: folder of the run; default a new one in runs/.
         progress: told what happens; default silence.
         command: what to type to repeat the run; stands in the plan.
@@ -118,6 +121,7 @@ def run(
         'adamw_cosine'
     """
     started = time.monotonic() if started is None else started
+    data = teaching.named(data, teacher)
     wishes = wish(
         data,
         recipes,
@@ -182,10 +186,12 @@ def make_plan(
     equal: str = "seconds",
     splits: str = "auto",
     detect: str | float | None = None,
+    teacher: Path | str | None = None,
     command: str = "",
 ) -> Plan:
     """What `run` would do with the same arguments, without doing it."""
     started = time.monotonic()
+    data = teaching.named(data, teacher)
     wishes = wish(
         data,
         recipes,
@@ -231,6 +237,7 @@ def train_method(
     threads: int | None = None,
     compile: bool | None = None,
     precision: str = "auto",
+    teacher: Path | str | None = None,
     out: Path | str | None = None,
     progress: Quiet | None = None,
     command: str = "",
@@ -244,10 +251,11 @@ def train_method(
         own: as for `run`.
         steps: optimizer steps; default as many as the budget pays.
         budget: as for `run`.
-        seed, metric, device, threads, compile, precision, out, progress, command, started: as for
-            `run`.
+        seed, metric, device, threads, compile, precision, teacher, out, progress, command,
+            started: as for `run`.
     """
     started = time.monotonic() if started is None else started
+    data = teaching.named(data, teacher)
     wishes = wish(
         data,
         [recipe],

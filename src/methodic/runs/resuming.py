@@ -15,7 +15,7 @@ from methodic.plan import DataFacts, Plan
 from methodic.report.folder import Folder
 from methodic.report.folder import load as read_folder
 from methodic.runs import tasks
-from methodic.runs.rows import origin, preparation
+from methodic.runs.rows import origin, preparation, teaching
 
 
 def check(path: Path, data: DataSet | None, any_machine: bool) -> tuple[Folder, tuple[str, ...]]:
@@ -161,7 +161,9 @@ def _moved_on(path: Path, facts: DataFacts) -> tuple[str, ...]:
     if not changed:
         return ()
     try:
-        if origin.read_data(facts).fingerprint == facts.fingerprint:
+        teacher = facts.reading.teacher
+        taught = teacher is not None and str(teaching.manifest(teacher)) in changed
+        if not taught and origin.read_data(facts).fingerprint == facts.fingerprint:
             return ()  # written anew, with the same values
     except InputError:
         pass

@@ -77,6 +77,7 @@ def facts(data: DataSet, prepared: Prepared, seed: int) -> DataFacts:
         split_seed=seed,
         others=data.schema.others,
         reading=data.reading,
+        unlabelled=prepared.unlabelled,
     )
 
 
@@ -217,6 +218,7 @@ def make(
             *placed.notes,
             *choices.notes,
             *_notes(fit, seeds, data, wishes, splits),
+            *prepared.notes,
             *((_SHARED,) if wishes.shared_batches else ()),
             *(described(network) if network else ()),
         ),

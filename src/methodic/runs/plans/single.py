@@ -112,7 +112,7 @@ def make(
         screen=(),
         confirm=None,
         train=(unit,),
-        notes=(*notes, *chosen.notes, *_seen(looking, prepared.counts[1])),
+        notes=(*notes, *chosen.notes, *_seen(looking, prepared.counts[1]), *prepared.notes),
         tried=tuple(chosen.tried),
     )
 
