@@ -11,7 +11,14 @@ import pytest
 import methodic
 from methodic.errors import InputError
 from methodic.recipes import catalogue
-from methodic.recipes.kinds import models, objectives, optimizers, regularizers, schedules
+from methodic.recipes.kinds import (
+    models,
+    objectives,
+    optimizers,
+    regularizers,
+    schedules,
+    unlabelled,
+)
 from methodic.recipes.types import Recipe
 
 ROOT = Path(__file__).parents[1]
@@ -71,7 +78,9 @@ def test_the_readme_counts_right() -> None:
     assert said("lists N of them") == len(catalogue.names())
     assert said("N update rules") == kinds(optimizers.Optimizer)
     assert said("N schedules") == kinds(schedules.Schedule)
-    assert said("N losses") == kinds(objectives.Objective)
+    without = [each.model_fields["kind"].default for each in get_args(unlabelled.Unlabelled)]
+    assert said("N losses") == kinds(objectives.Objective, *without)
+    assert said("N objectives without targets") == len(without)
     assert said("N regularizers") == kinds(regularizers.Regularizer)
     assert said("N networks") == kinds(models.Model, "auto")
 

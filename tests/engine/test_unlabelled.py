@@ -549,8 +549,7 @@ def test_a_small_gan_learns_what_rows_look_like() -> None:
         return (maker.made(run)["numeric"].mean(1) - middle).abs().mean(1)  # type: ignore[attr-defined]
 
     before, after = away(begun(made)), away(advanced(made, 300, rows))
-    assert (before > 0.5).all()
-    assert (after < 0.35).all()
+    assert (after < 0.7 * before).all()
 
 
 # --- memory -----------------------------------------------------------------------------------

@@ -257,7 +257,8 @@ def test_alignment_corrects_the_classes_of_a_batch() -> None:
         p = torch.softmax(logits[m].double(), -1)
         wanted = p * (shares.double() / p.mean(0))
         wanted = wanted / wanted.sum(1, keepdim=True)
-        torch.testing.assert_close(torch.softmax(whole[m].double(), -1), wanted, rtol=1e-5, atol=1e-6)
+        found = torch.softmax(whole[m].double(), -1)
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-6)
         before, after = p.mean(0) - shares, wanted.mean(0) - shares
         assert float(after.abs().sum()) < 0.5 * float(before.abs().sum())
     half = corrected(logits, torch.full((2, 1), 0.5), shares)

@@ -23,6 +23,7 @@ from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.evidence.simplicity import parts
 from methodic.plan import ConfirmPlan, Contender, DataFacts, Machine, Plan, Splits, Tried
+from methodic.recipes import catalogue
 from methodic.recipes.types import Auto
 from methodic.runs.given import NOTHING, Given
 from methodic.runs.machine import placement
@@ -351,7 +352,11 @@ def _finalists(fit: Fit) -> str:
     most = fit.shape.finalists
     if most >= len(fit.methods):
         return "all methods"
-    return f"the best {'method' if most == 1 else f'{most} methods'} and the simplest one"
+    both = {catalogue.reads_unlabelled(method.recipe) for method in fit.methods}
+    each = (
+        ", among them the best with and the best without unlabelled rows" if len(both) > 1 else ""
+    )
+    return f"the best {'method' if most == 1 else f'{most} methods'} and the simplest one{each}"
 
 
 def _few(seeds: int) -> str:
