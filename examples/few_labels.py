@@ -1,6 +1,6 @@
 """Sixty digits have a class, twelve hundred don't: what are these worth?
 
-One method that learns from labelled rows alone, one that adds a loss without targets to the same step,
+One method that learns from labelled rows alone, one that adds a loss without targets to each step,
 and one of your own, written as a recipe: contrast first, then a smaller rate for the encoder.
 
 Run: python examples/few_labels.py
