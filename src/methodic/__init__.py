@@ -5,6 +5,7 @@ Names are imported when they are first used, so that `import methodic` costs nex
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from methodic.runs.rates import find_lr
 
 __version__ = "0.1.0"
+
+# A product of matrices must not round by where in memory its numbers lie: a member lies elsewhere in
+# company than alone. On some processors MKL's kernels do, unless it is told before its first product.
+# It costs no time.
+os.environ.setdefault("MKL_CBWR", "AUTO")
 
 __all__ = [
     "Bundle",

@@ -62,6 +62,7 @@ def made(
     model: dict[str, Any] = MLP,
     task: Task = "multiclass",
     module: nn.Module | None = None,
+    counts: torch.Tensor | None = None,
     **stage: Any,
 ) -> Cohort:
     stage = {"unlabelled": 8, "regularizers": EMA, **stage}
@@ -79,6 +80,7 @@ def made(
         outputs=outputs,
         rows=50,
         every=80,
+        class_counts=counts,
         module=module,
     )
 
@@ -160,6 +162,15 @@ def test_fields_arrive() -> None:
     assert one.latent == other.latent == 5  # type: ignore[attr-defined]
     names = [n for n in game.layout.names if n.startswith("train.adversary")]
     assert len(names) == 3 + 4, "the generator's hidden units are standardised, so without a bias"
+
+
+def test_fixmatch_knows_the_shares_of_classes() -> None:
+    counts = torch.tensor([30, 15, 5])
+    assert built({"kind": "fixmatch"}, counts=counts).shares == pytest.approx((0.6, 0.3, 0.1))
+    missing = built({"kind": "fixmatch"}, counts=torch.tensor([30, 20, 0])).shares
+    assert missing == pytest.approx((30 / 51, 20 / 51, 1 / 51)), "no share is 0"
+    assert built({"kind": "fixmatch"}).shares == ()
+    assert built({"kind": "pseudo_labels"}, counts=counts).shares == ()
 
 
 def test_views_without_any_strength_are_not_there() -> None:

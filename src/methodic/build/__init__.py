@@ -187,7 +187,7 @@ def cohort(
         if s.beside
     }
     program = None
-    if compiled and any(s.plain for s in stages):
+    if compiled:
         refused = brought is not None or device.type != "cpu" or precision != "float32"
         assert not refused, "runs.machine.compiling asks for none of these"
         # Other splits of the same data have other counts of rows, which most methods don't know.

@@ -192,11 +192,6 @@ class Stage:
     fresh: Tensor | None = None
 
     @property
-    def plain(self) -> bool:
-        """One batch a step, and no second network: what can be machine code."""
-        return not self.beside and not self.taught
-
-    @property
     def taught(self) -> bool:
         """An objective asks what the averaged weights say."""
         return any(getattr(each, "taught", False) for t in self.turns for each, _ in t.objectives)

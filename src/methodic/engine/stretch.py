@@ -47,8 +47,7 @@ def advance(
     asked only after some steps), or if further rows aren't in memory yet.
     """
     count = rows.at_hand(cohort.orders[stage.name], state.steps_taken, count)
-    compiled = cohort.program is not None and stage.plain
-    taken = _compiled_steps if compiled else _steps
+    taken = _compiled_steps if cohort.program is not None else _steps
     return taken(cohort, stage, state, rows, count, observe, pause)
 
 
@@ -139,6 +138,7 @@ def _compiled_steps(
 ) -> State:
     end = state.steps_taken + count
     draws, order = draws_of(cohort, stage), cohort.orders[stage.name]
+    aside = cohort.beside.get(stage.name)
     most = _at_once(stage.batch, cohort.layout.total, cohort.width)
     while state.steps_taken < end:
         first = state.steps_taken
@@ -152,6 +152,7 @@ def _compiled_steps(
             cohort.clocks(first) + torch.arange(some).unsqueeze(1),
             _keys(cohort, stage, first, some) if draws else None,
             None if order.full else order.steps(first, some),
+            None if aside is None else aside.steps(first, some),
         )
         steps = steps_of(cohort, stage, which, state, rows, draws, names)
         state, seen = steps(cohort, stage, state, rows, ahead)
@@ -168,9 +169,7 @@ def _at_once(batch: int, parameters: int, members: int) -> int:
 
 
 def program_texts(cohort: Cohort, stage: Stage, state: State, rows: Rows) -> list[str]:
-    """The C++ of a stage's turns, none where they can't have any; nothing is compiled."""
-    if not stage.plain:
-        return []
+    """The C++ of a stage's turns; nothing is compiled."""
     draws = draws_of(cohort, stage)
     found = []
     for which, turn in enumerate(stage.turns):

@@ -157,9 +157,14 @@ def corrected(outputs: Tensor, alignment: Tensor, shares: Tensor) -> Tensor:
 
 
 def self_labelled(weak: Tensor, strong: Tensor, threshold: Tensor | None) -> Tensor:
-    """The loss of logits [M, B, C] of either view; threshold [M, 1], None for 0. → [M]."""
-    sure, target = torch.softmax(weak, -1).max(-1)
-    cost = F.nll_loss(F.log_softmax(strong.transpose(1, 2), 1), target, reduction="none")
+    """The loss of logits [M, B, C] of either view; threshold [M, 1], None for 0. → [M].
+
+    Classes that are exactly equally probable share the target.
+    """
+    shares = torch.softmax(weak, -1)
+    sure = shares.amax(-1)
+    target = (shares == sure.unsqueeze(-1)).to(strong.dtype)
+    cost = -(target * F.log_softmax(strong, -1)).sum(-1) / target.sum(-1)
     if threshold is not None:
         cost = cost * (sure >= threshold).to(cost.dtype)
     return cost.mean(1)

@@ -84,8 +84,8 @@ def nt_xent(first: Tensor, second: Tensor, temperature: Tensor) -> Tensor:
     logs = _log_shares(first, second, temperature)
     rows = first.shape[1]
     own = torch.arange(2 * rows, device=first.device)
-    partner = (own + rows) % (2 * rows)
-    return -logs[:, own, partner].mean(1)
+    partners = (own.unsqueeze(0) - own.unsqueeze(1)).abs() == rows
+    return -logs.masked_fill(~partners, 0.0).sum(2).mean(1)
 
 
 def _log_shares(first: Tensor, second: Tensor, temperature: Tensor) -> Tensor:

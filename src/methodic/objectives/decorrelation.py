@@ -46,7 +46,9 @@ class VICReg(TwoViews):
 
 def narrowness(x: Tensor) -> Tensor:
     """Mean over features of max(0, 1 − deviation over the batch): [M, B, D] → [M]."""
-    deviation = torch.sqrt(x.var(1) + _EPSILON)
+    centered = x - x.mean(1, keepdim=True)
+    variance = (centered * centered).sum(1) / max(x.shape[1] - 1, 1)
+    deviation = torch.sqrt(variance + _EPSILON)
     return torch.relu(_SPREAD - deviation).mean(1)
 
 
@@ -79,8 +81,9 @@ class BarlowTwins(TwoViews):
 def barlow(first: Tensor, second: Tensor, redundancy: Tensor | None) -> Tensor:
     """The loss of two projections [M, B, D]; redundancy [M, 1], None for 0."""
     crossed = torch.bmm(standardised(first).mT, standardised(second)) / first.shape[1]
-    same = torch.diagonal(crossed, dim1=1, dim2=2)
-    loss = ((1 - same) * (1 - same)).sum(1)
+    itself = torch.eye(crossed.shape[1], dtype=torch.bool, device=crossed.device)
+    away = (1 - crossed).masked_fill(~itself, 0.0)
+    loss = (away * away).flatten(1).sum(1)
     return loss if redundancy is None else loss + redundancy.squeeze(1) * _off_diagonal(crossed)
 
 

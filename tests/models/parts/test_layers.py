@@ -231,3 +231,20 @@ def test_roles() -> None:
     assert Linear("a", 5, 4).parameters()["a.weight"].role == "hidden"
     assert Linear("a", 5, 4, role="head", first=True).parameters()["a.weight"].first
     assert Embedding("e", 6, 2, 3).parameters()["e.table"].role == "embedding"
+
+
+@pytest.mark.parametrize("sizes", [(61, 13, 11), (13, 11, 11), (7, 61, 11), (128, 64, 10)])
+def test_a_product_rounds_alike_wherever_it_lies(sizes: tuple[int, int, int]) -> None:
+    """Some processors' kernels look at addresses; see `methodic.__init__`."""
+    rows, inputs, outputs = sizes
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(5, rows, inputs, generator=draw)
+    w = torch.randn(5, inputs, outputs, generator=draw)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        together = linear(x, w, None)
+        alone = [linear(x[m : m + 1].clone(), w[m : m + 1].clone(), None) for m in range(5)]
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(together, torch.cat(alone))

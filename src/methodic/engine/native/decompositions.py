@@ -43,6 +43,7 @@ def decompositions() -> Mapping[Any, Callable[..., Any]]:
     table[aten.nll_loss2d_forward.default] = _nll_loss
     table[aten.nll_loss2d_backward.default] = _nll_loss_backward
     table[aten.var_mean.correction] = _var_mean
+    table[aten.eye.default] = _eye
     for kept in (aten.embedding_dense_backward, aten.mish, aten.mish_backward):
         table.pop(kept.default, None)
     return table
@@ -57,6 +58,11 @@ def _var_mean(
     return (
         (variance, mean) if keepdim else (variance.squeeze(tuple(axes)), mean.squeeze(tuple(axes)))
     )
+
+
+def _eye(size: int, *, dtype: torch.dtype | None = None, **_: object) -> Tensor:
+    place = torch.arange(size)
+    return (place.unsqueeze(0) == place.unsqueeze(1)).to(dtype or torch.float32)
 
 
 def _nll_loss(

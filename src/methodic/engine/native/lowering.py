@@ -212,6 +212,7 @@ OPERATIONS: Mapping[str, Callable[..., Any]] = {
     "slice_scatter": moves.slice_scatter,
     "index": moves.indexed,
     "index_select": moves.index_select,
+    "gather": moves.gather,
     "embedding": moves.embedding,
     "embedding_dense_backward": moves.embedding_backward,
     "sum": moves.reduction("sum"),

@@ -68,6 +68,16 @@ def index_select(call: Call, x: Value, axis: int, index: Value) -> Value:
     return Lazy(call.shape, call.dtype, at, 1, (table, places))
 
 
+def gather(call: Call, x: Value, axis: int, index: Value, **_: Any) -> Value:
+    axis = axis % len(x.shape)
+    table, places = call.program.stored(x), call.program.stored(index)
+
+    def at(i: Index) -> str:
+        return table.at([*i[:axis], places.at(i), *i[axis + 1 :]])
+
+    return Lazy(call.shape, call.dtype, at, 1, (table, places))
+
+
 def embedding(call: Call, table: Value, index: Value, *_: Any, **__: Any) -> Value:
     rows, places = call.program.stored(table), call.program.stored(index)
 

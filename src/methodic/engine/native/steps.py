@@ -42,6 +42,7 @@ class Ahead:
         taken: steps that each member has taken before each of these, [T, M].
         keys: of the noise, int32 [T, 2, M, 1]; None without noise.
         index: rows, int64 [T, M·B] or, for all members, [T, B]; None: all of them.
+        beside: the same of the rows beside each batch, U ones; None: there are none.
     """
 
     names: Sequence[str]
@@ -49,8 +50,9 @@ class Ahead:
     taken: Tensor
     keys: Tensor | None
     index: Tensor | None
+    beside: Tensor | None = None
 
-    def by_step(self, members: int, batch: int) -> dict[str, Tensor]:
+    def by_step(self, members: int, stage: Stage) -> dict[str, Tensor]:
         """Name → [T, M, …]."""
         count = len(self.coefficients)
         found = {
@@ -59,9 +61,10 @@ class Ahead:
         }
         if self.keys is not None:
             found["keys"] = self.keys.squeeze(-1).transpose(1, 2)
-        if self.index is not None:
-            rows = self.index.view(count, -1, batch)  # one order, or one for each member
-            found["index"] = rows.expand(-1, members, -1)
+        indices = (("index", self.index, stage.batch), ("beside", self.beside, stage.beside))
+        for name, index, rows in indices:
+            if index is not None:  # one order, or one for each member
+                found[name] = index.view(count, -1, rows).expand(-1, members, -1)
         return {name: value.contiguous() for name, value in found.items()}
 
 
@@ -95,6 +98,8 @@ class Steps:
             examples["keys"] = torch.ones(2, dtype=torch.int32)
         if not cohort.orders[stage.name].full:
             examples["index"] = torch.zeros(stage.batch, dtype=torch.int64)
+        if stage.beside:
+            examples["beside"] = torch.zeros(stage.beside, dtype=torch.int64)
         single = pytree.tree_map(
             lambda x: x[:1].clone(), (_states(state, which), _members(cohort, stage, which))
         )
@@ -118,7 +123,7 @@ class Steps:
         finite = torch.empty(count, members, dtype=torch.bool)
         seen = [torch.empty(count, members) for _ in range(self._seen.num_leaves)]
         trees = (
-            ahead.by_step(members, stage.batch),
+            ahead.by_step(members, stage),
             _members(cohort, stage, self._which),
             _shared(rows, stage),
         )
@@ -204,7 +209,12 @@ def _one(
         if turn.decay_mask is not None:
             c["weight_decay"] = c["weight_decay"] * turn.decay_mask
         noise = draws(steps["keys"].view(2, 1, 1)) if draws else {}
-        batch = _batch(shared, None if full else steps["index"])
+        index = None if full else steps["index"]
+        if full and stage.beside:  # rows without a target lie behind those with one
+            index = torch.arange(stage.batch)
+        batch = _batch(shared, index, stage.labelled)
+        if stage.beside:
+            batch = replace(batch, beside=_batch(shared, steps["beside"], False))
         after, seen = proposed(
             single, replace(stage, turns=tuple(turns)), which, before, batch, noise, c
         )
@@ -220,27 +230,26 @@ def _members(cohort: Cohort, stage: Stage, which: int) -> dict[str, dict[str, Te
 
 
 def _shared(rows: Rows, stage: Stage) -> dict[str, Any]:
-    rows = rows.labelled if stage.labelled else rows
+    if stage.labelled and not stage.beside:
+        rows = rows.labelled
     found: dict[str, Any] = {"inputs": dict(rows.inputs)}
-    if rows.soft is not None:
-        found["soft"] = rows.soft
-    if not stage.labelled:
-        return found
-    found["target"] = rows.target
-    return found if rows.weight is None else {**found, "weight": rows.weight}
+    if stage.labelled:
+        found["target"] = rows.target
+    more = {"weight": rows.weight if stage.labelled else None, "soft": rows.soft}
+    return found | {name: x for name, x in more.items() if x is not None}
 
 
 def _states(state: State, which: int) -> tuple[Any, ...]:
     return (state.flat, dict(state.buffers), dict(state.rules[which]), dict(state.average))
 
 
-def _batch(shared: Any, index: Tensor | None) -> Batch:
+def _batch(shared: Any, index: Tensor | None, labelled: bool) -> Batch:
     def take(x: Tensor) -> Tensor:
         return (x if index is None else x.index_select(0, index)).unsqueeze(0)
 
     inputs = {k: take(v) for k, v in shared["inputs"].items()}
     soft = take(shared["soft"]) if "soft" in shared else None
-    if "target" not in shared:
+    if not labelled:
         return Batch(inputs, torch.zeros(1, 0), soft=soft)
     weight = take(shared["weight"]) if "weight" in shared else None
     return Batch(inputs, take(shared["target"]), weight, soft=soft)
