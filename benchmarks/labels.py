@@ -38,7 +38,7 @@ MINUTES = {"pictures": 10.0, "tables": 2.0}  # of a method, on both cores
 SEEDS, TUNING = 5, 0.6  # subsets; a training of the tuning ÷ one of the others
 WANTED = 0.04  # points more than supervised only, at 100 labels
 
-NET = {"kind": "cnn", "channels": [32, 64, 128], "width": 128, "normalization": "batch"}
+NET = {"kind": "cnn", "channels": [16, 32, 64], "width": 64, "normalization": "batch"}
 COSINE = {"kind": "cosine", "warmup": 0.1}
 SUPERVISED = {"kind": "supervised"}
 GREY_VIEWS = [
@@ -54,7 +54,6 @@ COLOUR_VIEWS = [
 ]
 STRONG = [{"kind": "randaugment", "count": 2, "strength": 0.4}, {"kind": "cutout", "share": 0.25}]
 Stage = dict[str, Any]
-Settings = Mapping[str, Mapping[str, Any]]
 
 
 def adamw(lr: float, decay: float = 0.05) -> dict[str, Any]:
@@ -62,79 +61,74 @@ def adamw(lr: float, decay: float = 0.05) -> dict[str, Any]:
     return {"kind": "adamw", "lr": lr, "weight_decay": decay}
 
 
-def pictures(views: Sequence[Mapping[str, Any]]) -> dict[str, list[list[Stage]]]:
-    """Method → its settings, three each; a setting is a recipe's stages."""
-    moved = [dict(each) for each in views]
-    weak = moved[:1] if len(views) == len(GREY_VIEWS) else moved[:2]
+def pictures(views: Sequence[Stage]) -> dict[str, list[list[Stage]]]:
+    """Method → its settings, three each; a setting is a recipe's stages.
 
-    def fine(lr: float, share: float) -> Stage:
+    ``views``: the changes that make a view; those in front of "affine" or "colour" are weak ones.
+    """
+    moved = [dict(each) for each in views]
+    weak = [each for each in moved if each["kind"] in ("crop", "flip")]
+    strong = [*weak, *STRONG]
+
+    def supervised(lr: float, share: float = 1.0, changes: Sequence[Stage] = strong) -> Stage:
         return {
-            "name": "fine-tune",
+            "name": "supervised",
             "share": share,
             "batch": 64,
             "objectives": [SUPERVISED],
             "optimizer": adamw(lr),
             "schedule": COSINE,
-            "regularizers": moved,
+            "regularizers": list(changes),
         }
 
-    def beside(objective: Stage, lr: float, batch: int, *more: Stage) -> Stage:
-        return {
-            "batch": 64,
-            "unlabelled": batch,
-            "objectives": [SUPERVISED, objective],
-            "optimizer": adamw(lr),
-            "schedule": COSINE,
-            "regularizers": [*moved, *more],
-        }
-
-    def turns(lr: float, other: float) -> Stage:
-        own = {"objectives": [SUPERVISED], "optimizer": adamw(lr), "schedule": COSINE}
-        simclr = {"kind": "simclr", "temperature": 0.5, "views": moved}
-        return {
-            "batch": 64,
-            "unlabelled": 256,
-            "turns": [own, {"objectives": [simclr], "optimizer": adamw(other), "schedule": COSINE}],
-            "regularizers": moved,
-        }
-
-    def first(lr: float, share: float) -> Stage:
-        return {
+    def before(objective: Stage, share: float, batch: int) -> list[Stage]:
+        first = {
             "name": "pretrain",
             "share": share,
             "rows": "all",
-            "batch": 256,
-            "objectives": [{"kind": "simclr", "temperature": 0.5, "views": moved}],
-            "optimizer": adamw(lr),
+            "batch": batch,
+            "objectives": [objective],
+            "optimizer": adamw(0.002),
             "schedule": COSINE,
         }
+        return [first, supervised(0.002, round(1 - share, 3))]
 
-    def alone(lr: float, changes: Sequence[Stage]) -> Stage:
-        return {**fine(lr, 1.0), "regularizers": list(changes)}
+    def joint(objective: Stage, lr: float, *more: Stage) -> list[Stage]:
+        changes = [*strong, *more]
+        both = {"unlabelled": 128, "objectives": [SUPERVISED, objective]}
+        return [supervised(lr, changes=changes) | both]
 
-    ema = {"kind": "ema", "decay": 0.99}
-    match = {"kind": "fixmatch", "weak": weak, "strong": [*weak, *STRONG]}
+    def turns(lr: float, other: float) -> list[Stage]:
+        rule = {"schedule": COSINE, "optimizer": adamw(other)}
+        own = {"objectives": [SUPERVISED], "optimizer": adamw(lr), "schedule": COSINE}
+        stage = {k: v for k, v in supervised(lr).items() if k not in own}
+        alternating = [own, {"objectives": [{"kind": "vicreg", "views": moved}], **rule}]
+        return [stage | {"unlabelled": 128, "turns": alternating}]
+
+    ema = {"kind": "ema", "decay": 0.98}
+    match = {"kind": "fixmatch", "weak": weak, "strong": strong}
+    back = {"kind": "reconstruction", "views": [{"kind": "cutout", "share": 0.2}]}
     return {
         "supervised only": [
-            [alone(0.002, moved)],
-            [alone(0.002, [*weak, *STRONG])],
-            [alone(0.005, [*moved, {"kind": "mixup", "alpha": 0.2}])],
+            [supervised(0.002)],
+            [supervised(0.005)],
+            [supervised(0.002, changes=moved)],
         ],
         "pretrain, fine-tune": [
-            [first(0.002, 0.8), fine(0.001, 0.2)],
-            [first(0.005, 0.8), fine(0.002, 0.2)],
-            [first(0.002, 0.9), {**fine(0.002, 0.1), "layer_decay": 0.7}],
+            before(back, 0.3, 256),
+            before({"kind": "vicreg", "views": moved}, 0.6, 128),
+            before({"kind": "simclr", "views": moved, "temperature": 0.2}, 0.6, 128),
         ],
         "joint": [
-            [beside({"kind": "simclr", "views": moved, "weight": w}, lr, 256)]
-            for lr, w in ((0.002, 0.5), (0.002, 2.0), (0.005, 1.0))
+            joint({"kind": "vicreg", "views": moved, "weight": 0.05}, 0.002),
+            joint({"kind": "vicreg", "views": moved, "weight": 0.02}, 0.005),
+            joint({"kind": "simclr", "views": moved, "weight": 0.5}, 0.002),
         ],
-        "alternate": [
-            [turns(lr, other)] for lr, other in ((2e-3, 2e-3), (1e-3, 4e-3), (4e-3, 4e-3))
-        ],
+        "alternate": [turns(0.002, 0.002), turns(0.002, 0.0005), turns(0.005, 0.002)],
         "fixmatch": [
-            [beside({**match, "threshold": t}, lr, 192, ema)]
-            for lr, t in ((0.002, 0.95), (0.005, 0.95), (0.002, 0.8))
+            joint({**match, "threshold": 0.8}, 0.002, ema),
+            joint({**match, "threshold": 0.95}, 0.002, ema),
+            joint({**match, "threshold": 0.8, "alignment": 0.5}, 0.005, ema),
         ],
     }
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# A product of matrices must not round by where in memory its numbers lie: a member lies elsewhere in
-# company than alone. On some processors MKL's kernels do, unless it is told before its first product.
-# It costs no time.
+# A product of matrices must not round by where in memory its numbers lie, since a member lies
+# elsewhere in company than alone. On some processors MKL's kernels do, unless they are told before
+# the first product. It costs no time.
 os.environ.setdefault("MKL_CBWR", "AUTO")
 
 __all__ = [

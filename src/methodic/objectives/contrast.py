@@ -33,6 +33,9 @@ class TwoViews(Unlabelled):
     second: tuple[Mixing, ...]
     projection: tuple[int, ...]
 
+    shifts: ClassVar[bool] = True
+    """The loss changes where all projections are shifted alike."""
+
     @cached_property
     def sides(self) -> tuple[Side, ...]:
         return (
@@ -44,7 +47,7 @@ class TwoViews(Unlabelled):
     def projector(self) -> Perceptron:
         """Behind the encoder."""
         sizes = (encoder(self.network).features, *self.projection)
-        return Perceptron(f"{self.owner}.projector", sizes, standardised=True)
+        return Perceptron(f"{self.owner}.projector", sizes, standardised=True, shifts=self.shifts)
 
     def parameters(self) -> dict[str, ParameterSpec]:
         return self.projector.parameters()

@@ -30,6 +30,7 @@ class VICReg(TwoViews):
     """
 
     name: ClassVar[str] = "vicreg"
+    shifts: ClassVar[bool] = False
 
     def __call__(self, model: Model, run: Pass, batch: Batch) -> dict[str, Tensor]:
         first, second = self.projected(model, run, batch)
@@ -71,6 +72,7 @@ class BarlowTwins(TwoViews):
     """
 
     name: ClassVar[str] = "barlow_twins"
+    shifts: ClassVar[bool] = False
 
     def __call__(self, model: Model, run: Pass, batch: Batch) -> dict[str, Tensor]:
         first, second = self.projected(model, run, batch)

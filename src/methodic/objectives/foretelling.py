@@ -27,6 +27,8 @@ class _Foretelling(TwoViews):
 
     hidden: tuple[int, ...]
 
+    shifts: ClassVar[bool] = False  # the predictor takes it away, and targets give no gradient
+
     @cached_property
     def predictor(self) -> Perceptron:
         """From one projection to the other one."""

@@ -30,9 +30,13 @@ class Perceptron:
         sizes: of what enters, of each hidden layer, and of what leaves; a single one: no layers.
         standardised: hidden units are standardised over the batch in front of their relu, as by a
             batch norm without a scale and a shift of its own.
+        shifts: the last layer has a bias. Where the loss can't tell a shift, its true gradient is
+            0, and rules such as Adam would amplify rounding.
     """
 
-    def __init__(self, name: str, sizes: Sequence[int], standardised: bool = False) -> None:
+    def __init__(
+        self, name: str, sizes: Sequence[int], standardised: bool = False, shifts: bool = True
+    ) -> None:
         last = len(sizes) - 2
         self.standardised = standardised
         self.layers = [
@@ -40,7 +44,7 @@ class Perceptron:
                 f"{name}.{i}",
                 before,
                 after,
-                bias=i == last or not standardised,
+                bias=shifts if i == last else not standardised,
                 gain=1.0 if i == last else 2.0**0.5,
             )
             for i, (before, after) in enumerate(pairwise(sizes))
