@@ -74,6 +74,7 @@ class Engine:
             inputs=inputs,
             outputs=10,
             rows=len(self.rows),
+            compiled=True,
         )
         self.loop, self.loss, self.scaling = loop, loss, (mean, deviation)
         self.stage = self.cohort.stages[0]

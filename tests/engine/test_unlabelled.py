@@ -211,15 +211,6 @@ def test_members_may_come_when_a_round_begins() -> None:
     assert make(spec, seeds=(3, 4), born=[0, 6]).born == (0, 6)
 
 
-def test_machine_code_is_for_one_batch_and_no_second_network() -> None:
-    """tests/engine/native/test_unlabelled.py compares it with these steps."""
-    ema = [{"kind": "ema"}]
-    assert make(stage(ENTROPY, VICREG), stage(ENTROPY), compiled=True).program is not None
-    assert make(stage(ENTROPY, VICREG, unlabelled=8), compiled=True).program is None
-    assert make(stage(ENTROPY, unlabelled=8), compiled=True).program is None
-    assert make(stage(ENTROPY, {"kind": "byol"}, regularizers=ema), compiled=True).program is None
-
-
 # --- fresh ------------------------------------------------------------------------------------
 
 

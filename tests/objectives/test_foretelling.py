@@ -24,7 +24,7 @@ def test_away_is_lightlys_plus_1() -> None:
     rejected({"products": products, "similar": 2 - ours, "squares": ours**2}, theirs)
 
 
-def made(kind: type[SimSiam], projection: tuple[int, ...] = (4, 3)):
+def made(kind: type[SimSiam], projection: tuple[int, ...] = (16, 3)):
     network, views = looking.mlp(), (Swap("o.a", 4, "o.some"), Swap("o.b", 4, "o.more"))
     changes = [(view,) for view in views]
     return network, kind("o", "s.it", network, False, *changes, projection, (6,))

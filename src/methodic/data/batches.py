@@ -78,7 +78,7 @@ class Rows:
         def take(x: Tensor) -> Tensor:
             return x.index_select(0, index).view(members, -1, *x.shape[1:])
 
-        inputs = {name: _floating(take(x)) for name, x in self.inputs.items()}
+        inputs = {name: floating(take(x)) for name, x in self.inputs.items()}
         nothing = self.target.new_zeros(members, 0, *self.target.shape[1:])
         return Batch(inputs, nothing, soft=None if self.soft is None else take(self.soft))
 
@@ -99,7 +99,7 @@ class Rows:
             return self.spread(count).everything(members).inputs
         most = min(count, self.every)
         index = torch.arange(most, device=self.target.device) * self.every // most
-        taken = {k: _floating(x.index_select(0, index)) for k, x in self.inputs.items()}
+        taken = {k: floating(x.index_select(0, index)) for k, x in self.inputs.items()}
         return {k: x.expand(members, *x.shape) for k, x in taken.items()}
 
     def to(self, device: torch.device) -> Rows:
@@ -124,12 +124,12 @@ class Rows:
         return Rows(inputs, take(self.target), weight, soft)
 
     def _batch(self, take: Callable[[Tensor], Tensor]) -> Batch:
-        inputs = {k: _floating(take(v)) for k, v in self.inputs.items()}
+        inputs = {k: floating(take(v)) for k, v in self.inputs.items()}
         weight, soft = (None if x is None else take(x) for x in (self.weight, self.soft))
         return Batch(inputs, take(self.target), weight, soft=soft)
 
 
-def _floating(x: Tensor) -> Tensor:
+def floating(x: Tensor) -> Tensor:
     """Bytes as numbers in [0, 1]; anything else as it is."""
     return x.to(torch.float32).div_(255) if x.dtype == torch.uint8 else x
 

@@ -1,113 +1,136 @@
-"""Machine code of objectives without targets takes the engine's steps."""
+"""Machine code of steps that read rows without targets: like torch's, and alike in company."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 import torch
-from contract.members import unlabelled
+from torch import Tensor
 
 from methodic import build
+from methodic.data.batches import Rows
 from methodic.engine import loop
-from methodic.engine.native import library
+from methodic.engine.native.library import missing_compiler
 from methodic.engine.parts import Cohort, State
+from methodic.models.inputs import Inputs
 from methodic.recipes.types import Recipe
-from tests.contract import test_unlabelled_members as battery
-from tests.engine.native.test_steps import tensors
 
-LIGHT = ("reconstruction first", "vicreg first", "fixmatch first", "learned")
-ROWS: dict[str, unlabelled.Row] = {
-    **{
-        f"{name} first": unlabelled.first(name, unlabelled.MLP)
-        for name in unlabelled.KINDS
-        if name not in (*unlabelled.OF_LABELS, "byol", "byol by swa", "mean teacher")
+pytestmark = pytest.mark.skipif(missing_compiler() is not None, reason="no C++ compiler")
+
+EMA = {"kind": "ema", "decay": 0.9}
+SGD = {"kind": "sgd", "lr": 0.05}
+LOSS = {"kind": "cross_entropy"}
+BACK = {"kind": "reconstruction", "decoder": [6], "views": [{"kind": "swap", "share": 0.3}]}
+VIEWS = [{"kind": "swap", "share": 0.2}]
+
+STAGES: dict[str, dict[str, Any]] = {
+    "all rows": {"rows": "all", "objectives": [{**BACK, "latent": 3}], "rates": "head"},
+    "rows beside": {"unlabelled": 9, "objectives": [LOSS, BACK]},
+    "rows beside all labelled ones": {"unlabelled": 9, "batch": "full", "objectives": [LOSS, BACK]},
+    "an average that teaches": {
+        "unlabelled": 9,
+        "objectives": [LOSS, {"kind": "mean_teacher", "views": VIEWS}],
+        "regularizers": [EMA],
     },
-    "autoencoder": battery.ROWS["autoencoder"],
-    "distillation of labelled rows": unlabelled.joint("distillation", unlabelled.MLP, beside=0),
-    "reconstruction of all at once": unlabelled.first("reconstruction", unlabelled.NORMED, "full"),
-    "reconstruction, batch norm": unlabelled.first("reconstruction", unlabelled.NORMED),
-    "learned": (
-        unlabelled.MLP,
-        [
-            {
-                "batch": 13,
-                "optimizer": unlabelled.SGD,
-                "weights": "learned",
-                "objectives": [unlabelled.ENTROPY, {"kind": "reconstruction", "decoder": (5,)}],
-            }
+    "a bundle that taught": {"unlabelled": 9, "objectives": [LOSS, {"kind": "distillation"}]},
+    "two views": {
+        "unlabelled": 9,
+        "objectives": [
+            LOSS,
+            {"kind": "simclr", "projection": [5, 4], "views": VIEWS},
+            {"kind": "vicreg", "projection": [5, 4], "views": VIEWS},
         ],
-    ),
-    "learned by turns": (
-        unlabelled.MLP,
-        [
-            {
-                "batch": 20,
-                "alternate": "epoch",
-                "turns": [
-                    {"objectives": [{"kind": "reconstruction"}], "optimizer": unlabelled.SGD},
-                    {"objectives": [unlabelled.ENTROPY], "optimizer": {"kind": "adam"}},
-                ],
-            }
+    },
+    "own labels": {
+        "unlabelled": 9,
+        "objectives": [
+            LOSS,
+            {"kind": "fixmatch", "threshold": 0.4, "weak": [], "strong": VIEWS},
         ],
-    ),
+    },
+    "turns": {
+        "rows": "all",
+        "alternate": "epoch",
+        "turns": [
+            {"objectives": [{"kind": "discriminator", "latent": 3, "generator": [4]}]},
+            {"objectives": [{"kind": "generator", "latent": 3, "generator": [4]}], "repeat": 2},
+        ],
+        "rates": "head",
+    },
 }
 
 
 @pytest.fixture(autouse=True)
-def _cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    if (missing := library.missing_compiler()) is not None:
-        pytest.skip(missing)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "compiled"))
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
-def made(recipes: list[Recipe], seeds: list[int], name: str, compiled: bool) -> Cohort:
+def rows(images: bool = False) -> tuple[Rows, Inputs]:
+    draw = torch.Generator().manual_seed(0)
+    target = torch.randint(0, 3, (17,), generator=draw)
+    soft = torch.softmax(torch.randn(40, 3, generator=draw), -1)
+    if images:
+        x = torch.randint(0, 256, (40, 1, 4, 4), generator=draw, dtype=torch.uint8)
+        inputs = Inputs(array=16, shape=(1, 4, 4), scaling=((0.4, 0.3),))
+        return Rows({"array": x}, target, soft=soft), inputs
+    return Rows({"numeric": torch.randn(40, 5, generator=draw)}, target, soft=soft), Inputs(5)
+
+
+def cohort(stage: dict[str, Any], seeds: list[int], compiled: bool, images: bool = False) -> Cohort:
+    stage = {"batch": 11, "optimizer": SGD, **stage}
+    if "turns" in stage:
+        stage["turns"] = [{"optimizer": stage["optimizer"], **turn} for turn in stage["turns"]]
+        del stage["optimizer"]
+    if stage.pop("rates", None):
+        frozen = [{"parameters": ["head"], "factor": 0.0}]
+        holder = stage["turns"][0] if "turns" in stage else stage
+        holder["rates"] = frozen
+    model = {"kind": "mlp", "width": 7, "depth": 1}
+    recipe = Recipe.model_validate({"name": "a", "model": model, "stages": [stage]})
+    having, inputs = rows(images)
     return build.cohort(
-        recipes,
+        [build.resolve(recipe, "multiclass", len(having), inputs)] * len(seeds),
         seeds,
-        steps=[battery.STEPS] * len(recipes[0].stages),
-        inputs=inputs_of(name),
-        outputs=battery.CLASSES,
-        rows=battery.LABELLED,
-        every=battery.EVERY,
+        steps=[20],
+        inputs=inputs,
+        outputs=3,
+        rows=len(having),
+        every=having.every,
         compiled=compiled,
     )
 
 
-def inputs_of(name: str) -> battery.Inputs:
-    return battery.NUMBERS if name == "autoencoder" else battery.TABLE
+def trained(made: Cohort, images: bool = False) -> tuple[State, list[Tensor]]:
+    stage, seen = made.stages[0], list[Tensor]()
+    state = loop.begin(stage, loop.initial_state(made))
+    while state.steps_taken < 8:
+        state = loop.advance(
+            made, stage, state, rows(images)[0], 8 - state.steps_taken, _note(seen)
+        )
+    return state, seen
 
 
-def trained(recipes: list[Recipe], seeds: list[int], name: str, compiled: bool) -> State:
-    """The state after the first stage."""
-    cohort, data = made(recipes, seeds, name, compiled), battery.rows(inputs_of(name))
-    assert (cohort.program is not None) == compiled
-    stage = cohort.stages[0]
-    state = loop.begin(stage, loop.adapted(cohort, loop.initial_state(cohort), data))
-    return loop.advance(cohort, stage, state, data, battery.STEPS, lambda _: None)
+def _note(seen: list[Tensor]) -> Any:
+    return lambda step: seen.append(step.loss)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [n if n in LIGHT else pytest.param(n, marks=pytest.mark.heavy) for n in ROWS],
-)
-def test_the_same_steps(name: str) -> None:
-    recipes, seeds = battery.members(ROWS[name], inputs_of(name), 2), [11, 12]
-    ours, due = (trained(recipes, seeds, name, compiled) for compiled in (True, False))
-    assert bool(ours.alive.all())
-    for key, value in tensors(due).items():
-        torch.testing.assert_close(tensors(ours)[key], value, rtol=2e-4, atol=2e-5)
-    alone = trained(recipes[1:], seeds[1:], name, True)
-    for key, value in tensors(ours).items():
-        assert torch.equal(tensors(alone)[key][0], value[1]), key
+@pytest.mark.parametrize("name", STAGES)
+def test_like_torch_and_alike_in_company(name: str) -> None:
+    due, losses = trained(cohort(STAGES[name], [3, 4], compiled=False))
+    ours, found = trained(cohort(STAGES[name], [3, 4], compiled=True))
+    torch.testing.assert_close(torch.stack(found), torch.stack(losses), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(ours.flat, due.flat, rtol=1e-3, atol=1e-4)
+    alone, _ = trained(cohort(STAGES[name], [4], compiled=True))
+    assert torch.equal(ours.flat[1:], alone.flat)
 
 
-@pytest.mark.parametrize("name", ["byol first", "mean teacher first"])
-def test_a_teacher_is_the_engines_own(name: str) -> None:
-    """With or without machine code for the other stage."""
-    recipes = battery.members(battery.ROWS[name], battery.TABLE, 2)
-    both = [trained(recipes, [1, 2], name, compiled) for compiled in (True, False)]
-    assert torch.equal(both[0].flat, both[1].flat)
-
-
-def test_rows_beside_are_the_engines_own() -> None:
-    recipes = battery.members(battery.ROWS["simclr beside"], battery.TABLE, 1)
-    assert made(recipes, [1], "simclr beside", True).program is None
+def test_bytes_become_numbers() -> None:
+    stage = {"unlabelled": 9, "objectives": [LOSS, {**BACK, "views": []}]}
+    due, _ = trained(cohort(stage, [3], compiled=False, images=True), images=True)
+    ours, _ = trained(cohort(stage, [3], compiled=True, images=True), images=True)
+    torch.testing.assert_close(ours.flat, due.flat, rtol=1e-3, atol=1e-5)

@@ -21,7 +21,7 @@ import torch
 import torch.utils._pytree as pytree
 from torch import Tensor
 
-from methodic.data.batches import Rows
+from methodic.data.batches import Rows, floating
 from methodic.engine.native import library
 from methodic.engine.native.source import source
 from methodic.engine.parts import Cohort, Stage, State
@@ -247,7 +247,7 @@ def _batch(shared: Any, index: Tensor | None, labelled: bool) -> Batch:
     def take(x: Tensor) -> Tensor:
         return (x if index is None else x.index_select(0, index)).unsqueeze(0)
 
-    inputs = {k: take(v) for k, v in shared["inputs"].items()}
+    inputs = {k: floating(take(v)) for k, v in shared["inputs"].items()}
     soft = take(shared["soft"]) if "soft" in shared else None
     if not labelled:
         return Batch(inputs, torch.zeros(1, 0), soft=soft)

@@ -22,6 +22,7 @@ C_TYPES = {
     torch.int64: "int64_t",
     torch.int32: "int32_t",
     torch.int16: "int16_t",
+    torch.uint8: "uint8_t",
     torch.bool: "bool",
 }
 _ALIGN = 64  # bytes
