@@ -10,6 +10,7 @@ from methodic.engine.evaluation import outputs
 from methodic.engine.loop import Trained, initial_state
 from methodic.metrics import METRICS
 from methodic.plan import BaselinePlan
+from methodic.recipes.kinds.unlabelled import Reconstruction
 from methodic.runs import tasks
 from methodic.runs.outcome import timing
 from methodic.runs.outcome.timing import inference_cost
@@ -62,10 +63,18 @@ def test_a_long_pass_is_done_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.row_microseconds == pytest.approx(1e6, rel=0.01)
 
 
+@pytest.mark.parametrize("more", [(), (Reconstruction(decoder=(5,)),)], ids=["plain", "decoder"])
 def test_a_member_predicts_as_it_does_in_its_cohort(
-    prepared: Prepared, make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch
+    more: tuple[Reconstruction, ...],
+    prepared: Prepared,
+    make_plan: MakePlan,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """What an objective adds isn't shipped, so it doesn't count."""
     net = tasks.concrete(make_plan(PLAIN).contenders[0], 0)
+    stage = net.stages[0]
+    turn = stage.turns[0].model_copy(update={"objectives": (*stage.turns[0].objectives, *more)})
+    net = net.model_copy(update={"stages": (stage.model_copy(update={"turns": (turn,)}),)})
     cohort = tasks.cohort_of(prepared, [net, net], [3, 4], [1], MACHINE)
     state = initial_state(cohort)
     trained = Trained(state.flat, state.buffers, [], [], 0, 0)

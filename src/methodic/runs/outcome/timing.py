@@ -14,6 +14,7 @@ from methodic.data.batches import Rows
 from methodic.engine.evaluation import outputs
 from methodic.engine.loop import Trained
 from methodic.engine.parts import Cohort
+from methodic.models.around import inmost
 from methodic.plan import Inference
 
 MANY = 2048
@@ -70,8 +71,10 @@ def of_member(
         some = rows.part(0, count)
         return decode(outputs(cohort.model, cohort.layout, flat, buffers, some, numbers)).cpu()
 
-    held = sum(x.numel() * x.element_size() for x in (flat, *buffers.values()))
-    return inference_cost(predict, flat.numel(), held, len(rows))
+    views = cohort.layout.views(flat)  # what objectives added isn't shipped
+    shipped = [views[name] for name in inmost(cohort.model).parameters()]
+    held = sum(x.numel() * x.element_size() for x in (*shipped, *buffers.values()))
+    return inference_cost(predict, sum(x.numel() for x in shipped), held, len(rows))
 
 
 def of_baseline(result: BaselineResult, rows: BaselineRows, threads: int = 1) -> Inference:
