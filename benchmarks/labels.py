@@ -32,7 +32,6 @@ import _autoencoding
 import _shared as shared
 import numpy as np
 import tables as tables_of
-import yaml
 
 MINUTES = {"pictures": 10.0, "tables": 2.0}  # of a method, on both cores
 SEEDS, TUNING = 5, 0.6  # subsets; a training of the tuning ÷ one of the others
@@ -177,7 +176,7 @@ def train(
         recipe["model"] = job["model"]
     with tempfile.TemporaryDirectory() as scratch:
         path, out = Path(scratch) / "method.yaml", Path(scratch) / "run"
-        path.write_text(yaml.safe_dump(recipe))
+        path.write_text(json.dumps(recipe))  # which is YAML, too
         command = [shared.METHODIC, "train", *source, "--recipe", str(path), "--labels", labels]
         command += ["--seed", str(seed), "--threads", "1", "--budget", f"{job['seconds']:.0f}s"]
         command += ["--out", str(out), "--quiet"]
