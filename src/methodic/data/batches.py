@@ -43,10 +43,6 @@ class Rows:
         """E: all rows, those without a target included."""
         return next((x.shape[0] for x in self.inputs.values()), len(self))
 
-    def count(self, labelled: bool) -> int:
-        """N or E: rows of a stage that reads the labelled ones, or all."""
-        return len(self) if labelled else self.every
-
     @property
     def labelled(self) -> Rows:
         """The rows that have a target."""

@@ -107,6 +107,10 @@ class Reconstruction(Unlabelled):
             total = total + divergence
         return {self.name: total}
 
+    def code(self, run: Pass, features: Tensor) -> Tensor:
+        """What the decoder gets where nothing is drawn: the means, or the features themselves."""
+        return self._drawn[0](run, features) if self.latent else features
+
     def decoded(self, run: Pass, features: Tensor) -> Tensor:
         """The way back: [M, B, F or Z] → [M, B, D]; logits where the loss wants them."""
         if self.own is not None:
@@ -128,18 +132,12 @@ class Reconstruction(Unlabelled):
 
 
 @dataclass(frozen=True, eq=False)
-class MaskedCells(Unlabelled):
-    """Cells that hold another row's: what was there, and which ones they are.
-
-    The mean cost of all cells, given back, plus mask_weight times the mean binary cross-entropy of
-    which were exchanged.
+class _Masked(Unlabelled):
+    """Base: a row of which a part is hidden, and a decoder that gives it back.
 
     Args:
-        path: ``path + ".share"`` in (0, 1], ``path + ".mask_weight"`` ≥ 0.
         cells: what a row holds.
         decoder: hidden units on the way back.
-
-    Source: VIME: Yoon et al. 2020; its masks, with both answers from one decoder.
     """
 
     cells: Cells
@@ -147,17 +145,40 @@ class MaskedCells(Unlabelled):
 
     name: ClassVar[str] = "masked"
 
+    @property
+    def _answers(self) -> int:
+        """Numbers that the decoder gives."""
+        return self.cells.outputs
+
     @cached_property
     def sides(self) -> tuple[Side, ...]:
         return (Side(f"{self.path}/masked", self.network),)
 
     @cached_property
     def _back(self) -> Perceptron:
-        ends = encoder(self.network).features, self.cells.outputs + self.cells.columns
-        return Perceptron(f"{self.owner}.decoder", (ends[0], *self.decoder, ends[1]))
+        sizes = (encoder(self.network).features, *self.decoder, self._answers)
+        return Perceptron(f"{self.owner}.decoder", sizes)
 
     def parameters(self) -> dict[str, ParameterSpec]:
         return self._back.parameters()
+
+
+@dataclass(frozen=True, eq=False)
+class MaskedCells(_Masked):
+    """Cells that hold another row's: what was there, and which ones they are.
+
+    The mean cost of all cells, given back, plus mask_weight times the mean binary cross-entropy of
+    which were exchanged.
+
+    Args:
+        path: ``path + ".share"`` in (0, 1], ``path + ".mask_weight"`` ≥ 0.
+
+    Source: VIME: Yoon et al. 2020; its masks, with both answers from one decoder.
+    """
+
+    @property
+    def _answers(self) -> int:
+        return self.cells.outputs + self.cells.columns
 
     def noise(self, rows: int) -> dict[str, Noise]:
         shape = (rows, self.cells.columns)
@@ -179,13 +200,12 @@ class MaskedCells(Unlabelled):
 
 
 @dataclass(frozen=True, eq=False)
-class MaskedPatches(Unlabelled):
+class MaskedPatches(_Masked):
     """Square patches of an image hold the mean; the mean squared error of what was there.
 
     Args:
         path: ``path + ".share"`` in (0, 1].
         cells: of the image; other columns of a row aren't hidden.
-        decoder: hidden units on the way back.
         shape: of the images.
         patch: side of a patch; those at the edge may be smaller.
 
@@ -193,29 +213,13 @@ class MaskedPatches(Unlabelled):
     encoder: hidden patches enter as the mean.
     """
 
-    cells: Cells
-    decoder: tuple[int, ...]
     shape: Shape
     patch: int
-
-    name: ClassVar[str] = "masked"
-
-    @cached_property
-    def sides(self) -> tuple[Side, ...]:
-        return (Side(f"{self.path}/masked", self.network),)
-
-    @cached_property
-    def _back(self) -> Perceptron:
-        ends = encoder(self.network).features, self.cells.outputs
-        return Perceptron(f"{self.owner}.decoder", (ends[0], *self.decoder, ends[1]))
 
     @property
     def _grid(self) -> tuple[int, int]:
         _, height, width = self.shape
         return -(-height // self.patch), -(-width // self.patch)
-
-    def parameters(self) -> dict[str, ParameterSpec]:
-        return self._back.parameters()
 
     def noise(self, rows: int) -> dict[str, Noise]:
         return super().noise(rows) | {f"{self.path}/whether": Noise((rows, *self._grid))}

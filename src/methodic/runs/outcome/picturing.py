@@ -24,7 +24,6 @@ from methodic.engine.parts import Cohort
 from methodic.evidence.closer.representation import Picture
 from methodic.models.around import encoder
 from methodic.models.inputs import Inputs
-from methodic.models.parts.layers import Linear
 from methodic.objectives.adversarial import Generator
 from methodic.objectives.reconstruction import Reconstruction
 from methodic.rng import Draws, keys
@@ -67,9 +66,8 @@ def _given_back(one: Cohort, run: Pass, rows: Rows) -> Iterator[Picture]:
         return
     inputs = rows.spread(COUNT).everything(1).inputs
     features = encoder(one.model).encoded(run, inputs)
-    if objective.latent:
-        features = _mean(objective, features, run)
-    made = objective.decoded(run, features)[..., : objective.cells.numbers]
+    code = objective.code(run, features)
+    made = objective.decoded(run, code)[..., : objective.cells.numbers]
     if objective.binary:
         made = torch.sigmoid(made)
     images = inputs["array"]
@@ -81,12 +79,6 @@ def _given_back(one: Cohort, run: Pass, rows: Rows) -> Iterator[Picture]:
         )
         made = made * deviation + mean
     yield picture("reconstructions", [_host(images), _host(made)])
-
-
-def _mean(objective: Reconstruction, features: Tensor, run: Pass) -> Tensor:
-    """What a variational autoencoder says of a row before it draws: [1, K, F] → [1, K, Z]."""
-    size = encoder(objective.network).features
-    return Linear(f"{objective.owner}.mean", size, objective.latent)(run, features)
 
 
 def _samples(one: Cohort, run: Pass) -> Iterator[Picture]:
