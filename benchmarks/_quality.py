@@ -1,7 +1,7 @@
 """Quality at equal wall time: `methodic run` beside tuned trees and three other networks.
 
 Six tables, each cut twice or more often at random (70/15/15, classes in proportion). Everybody gets
-the same rows, both cores and the same seconds: methodic as its budget, scikit-learn's two models as
+the same rows, cores and seconds: methodic as its budget, scikit-learn's two models as
 a random search, RealMLP and TabM as many epochs as fit in (trial fits that find out how many are
 free). Test scores only; validation rows are for whoever wants them.
 """
@@ -73,8 +73,9 @@ def measure(
     """
     splits, budget = (1, 60) if quick else (splits, budget)
     cases = CASES[2:5] if quick else CASES
-    report.say(f"\n### Quality in {budget} s, {splits} splits")
-    kept = shared.Kept(f"quality-{budget}", keep and not quick)
+    cores = "a core" if shared.CORES == 1 else f"{shared.CORES} cores"
+    report.say(f"\n### Quality in {budget} s on {cores}, {splits} splits")
+    kept = shared.Kept(f"quality-{budget}s-{shared.CORES}cores", keep and not quick)
     found: dict[str, list[dict[str, Any]]] = {case.title: [] for case in cases}
     for seed in range(splits):
         for case in cases:

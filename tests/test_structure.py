@@ -27,7 +27,7 @@ MODULES = {
 # Rooms that share a floor don't know each other, but for those in one string.
 FLOORS = [
     ["errors"],
-    ["files", "durations"],
+    ["files", "durations", "tuning"],
     ["types rng"],
     ["recipes"],
     ["plan"],
