@@ -22,7 +22,7 @@ from methodic.evidence.leaderboard import Leaderboard, assemble
 from methodic.plan import BaselinePlan, ConfirmPlan, Contender, Plan
 from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
-from methodic.runs import tasks
+from methodic.runs import paths
 from methodic.runs.crew import Crew
 from methodic.runs.execution import Execution
 from methodic.runs.outcome.scoring import Scores, Scoring
@@ -110,7 +110,7 @@ def plan_of(
 
 def ready(data: DataSet, plan: Plan, prepared: Prepared, folder: Path) -> None:
     """Lay out the folder of a run."""
-    work = folder / tasks.WORK
+    work = folder / paths.WORK
     work.mkdir(parents=True)
     (folder / "records").mkdir()
     preparation.save(prepared, work)

@@ -67,7 +67,12 @@ above = st.floats(1e-3, 1)
 warmup = st.floats(0, 0.99)
 
 
+ENDLESS = ("constant", "cyclic", "plateau", "joined")
+
+
 def of(kind, **fields):
+    if kind not in ENDLESS:
+        fields["length"] = st.just(1.0) | st.floats(0.01, 1)
     return st.fixed_dictionaries({"kind": st.just(kind), "warmup": warmup, **fields})
 
 
@@ -145,7 +150,7 @@ def test_stays_within_its_bounds_and_rises_in_the_warm_up(kind):
         spec = written_out(fields)
         assert (result <= 1 + 1e-12).all()
         assert (result >= 0).all()
-        warm = round(spec["warmup"] * total)
+        warm = round(spec["warmup"] * max(round(spec.get("length", 1) * total), 1))
         np.testing.assert_allclose(result[:warm], np.arange(1, warm + 1) / max(warm, 1))
         if "final" in spec:
             assert result[-1] == pytest.approx(spec["final"], abs=1e-12)
@@ -179,6 +184,7 @@ def test_does_not_jump(kind):
     @given(ANY[kind])
     def check(fields):
         spec = {**written_out(fields), "warmup": 0.3}
+        spec |= {"length": 1.0} if "length" in spec else {}
         result = factors(spec, 200_000, range(59_990, 200_000, 1))
         most = 0.05 if spec.get("shape") == "sqrt" else 0.01
         after = result[20:]  # at the start of one cycle, or of a triangle, it jumps down from 1
@@ -208,6 +214,51 @@ def test_a_member_and_a_step_do_not_depend_on_those_beside_them(kind):
                 assert alone[0, 0] == together[step, m]
 
     check()
+
+
+def test_every_schedule_with_an_end_has_a_length():
+    for each in get_args(get_args(kinds.Schedule)[0]):
+        kind = each.model_fields["kind"].default
+        assert ("length" in each.model_fields) == (kind not in (*ENDLESS, "own")), kind
+        assert kind in ENDLESS or kind == "own" or each.model_fields["length"].default == 1.0
+
+
+@pytest.mark.parametrize("kind", [kind for kind in ALONE if kind not in ENDLESS])
+def test_length_is_where_the_run_seems_to_end(kind):
+    @settings(deadline=None, max_examples=30)
+    @given(ANY[kind], st.integers(1, 60), st.integers(0, 40))
+    def check(fields, ended, more):
+        whole = {**fields, "length": 1.0}
+        shorter = {**fields, "length": ended / (ended + more)}
+        result = factors(shorter, ended + more, range(ended + more + 3))
+        assert (result == factors(whole, ended, range(ended + more + 3))).all()  # bit for bit
+        assert (result[ended:] == result[ended]).all()
+
+        spec = SPEC.validate_python(whole)
+        numbers = {name: np.array([value]) for name, value in numbers_of(spec).items()}
+        at = np.arange(float(ended + 2))[:, None]
+        without = {name: value for name, value in numbers.items() if name != "length"}
+        curve = built(spec)
+        assert (curve(at, ended, numbers) == curve(at, ended, without)).all()
+
+    check()
+
+
+def test_lengths_of_members_differ():
+    numbers = {"warmup": np.zeros(2), "final": np.zeros(2), "length": np.array([1.0, 0.5])}
+    at = np.arange(8.0)[:, None]
+    first, second = schedules.linear(at, 8, numbers).T
+    assert first.tolist() == [1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]
+    assert second.tolist() == [1, 0.75, 0.5, 0.25, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("length", [0.0, 1.5, -1.0, 100])
+def test_a_length_is_a_share(length):
+    with pytest.raises(InputError) as caught:
+        io.from_data(
+            {"name": "a", "stages": [{"schedule": {"kind": "cosine", "length": length}}]}, "a.yaml"
+        )
+    assert "schedule.length: is a share of the run" in caught.value.problem
 
 
 TOTAL, WARM, FINAL = 40, 8, 0.05

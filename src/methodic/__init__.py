@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from methodic.runs.outcome.ablation import ablate
     from methodic.runs.own import train_module as train
     from methodic.runs.rates import find_lr
+    from methodic.tuning import Search
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,7 @@ __all__ = [
     "MethodicRegressor",
     "Recipe",
     "Run",
+    "Search",
     "__version__",
     "ablate",
     "compare",
@@ -76,6 +78,8 @@ def _home(name: str) -> tuple[str, str] | None:
             return "methodic.runs.rates", name
         case "compare" | "ranks":
             return "methodic.report.across", name
+        case "Search":
+            return "methodic.tuning", name
         case "Recipe":
             return "methodic.recipes.types", name
         case "recipe":

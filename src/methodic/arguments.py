@@ -8,13 +8,14 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from methodic.errors import InputError, nearest, unknown
 from methodic.recipes import catalogue
 
 if TYPE_CHECKING:
     from methodic.plan import Reading
+    from methodic.tuning import Sampler, Search, Strategy
 
 TASKS = ("binary", "multiclass", "multilabel", "classification", "regression")
 _NEW = "a folder, new or empty"
@@ -244,6 +245,31 @@ def check_design(
 
     check(equal, splits, detect, seeds)
     count_of_finalists(finalists)
+
+
+def search(
+    fields: str | None,
+    sampler: str | None,
+    settings: int | None,
+    strategy: str | None,
+    study: str | None,
+) -> Search | None:
+    """What the user wants of a search; None where nothing was said about one.
+
+    Raises:
+        InputError: an unknown word.
+    """
+    if (fields, sampler, settings, strategy, study) == (None,) * 5:
+        return None
+    from methodic.tuning import Search
+
+    return Search(
+        columns([fields or ""]),
+        cast("Sampler | None", sampler),
+        settings,
+        cast("Strategy | None", strategy),
+        study,
+    )
 
 
 def typed() -> str:

@@ -118,6 +118,45 @@ Finalists = Annotated[
         show_default="2 or 3, and the simplest",
     ),
 ]
+SearchFields = Annotated[
+    str | None,
+    typer.Option(
+        "--search",
+        metavar="FIELDS",
+        help="Search for these, beside the recipes' own ranges: lr,weight_decay,width,…; nuisance, "
+        "all, method.",
+    ),
+]
+Sampler = Annotated[
+    str | None,
+    typer.Option(
+        help="How a search chooses settings: random, sobol, grid, tpe, gp, cmaes.",
+        show_default="random",
+    ),
+]
+Settings = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        metavar="N",
+        help="Settings that a search tries of each method.",
+        show_default="as many as fit, at most 64",
+    ),
+]
+Strategy = Annotated[
+    str | None,
+    typer.Option(
+        help="How far a search trains them: full, halving, hyperband, asha, population.",
+        show_default="halving",
+    ),
+]
+Study = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Search along with other processes, in this storage: sqlite:///search.db.",
+    ),
+]
 Equal = Annotated[
     str, typer.Option(help="What all methods get the same of: seconds, steps, samples, flops.")
 ]
@@ -189,7 +228,11 @@ TrainBudget = Annotated[
     typer.Option("--budget", help="Time to train: 90, 60s, 2m, 1h.", show_default="60s"),
 ]
 LibraryName = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="A method of the library.", show_default=False)
+    str | None,
+    typer.Argument(metavar="NAME|FILE", help="A method of the library.", show_default=False),
+]
+Space = Annotated[
+    bool, typer.Option("--space", help="With ranges on all that can be searched for.")
 ]
 Table = Annotated[
     Path | None,

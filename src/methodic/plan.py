@@ -6,12 +6,14 @@ Both are plain, typed values that round-trip through JSON; nothing here imports 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal, cast, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from methodic.errors import InputError, unknown
 from methodic.recipes.types import Recipe
+from methodic.tuning import Found, SearchPlan, SearchRecord, Segment, Setting
 
 FORMAT = 1
 """Version of plan.json and of the records; a newer one is refused."""
@@ -204,7 +206,7 @@ class Contender(Value):
     """A recipe in the comparison, every default written out; its lr may be a range."""
 
     recipe: Recipe
-    settings: tuple[dict[str, float], ...]  # path → number, one per point of the screening grid
+    settings: tuple[Setting, ...]  # one per point of the screening grid; () before a search
     batch: tuple[int, ...]  # rows of a batch, by stage
     steps: tuple[int, ...]  # optimizer steps of the screening, by stage
     confirm_steps: tuple[int, ...]  # of the confirmation; empty where there is none
@@ -221,8 +223,19 @@ class Member(Value):
     off: str = ""  # the ingredient that it trains without, in an ablation
 
 
+class Origin(Value):
+    """Where the weights of a member come from: the place of one in an earlier unit of work."""
+
+    unit: str
+    place: int
+
+
 class Unit(Value):
-    """A cohort as a unit of work: members of one shape that train together."""
+    """A cohort as a unit of work: members of one shape that train together.
+
+    Units of a search train on from ``origins``, each member with the setting of the segment, and
+    halt where the last segment ends.
+    """
 
     id: str
     phase: Phase
@@ -233,6 +246,13 @@ class Unit(Value):
     judged: int | None = None  # so many of them, evenly spread; None: all
     predict_test: bool = False
     split: int = 0  # of the data; 0: the run's own, others in repeated cross-validation
+    origins: tuple[Origin, ...] = ()  # by member; (): everybody begins at the first step
+    segments: tuple[Segment, ...] = ()  # (): one, with the contender's settings
+
+    @property
+    def until(self) -> int:
+        """Optimizer steps of the whole run at its end."""
+        return self.segments[-1].until if self.segments else sum(self.steps)
 
 
 class BaselinePlan(Value):
@@ -266,9 +286,12 @@ class Inference(Value):
 
 
 class Amendment(Value):
-    """What was dropped because the machine turned out slower than measured."""
+    """What was dropped because the machine turned out slower than measured.
 
-    phase: Phase
+    ``blocks``: of seeds, that were dropped; of a search how many settings each study tried instead.
+    """
+
+    phase: Phase | Literal["search"]
     blocks: tuple[int, ...]
     reason: str
 
@@ -292,6 +315,32 @@ class Plan(Value):
     tried: tuple[Tried, ...] = ()  # a pair for each choice: without it and with it
     batches: Batches = "own"  # each member's order of rows by its seed, or one
     equal: Equal = "seconds"  # what every method gets the same of
+    search: SearchPlan | None = None  # in place of ``screen``: settings are asked for one by one
+
+
+def settled(plan: Plan, search: SearchRecord | None, found: Sequence[Found]) -> Plan:
+    """The plan with what a search tried as the settings of its methods.
+
+    Args:
+        plan: as it was frozen.
+        search: what was tried; None leaves the plan as it is.
+        found: what goes on of it; where it has another batch than its contender, confirmation
+            takes as many steps as see equally many rows.
+    """
+    if search is None:
+        return plan
+    chosen = {each.recipe: each for each in found}
+    tried = [candidate for study in search.studies for candidate in study.candidates]
+    contenders = []
+    for contender in plan.contenders:
+        name = contender.recipe.name
+        changes: dict[str, object] = {
+            "settings": tuple(each.setting for each in tried if each.recipe == name)
+        }
+        if name in chosen:
+            changes |= {"batch": chosen[name].batch, "confirm_steps": chosen[name].steps}
+        contenders.append(contender.model_copy(update=changes))
+    return plan.model_copy(update={"contenders": tuple(contenders)})
 
 
 Status = Literal["finished", "stopped", "diverged"]
@@ -356,4 +405,5 @@ class RunState(Value):
     amendments: tuple[Amendment, ...] = ()
     seconds: float = 0.0
     winner: str | None = None
+    found: tuple[Found, ...] = ()  # by a search; the finalists are chosen among these
     notes: tuple[str, ...] = ()  # what a reader has to know, as that another machine went on

@@ -5,9 +5,13 @@ They stand in plan.json and RUN/search.json; nothing here imports torch or optun
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
+
+from methodic.errors import InputError, unknown
 
 FORMAT = 1
 """Version of RUN/search.json."""
@@ -22,6 +26,9 @@ Setting = dict[str, Scalar]
 
 Sampler = Literal["grid", "random", "sobol", "tpe", "gp", "cmaes"]
 Strategy = Literal["full", "halving", "hyperband", "asha", "population"]
+
+
+MOST = 100_000  # settings of a study
 
 
 class _Value(BaseModel):
@@ -45,6 +52,7 @@ class SearchPlan(_Value):
     rungs: int = 3
     seed: int = 0
     parts: int = 1
+    seconds: float = 0.0  # of workers, that were planned for it
     shared: str | None = None  # where other processes search along, without a password
 
 
@@ -94,15 +102,68 @@ class SearchRecord(_Value):
 
 
 class Segment(_Value):
-    """A stretch of a training with one setting for each member of the unit."""
+    """A stretch of a unit's training, with one setting for each of its members."""
 
     until: int  # optimizer steps of the whole run
     settings: tuple[Setting, ...]
 
 
 class Found(_Value):
-    """What a search chose for a method; several stretches only from population-based training."""
+    """What a search chose for a method.
+
+    ``setting``: its place among the settings tried of this method. ``segments``: until which step
+    which setting held, as shares of the whole training; more than one only where it changed on the
+    way. ``batch``, ``steps``: of its confirmation, by stage.
+    """
 
     recipe: str
-    candidate: int
-    stretches: tuple[tuple[int, Setting], ...]  # until which step, with which setting
+    setting: int
+    segments: tuple[tuple[float, Setting], ...]
+    batch: tuple[int, ...]
+    steps: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a user wants of a search; None leaves a choice to the plan.
+
+    Args:
+        fields: what is searched for beside the ranges that the recipes have: names such as lr,
+            weight_decay, width, batch, activation; "nuisance" (learning rate, weight decay, length
+            of the schedule), "all", or "method": one search chooses among the methods, too.
+        sampler: how settings are chosen.
+        settings: how many, for each method; at least 2.
+        strategy: how far each is trained: all to the end ("full"), ever fewer ("halving",
+            "hyperband", "asha"), or "population", which changes numbers on the way.
+        study: URL of a storage that several processes share, such as sqlite:///search.db.
+
+    Raises:
+        InputError: an unknown sampler or strategy, or a number out of range.
+
+    Example:
+        >>> Search(fields=("lr", "weight_decay"), sampler="tpe", settings=32).settings
+        32
+    """
+
+    fields: Sequence[str] = ()
+    sampler: Sampler | None = None
+    settings: int | None = None
+    strategy: Strategy | None = None
+    study: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, word, known in (
+            ("sampler", self.sampler, get_args(Sampler)),
+            ("strategy", self.strategy, get_args(Strategy)),
+        ):
+            if word is not None and word not in known:
+                raise unknown(name, word, known, "search")
+        if isinstance(self.fields, str):
+            raise InputError("search: fields is a list of names", found=repr(self.fields))
+        count = self.settings
+        if count is not None and (isinstance(count, bool) or not 2 <= count <= MOST):
+            raise InputError(
+                "search: not a number of settings",
+                found=repr(count),
+                accepted=f"a whole number from 2 to {MOST:,}",
+            )

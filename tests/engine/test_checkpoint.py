@@ -146,7 +146,7 @@ STEPS = (10, 14)
 LOOKS = (3, 6, 9, 12, 15, 18, 21, 24)
 
 
-def make_cohort(keep: str = "best") -> Cohort:
+def make_cohort(keep: str = "best", places: Sequence[int] = range(4)) -> Cohort:
     """Good, wild and lame members in two stages: turns that alternate, then an average."""
     entropy = [{"kind": "cross_entropy"}]
     recipes = [
@@ -194,9 +194,10 @@ def make_cohort(keep: str = "best") -> Cohort:
         )
         for lr in (1.0, 1e30, 50.0, 0.5)
     ]
+    recipes = [recipes[place] for place in places]
     return build.cohort(
         recipes,
-        range(4),
+        list(places),
         steps=STEPS,
         inputs=Inputs(numeric=4),
         outputs=2,

@@ -30,7 +30,9 @@ def _or_range(low: float, high: float) -> SearchStrategy[Any]:
         _floats(low, high),
         apart.map(lambda pair: {"uniform": pair}),
         apart.filter(lambda pair: pair[0] > 0).map(lambda pair: {"log_uniform": pair}),
-        st.lists(_floats(low, high), min_size=1, max_size=3).map(lambda some: {"choice": some}),
+        st.lists(_floats(low, high), min_size=2, max_size=3, unique=True).map(
+            lambda some: {"choice": some}
+        ),
     )
 
 

@@ -91,7 +91,10 @@ NO_INGREDIENT: dict[type[Part], set[str]] = {
         "decays",
     },
     optimizers.Prodigy: {"kind", "lr", "beta2", "epsilon", "d0", "d_coef", "decays"},
-    **{kind: {"kind"} for kind in get_args(get_args(types.Schedule)[0])},
+    **{
+        kind: {"kind", "length"} & set(kind.model_fields)
+        for kind in get_args(get_args(types.Schedule)[0])
+    },
     own.OwnRule: {"kind", "name", "numbers", "lr", "decays"},
     own.OwnPenalty: set(),
     schedules.JoinedPart: {"share", "schedule"},  # the joined schedule goes as a whole
@@ -141,6 +144,7 @@ NO_INGREDIENT: dict[type[Part], set[str]] = {
         "model",
         "stages",
         "stop",
+        "open",
     },
 }
 

@@ -24,7 +24,7 @@ from methodic.plan import Machine
 from methodic.recipes import catalogue
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Recipe
-from methodic.runs import tasks
+from methodic.runs import cohorts
 from methodic.runs.rows import preparation
 from methodic.runs.rows.preparation import Prepared
 
@@ -46,7 +46,7 @@ def trained(name: str, data: str, steps: int) -> tuple[float, float]:
     recipe = build.resolve(catalogue.get(name), task, rows.counts[0], rows.inputs)
     chosen = replace(recipe, design.grid(recipe, 3)[1 if name != "gradient_descent" else 0])
     parts = [max(1, round(steps * stage.share)) for stage in chosen.stages]
-    cohort = tasks.cohort_of(rows, [chosen], [5], parts, MACHINE)
+    cohort = cohorts.cohort_of(rows, [chosen], [5], parts, MACHINE)
     judge = rows.judge(default_metric(task).name, cohort.device)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -150,7 +150,7 @@ def test_it_trains_with_few_labels(name: str, data: str) -> None:
     recipe = build.resolve(catalogue.get(name), task, rows.counts[0], rows.inputs)
     chosen = replace(recipe, design.grid(recipe, 3)[1])
     parts = [25 for _ in chosen.stages]
-    cohort = tasks.cohort_of(rows, [chosen], [5], parts, MACHINE)
+    cohort = cohorts.cohort_of(rows, [chosen], [5], parts, MACHINE)
     judge = rows.judge(default_metric(task).name, cohort.device)
     total = sum(parts)
     done = loop.train(cohort, rows.rows["train"], judge, [1, total - 20, total - 15, total])

@@ -44,7 +44,7 @@ def test_uniform_grid_has_equal_distances(low: float, width: float, points: int)
 
 
 @QUICK
-@given(st.lists(st.floats(-10, 10), min_size=1, max_size=12, unique=True), POINTS)
+@given(st.lists(st.floats(-10, 10), min_size=2, max_size=12, unique=True), POINTS)
 def test_choice_grid_takes_listed_numbers_in_their_order(listed: list[float], points: int) -> None:
     grid = Choice(choice=tuple(listed)).grid(points)
     assert len(grid) == min(points, len(listed))
@@ -59,7 +59,7 @@ def test_a_number_or_a_range_stands_for_a_number() -> None:
     adapter: TypeAdapter[float | LogUniform | Uniform | Choice] = TypeAdapter(Number)
     assert adapter.validate_python(1) == 1.0
     assert adapter.validate_python({"uniform": [0, 1]}) == Uniform(uniform=(0, 1))
-    assert adapter.validate_python(Choice(choice=(1.0,))) == Choice(choice=(1.0,))
+    assert adapter.validate_python(Choice(choice=(1.0, 2.0))) == Choice(choice=(1.0, 2.0))
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,9 @@ def test_a_number_or_a_range_stands_for_a_number() -> None:
         {"uniform": [-math.inf, 0]},
         {"uniform": [0, 1, 2]},
         {"choice": []},
+        {"choice": [1]},
+        {"choice": [1, 2, 1.0]},
+        {"integer": [1, 2]},
         {"normal": [0, 1]},
         {"uniform": [0, 1], "choice": [1]},
         "x",

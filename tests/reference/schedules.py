@@ -7,6 +7,7 @@ import math
 
 def factor(spec, step, total):
     """``spec``: a schedule as in a recipe, every field written out."""
+    total = max(round(spec.get("length", 1) * total), 1)
     warm = round(spec["warmup"] * total)
     if step < warm:
         return (step + 1) / warm

@@ -20,7 +20,7 @@ from methodic.files import make_folder, write_text
 from methodic.plan import BaselinePlan, Machine, Plan
 from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
-from methodic.runs import tasks
+from methodic.runs import paths, tasks
 from methodic.runs.execution import Execution
 from methodic.runs.machine import compiling, speed
 from methodic.runs.plans import planning, single
@@ -184,10 +184,10 @@ def execute(
     data: DataSet | None = None,
 ) -> Leaderboard:
     """Run a frozen plan in ``folder``, in this process; ``data`` are for cross-validation."""
-    make_folder(folder / tasks.WORK)
-    preparation.save(prepared, folder / tasks.WORK)
+    make_folder(folder / paths.WORK)
+    preparation.save(prepared, folder / paths.WORK)
     if data is not None:
-        preparation.save_folds(data, plan, folder / tasks.WORK)
+        preparation.save_folds(data, plan, folder / paths.WORK)
     write_text(folder / "plan.json", plan.model_dump_json(indent=1))
     with Pool(0, 1) as pool:
         begun = time.monotonic() if started is None else started

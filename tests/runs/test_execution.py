@@ -25,7 +25,7 @@ from methodic.evidence import predictions
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.files import make_folder, write_text
 from methodic.plan import Plan, RunState, UnitRecord
-from methodic.runs import crew, execution, tasks
+from methodic.runs import crew, execution, paths, tasks
 from methodic.runs.execution import Execution
 from methodic.runs.rows import preparation
 from methodic.runs.rows.preparation import Prepared
@@ -349,8 +349,8 @@ def test_a_worker_that_is_killed_goes_on_from_its_checkpoint(
     torch.set_num_threads(threads)
     monkeypatch.setattr(crew, "CHECKPOINTS", 0.0)
     folder = tmp_path / "killed"
-    make_folder(folder / tasks.WORK)
-    preparation.save(prepared, folder / tasks.WORK)
+    make_folder(folder / paths.WORK)
+    preparation.save(prepared, folder / paths.WORK)
     write_text(folder / "plan.json", plan.model_dump_json(indent=1))
     with Pool(1, 1) as pool:
         told = Pulse(folder, pool)

@@ -24,7 +24,7 @@ from methodic.files import make_folder, write_text
 from methodic.models.own.module import state_of
 from methodic.plan import BaselinePlan, Member, Plan, Unit, UnitRecord
 from methodic.report.terminal import Quiet
-from methodic.runs import networks, tasks
+from methodic.runs import networks, paths, tasks
 from methodic.runs.execution import Execution
 from methodic.runs.given import Given
 from methodic.runs.machine import choosing
@@ -260,9 +260,9 @@ def test_wrong_models_leave_no_folder(
 
 @pytest.fixture
 def folder(prepared: Prepared, tmp_path: Path) -> Path:
-    for name in ("records", tasks.WORK):
+    for name in ("records", paths.WORK):
         make_folder(tmp_path / name)
-    preparation.save(prepared, tmp_path / tasks.WORK)
+    preparation.save(prepared, tmp_path / paths.WORK)
     return tmp_path
 
 
@@ -287,11 +287,11 @@ def unit(*seeds: int) -> Unit:
 
 def train(folder: Path, plan: Plan, one: Unit, own: Network) -> tuple[UnitRecord, Any, bytes]:
     tasks.train_unit(folder, plan.model_dump_json(), one.model_dump_json(), 0.0, Given(own))
-    record = UnitRecord.model_validate_json(tasks.record_path(folder, one.id).read_text())
+    record = UnitRecord.model_validate_json(paths.record_path(folder, one.id).read_text())
     return (
         record,
-        predictions.read(tasks.predictions_path(folder, one.id)),
-        tasks.weights_path(folder, one.id).read_bytes(),
+        predictions.read(paths.predictions_path(folder, one.id)),
+        paths.weights_path(folder, one.id).read_bytes(),
     )
 
 
@@ -337,7 +337,7 @@ def test_members_that_train_alone_go_on_from_their_checkpoints(
     machine = plan.machine.model_copy(update={"precision": precision})
     plan = plan.model_copy(update={"machine": machine})
     record, answers, weights = train(folder, plan, one, own)
-    tasks.record_path(folder, one.id).unlink()
+    paths.record_path(folder, one.id).unlink()
     left = [calls]
 
     @contextlib.contextmanager
@@ -352,12 +352,12 @@ def test_members_that_train_alone_go_on_from_their_checkpoints(
         patch.setattr(tasks, "stoppable", asked_after)
         with pytest.raises(Interrupted):
             train(folder, plan, one, own)
-    assert tasks.checkpoints_path(folder, one.id).exists()
+    assert paths.checkpoints_path(folder, one.id).exists()
     again, same_answers, same_weights = train(folder, plan, one, own)
     assert weights == same_weights
     assert np.array_equal(answers, same_answers)
     assert again.curves == record.curves
-    assert not tasks.checkpoints_path(folder, one.id).exists()
+    assert not paths.checkpoints_path(folder, one.id).exists()
 
 
 def test_the_network_reaches_the_workers(
@@ -382,8 +382,8 @@ def test_the_network_reaches_the_workers(
     boards = []
     for workers in (0, 2):
         folder = tmp_path / str(workers)
-        make_folder(folder / tasks.WORK)
-        preparation.save(prepared, folder / tasks.WORK)
+        make_folder(folder / paths.WORK)
+        preparation.save(prepared, folder / paths.WORK)
         write_text(folder / "plan.json", plan.model_dump_json())
         own = networks.again(Local, plan.network, folder, workers)
         with Pool(workers, 1) as pool:

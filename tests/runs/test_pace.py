@@ -8,7 +8,7 @@ import pytest
 
 from methodic.engine.keeper import Count
 from methodic.plan import Plan
-from methodic.runs import pace, tasks
+from methodic.runs import pace, paths
 from methodic.runs.pace import Pace
 from methodic.runs.plans.units import confirm_units
 from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan
@@ -44,7 +44,7 @@ def planned(plan: Plan) -> tuple[float, float]:
 
 def test_time_left_counts_what_lies_ahead(plan: Plan, tmp_path: Path, clock: Clock) -> None:
     screening, confirmation = planned(plan)
-    counts = tasks.counts_path(tmp_path)
+    counts = paths.counts_path(tmp_path)
     here = Pace(plan, counts, workers=2, finalists=2)
     here.begin()
     assert here.left() == pytest.approx((screening + 4 * confirmation) / 2)
@@ -67,7 +67,7 @@ def test_time_left_counts_what_lies_ahead(plan: Plan, tmp_path: Path, clock: Clo
 
 
 def test_the_rate_counts_units_under_way(plan: Plan, tmp_path: Path, clock: Clock) -> None:
-    counts = tasks.counts_path(tmp_path)
+    counts = paths.counts_path(tmp_path)
     counts.mkdir(parents=True)
     one, two = plan.screen[:2]
     (counts / one.id).write_text("999999")  # of an execution that was killed

@@ -15,7 +15,7 @@ from methodic.data.dataset import DataSet
 from methodic.data.loading import load
 from methodic.errors import InputError
 from methodic.report.terminal import Quiet
-from methodic.runs import tasks
+from methodic.runs import paths
 from methodic.runs.rows import origin, preparation
 from tests.runs.conftest import MOMENTUM, PLAIN, pretend, stopping
 
@@ -89,7 +89,7 @@ def test_it_says_how_far_it_came(stopped: Path, whole: runs.Run) -> None:
 
 
 def test_a_damaged_record_is_done_again(stopped: Path, whole: runs.Run) -> None:
-    record = tasks.record_path(stopped, "screen-001-plain")
+    record = paths.record_path(stopped, "screen-001-plain")
     record.write_text(record.read_text()[:200])
     with pytest.raises(InputError, match="damaged") as caught:
         runs.resume(stopped)
@@ -105,22 +105,22 @@ def test_a_damaged_record_is_done_again(stopped: Path, whole: runs.Run) -> None:
 
 LOST: dict[str, tuple[Callable[[Path], object], str]] = {
     # what became of a confirmed unit's results, and the word that the error needs
-    "no weights": (lambda f: tasks.weights_path(f, "confirm-000-plain").unlink(), "no such file"),
+    "no weights": (lambda f: paths.weights_path(f, "confirm-000-plain").unlink(), "no such file"),
     "half the weights": (
-        lambda f: tasks.weights_path(f, "confirm-000-plain").write_bytes(b"\0" * 50),
+        lambda f: paths.weights_path(f, "confirm-000-plain").write_bytes(b"\0" * 50),
         "confirm-000-plain.safetensors",
     ),
     "no predictions": (
-        lambda f: tasks.predictions_path(f, "confirm-000-plain").unlink(),
+        lambda f: paths.predictions_path(f, "confirm-000-plain").unlink(),
         "no such file of predictions",
     ),
     "no predictions of validation rows": (
-        lambda f: tasks.validation_path(f, "confirm-000-plain").unlink(),
+        lambda f: paths.validation_path(f, "confirm-000-plain").unlink(),
         "no such file of predictions",
     ),
     "another unit": (
         lambda f: edit(
-            tasks.record_path(f, "confirm-000-plain"), lambda d: d["unit"].update(id="other")
+            paths.record_path(f, "confirm-000-plain"), lambda d: d["unit"].update(id="other")
         ),
         "the record of other",
     ),
@@ -133,19 +133,19 @@ def test_results_that_are_gone_are_noticed_before_anything_runs(name: str, stopp
     change(stopped)
     with pytest.raises(InputError, match=words) as caught:
         runs.resume(stopped)
-    assert str(tasks.record_path(stopped, "confirm-000-plain")) in str(caught.value)
+    assert str(paths.record_path(stopped, "confirm-000-plain")) in str(caught.value)
     assert "Delete this file" in (caught.value.advice or "")
 
 
 def test_what_a_baseline_left_is_looked_at_too(stopped: Path) -> None:
-    tasks.predictions_path(stopped, "baseline-linear").write_bytes(b"no")
+    paths.predictions_path(stopped, "baseline-linear").write_bytes(b"no")
     with pytest.raises(InputError, match=r"baseline-linear\.json: this record can't be relied on"):
         runs.resume(stopped)
 
 
 def test_a_record_of_another_plan(stopped: Path) -> None:
     edit(
-        tasks.record_path(stopped, "screen-000-plain"), lambda d: d["unit"].update(steps=[1, 2, 3])
+        paths.record_path(stopped, "screen-000-plain"), lambda d: d["unit"].update(steps=[1, 2, 3])
     )
     with pytest.raises(InputError, match=r"isn't in plan\.json"):
         runs.resume(stopped)
@@ -153,7 +153,7 @@ def test_a_record_of_another_plan(stopped: Path) -> None:
 
 @pytest.mark.parametrize("file", ["rows.safetensors", "encoders.json"])
 def test_prepared_data_that_changed(stopped: Path, file: str) -> None:
-    path = stopped / tasks.WORK / file
+    path = stopped / paths.WORK / file
     content = path.read_bytes()
     path.write_bytes(content[:-3] + bytes([content[-3] ^ 1]) + content[-2:])
     with pytest.raises(InputError, match="were changed") as caught:
@@ -192,7 +192,7 @@ def test_a_data_file_that_says_the_same_in_other_bytes_is_no_news(
     before = table.read_text()
     try:
         table.write_text(before.replace("\n", "\r\n"))
-        assert preparation.moved_on(stopped / tasks.WORK) == [str(table)]
+        assert preparation.moved_on(stopped / paths.WORK) == [str(table)]
         assert not runs.resume(stopped).state.notes
     finally:
         table.write_text(before)

@@ -16,10 +16,10 @@ from methodic.data.loading import load
 from methodic.evidence import predictions
 from methodic.metrics import METRICS
 from methodic.runs import load_run, reproduce, train_method
+from methodic.runs.paths import predictions_path
 from methodic.runs.plans.wishes import wish
 from methodic.runs.rows import preparation
 from methodic.runs.rows.preparation import Prepared, prepare
-from methodic.runs.tasks import predictions_path
 
 N = 300
 

@@ -19,7 +19,7 @@ from methodic.files import make_folder
 from methodic.metrics import get_metric
 from methodic.plan import BaselinePlan, BaselineRecord, Member, Plan, Unit, UnitRecord
 from methodic.recipes.types import SGD
-from methodic.runs import tasks
+from methodic.runs import cohorts, paths, tasks
 from methodic.runs.given import NOTHING
 from methodic.runs.rows import preparation
 from methodic.runs.rows.preparation import Prepared
@@ -30,9 +30,9 @@ EARLY = recipe("early", stop={"patience": 2})
 
 @pytest.fixture
 def folder(prepared: Prepared, tmp_path: Path) -> Path:
-    for name in ("records", tasks.WORK):
+    for name in ("records", paths.WORK):
         make_folder(tmp_path / name)
-    preparation.save(prepared, tmp_path / tasks.WORK)
+    preparation.save(prepared, tmp_path / paths.WORK)
     return tmp_path
 
 
@@ -55,7 +55,7 @@ def unit(name: str = "plain", *, predict: bool = True, settings: tuple[int, ...]
 
 def train(folder: Path, plan: Plan, one: Unit) -> UnitRecord:
     assert tasks.train_unit(folder, plan.model_dump_json(), one.model_dump_json()) == one.id
-    return UnitRecord.model_validate_json(tasks.record_path(folder, one.id).read_text())
+    return UnitRecord.model_validate_json(paths.record_path(folder, one.id).read_text())
 
 
 def test_a_record(folder: Path, plan: Plan) -> None:
@@ -74,10 +74,10 @@ def test_predictions_and_weights_belong_together(
     folder: Path, plan: Plan, prepared: Prepared
 ) -> None:
     record = train(folder, plan, unit())
-    stored = predictions.read(tasks.predictions_path(folder, record.unit.id))
+    stored = predictions.read(paths.predictions_path(folder, record.unit.id))
     assert stored.shape == (2, prepared.counts[2], 3)
     np.testing.assert_allclose(stored.sum(-1), 1.0, rtol=1e-5)
-    weights = load_file(tasks.weights_path(folder, record.unit.id))
+    weights = load_file(paths.weights_path(folder, record.unit.id))
     w = {name.removeprefix("parameters/"): value for name, value in weights.items()}
     x = prepared.rows["test"].inputs["numeric"]
     for m in range(2):
@@ -95,14 +95,14 @@ def test_only_test_rows_are_predicted_in_float32_by_what_trained_in_bfloat16(
     folder: Path, plan: Plan, prepared: Prepared
 ) -> None:
     record = train(folder, in_bfloat16(plan), unit(settings=(4,)))
-    net = tasks.concrete(plan.contenders[0], 4)
-    cohort = tasks.cohort_of(prepared, [net], [0], [1], MACHINE)
-    stored = load_file(tasks.weights_path(folder, record.unit.id))
+    net = cohorts.concrete(plan.contenders[0], 4)
+    cohort = cohorts.cohort_of(prepared, [net], [0], [1], MACHINE)
+    stored = load_file(paths.weights_path(folder, record.unit.id))
     weights = {name.removeprefix("parameters/"): value for name, value in stored.items()}
     flat = cohort.layout.flatten(weights)
     for part, path, exact in (
-        ("test", tasks.predictions_path, True),
-        ("validation", tasks.validation_path, False),
+        ("test", paths.predictions_path, True),
+        ("validation", paths.validation_path, False),
     ):
         out = outputs(cohort.model, cohort.layout, flat, {}, prepared.rows[part], cohort.numbers)
         expected = prepared.encoders.predictions(out).numpy()
@@ -136,7 +136,7 @@ def test_predictions_of_validation_rows_are_those_that_were_scored(
     folder: Path, plan: Plan, prepared: Prepared, precision: str
 ) -> None:
     record = train(folder, in_bfloat16(plan) if precision == "bfloat16" else plan, unit())
-    stored = predictions.read(tasks.validation_path(folder, record.unit.id))
+    stored = predictions.read(paths.validation_path(folder, record.unit.id))
     assert stored.shape == (2, prepared.counts[1], 3)
     accuracy = get_metric("accuracy", "multiclass")
     for each, member in zip(stored, record.members, strict=True):
@@ -168,9 +168,9 @@ def test_a_unit_without_an_ingredient(folder: Path, plan: Plan) -> None:
 
 def test_the_screening_leaves_test_rows_alone(folder: Path, plan: Plan) -> None:
     assert train(folder, plan, unit(predict=False)).inference is None
-    assert not tasks.predictions_path(folder, "confirm-000-x").exists()
-    assert not tasks.weights_path(folder, "confirm-000-x").exists()
-    assert not tasks.validation_path(folder, "confirm-000-x").exists()
+    assert not paths.predictions_path(folder, "confirm-000-x").exists()
+    assert not paths.weights_path(folder, "confirm-000-x").exists()
+    assert not paths.validation_path(folder, "confirm-000-x").exists()
 
 
 class Request:
@@ -199,7 +199,7 @@ def test_an_interrupted_unit_goes_on_in_bfloat16(
 ) -> None:
     plan, some = in_bfloat16(plan), unit().model_copy(update={"judged": 7})
     expected = train(folder, plan, some)
-    whole = tasks.predictions_path(folder, some.id).read_bytes()
+    whole = paths.predictions_path(folder, some.id).read_bytes()
     with monkeypatch.context() as patched:
         Request(patched, 17)
         with pytest.raises(KeyboardInterrupt):
@@ -207,7 +207,7 @@ def test_an_interrupted_unit_goes_on_in_bfloat16(
     counted = Request(monkeypatch, -1)
     assert timeless(train(folder, plan, some)) == timeless(expected)
     assert counted.steps == 40 - 17
-    assert tasks.predictions_path(folder, some.id).read_bytes() == whole
+    assert paths.predictions_path(folder, some.id).read_bytes() == whole
 
 
 def test_an_interrupted_unit_goes_on(
@@ -215,8 +215,8 @@ def test_an_interrupted_unit_goes_on(
 ) -> None:
     """Twice interrupted, its newest checkpoint damaged: the same record, and it says so."""
     expected = train(folder, plan, unit())
-    whole = tasks.predictions_path(folder, unit().id).read_bytes()
-    place = tasks.checkpoints_path(folder, unit().id)
+    whole = paths.predictions_path(folder, unit().id).read_bytes()
+    place = paths.checkpoints_path(folder, unit().id)
     assert not place.exists(), "nothing is left of a finished unit"
     for path in (folder / "records").iterdir():
         path.unlink()
@@ -233,7 +233,7 @@ def test_an_interrupted_unit_goes_on(
     record = train(folder, plan, unit())
     assert counted.steps == 40 - 17
     assert timeless(record) == timeless(expected)
-    assert tasks.predictions_path(folder, unit().id).read_bytes() == whole
+    assert paths.predictions_path(folder, unit().id).read_bytes() == whole
     (note,) = record.notes
     assert "checkpoint 2" in note
     assert record.seconds > 0
@@ -256,15 +256,15 @@ def test_checkpoints_of_another_plan_are_not_used(
 def test_checkpoints_all_the_time_change_nothing(folder: Path, plan: Plan) -> None:
     expected = train(folder, plan, unit())
     tasks.train_unit(folder, plan.model_dump_json(), unit().model_dump_json(), 0.0)
-    path = tasks.record_path(folder, unit().id)
+    path = paths.record_path(folder, unit().id)
     assert timeless(UnitRecord.model_validate_json(path.read_text())) == timeless(expected)
 
 
 def test_members_of_a_unit_are_those_of_a_unit_of_one(folder: Path, plan: Plan) -> None:
     both = train(folder, plan, unit())
-    together = predictions.read(tasks.predictions_path(folder, "confirm-000-x"))
+    together = predictions.read(paths.predictions_path(folder, "confirm-000-x"))
     alone = train(folder, plan, unit(settings=(4,)))
-    single = predictions.read(tasks.predictions_path(folder, "confirm-000-x"))
+    single = predictions.read(paths.predictions_path(folder, "confirm-000-x"))
     assert np.array_equal(together[1], single[0])
     assert both.curves[1] == alone.curves[0]
     assert both.members[1].validation == alone.members[0].validation
@@ -286,21 +286,21 @@ def test_a_baseline(folder: Path, plan: Plan, prepared: Prepared, kind: str) -> 
     chosen = BaselinePlan(kind=kind)  # type: ignore[arg-type]
     name = tasks.fit_baseline(folder, plan.model_dump_json(), chosen.model_dump_json())
     assert name == f"baseline-{kind}"
-    record = BaselineRecord.model_validate_json(tasks.record_path(folder, name).read_text())
+    record = BaselineRecord.model_validate_json(paths.record_path(folder, name).read_text())
     assert record.kind == kind
     assert record.validation["accuracy"] is not None
     assert (record.validation["accuracy"] > 0.8) == (kind == "linear")
     assert record.inference is not None
     assert record.inference.parameters == (3 if kind == "constant" else 4 * 3 + 3)
     assert record.inference.bytes > 0
-    stored = predictions.read(tasks.predictions_path(folder, name))
+    stored = predictions.read(paths.predictions_path(folder, name))
     assert stored.shape == (1, prepared.counts[2], 3)
 
 
 def test_a_contender_with_a_setting_put_in(plan: Plan) -> None:
     contender = plan.contenders[0]
     for i, setting in enumerate(contender.settings):
-        optimizer = tasks.concrete(contender, i).stages[0].turns[0].optimizer
+        optimizer = cohorts.concrete(contender, i).stages[0].turns[0].optimizer
         assert isinstance(optimizer, SGD)
         assert optimizer.lr == setting[LR]
 
@@ -312,7 +312,7 @@ def test_the_width_changes_no_bit(folder: Path, plan: Plan, width: int) -> None:
     def trained(plan: Plan) -> tuple[dict[str, torch.Tensor], list[object]]:
         record = train(folder, plan, unit(settings=(0, 2, 4)))
         scores = [(m.best_step, m.validation, m.numbers) for m in record.members]
-        return load_file(tasks.weights_path(folder, record.unit.id)), [*record.curves, *scores]
+        return load_file(paths.weights_path(folder, record.unit.id)), [*record.curves, *scores]
 
     machine = plan.machine.model_copy(update={"width": width})
     weights, curves = trained(plan)
@@ -327,15 +327,15 @@ def test_how_many_train_at_once() -> None:
 
     narrow = MACHINE.model_copy(update={"width": 2})
     wide = MACHINE.model_copy(update={"width": 4})
-    assert tasks.at_once(PLAIN, MACHINE, None, 5) == 5
-    assert tasks.at_once(PLAIN, narrow, None, 5) == 2
-    assert tasks.at_once(PLAIN, wide, None, 5) == 3, "three and two rather than four and one"
-    assert tasks.at_once(PLAIN, wide, None, 3) == 3
-    assert tasks.at_once(PLAIN, narrow, None, 1) == 1
-    assert tasks.at_once(PLAIN, narrow, network(together=True), 5) == 2
-    assert tasks.at_once(PLAIN, narrow, network(together=False), 5) == 1
+    assert cohorts.at_once(PLAIN, MACHINE, None, 5) == 5
+    assert cohorts.at_once(PLAIN, narrow, None, 5) == 2
+    assert cohorts.at_once(PLAIN, wide, None, 5) == 3, "three and two rather than four and one"
+    assert cohorts.at_once(PLAIN, wide, None, 3) == 3
+    assert cohorts.at_once(PLAIN, narrow, None, 1) == 1
+    assert cohorts.at_once(PLAIN, narrow, network(together=True), 5) == 2
+    assert cohorts.at_once(PLAIN, narrow, network(together=False), 5) == 1
     newton = recipe("newton", batch="full", optimizer={"kind": "lbfgs"})
-    assert tasks.at_once(newton, wide, None, 3) == 1, "it asks for gradients itself"
+    assert cohorts.at_once(newton, wide, None, 3) == 1, "it asks for gradients itself"
 
 
 def test_shared_batches_are_one_order_of_rows_for_all_seeds(
@@ -346,9 +346,9 @@ def test_shared_batches_are_one_order_of_rows_for_all_seeds(
     shared = plan.model_copy(update={"batches": "shared"})
 
     def orders(seeds: list[int], chosen: Plan) -> list[list[int]]:
-        made = tasks.cohort_of(
+        made = cohorts.cohort_of(
             prepared,
-            [tasks.concrete(chosen.contenders[0], 0)] * len(seeds),
+            [cohorts.concrete(chosen.contenders[0], 0)] * len(seeds),
             seeds,
             [40],
             chosen.machine,

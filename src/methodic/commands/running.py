@@ -33,6 +33,11 @@ def run_command(
     equal: o.Equal = "seconds",
     splits: o.Splits = "auto",
     detect: o.Detect = None,
+    search: o.SearchFields = None,
+    sampler: o.Sampler = None,
+    settings: o.Settings = None,
+    strategy: o.Strategy = None,
+    study: o.Study = None,
     task: o.Task = None,
     drop: o.Drop = None,
     split: o.Split = None,
@@ -54,6 +59,7 @@ def run_command(
     arguments.check_out(out)
     speed = arguments.speed(compile, precision, memory_format, width)
     arguments.check_design(equal, splits, detect, seeds, finalists)
+    hunt = arguments.search(search, sampler, settings, strategy, study)
     read = arguments.reading(
         target,
         task,
@@ -90,6 +96,7 @@ def run_command(
             equal=equal,
             splits=splits,
             detect=detect,
+            search=hunt,
             out=out,
             progress=progress,
             command=arguments.typed(),
@@ -120,6 +127,11 @@ def plan_command(
     equal: o.Equal = "seconds",
     splits: o.Splits = "auto",
     detect: o.Detect = None,
+    search: o.SearchFields = None,
+    sampler: o.Sampler = None,
+    settings: o.Settings = None,
+    strategy: o.Strategy = None,
+    study: o.Study = None,
     task: o.Task = None,
     drop: o.Drop = None,
     split: o.Split = None,
@@ -140,6 +152,7 @@ def plan_command(
     arguments.check_out(out)
     speed = arguments.speed(compile, precision, memory_format, width)
     arguments.check_design(equal, splits, detect, seeds, finalists)
+    hunt = arguments.search(search, sampler, settings, strategy, study)
     read = arguments.reading(
         target,
         task,
@@ -174,6 +187,7 @@ def plan_command(
         equal=equal,
         splits=splits,
         detect=detect,
+        search=hunt,
         command=arguments.typed(),
     )
     if json:

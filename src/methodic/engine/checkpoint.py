@@ -12,8 +12,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 
 from methodic.engine.monitor import Fate, Memory, Window
-from methodic.engine.parts import State
+from methodic.engine.parts import State, picked
 from methodic.errors import InputError
 from methodic.files import file_hash, fingerprint, read_json, write_json, write_text, write_with
 from methodic.plan import CurvePoint, Value
@@ -56,6 +56,65 @@ class Standing:
 
 
 _NOT_FINITE_TOO = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+def joined(standings: Sequence[Standing], rows: Sequence[int]) -> Standing:
+    """Members of several standings as one, all of which stand at the same step.
+
+    Args:
+        standings: laid one behind the other; each was evaluated just now, so no step has to be
+            remembered beside the state. One in which all have ended may stand at an earlier one.
+        rows: who goes on, and in which order; somebody may be named twice.
+    """
+    first = max(standings, key=lambda each: (each.stage, each.state.steps_taken))
+    states = [_abreast(each, first) for each in standings]
+    members = [
+        (fate, curve, fresh)
+        for each in standings
+        for fate, curve, fresh in zip(
+            each.memory.fates, each.memory.curves, each.memory.fresh, strict=True
+        )
+    ]
+    index = torch.tensor(rows, device=first.state.flat.device)
+
+    def kept(parts: Sequence[Tensor | None]) -> Tensor | None:
+        there = [part for part in parts if part is not None]
+        return torch.cat(there).index_select(0, index) if len(there) == len(parts) else None
+
+    buffers = {
+        name: torch.cat([each.memory.buffers[name] for each in standings]).index_select(0, index)
+        for name in first.memory.buffers
+    }
+    return Standing(
+        first.stage,
+        first.steps,
+        first.batches,
+        replace(
+            picked(states, index),
+            batches_seen=first.state.batches_seen,
+            steps_taken=first.state.steps_taken,
+        ),
+        Memory(
+            [replace(members[row][0]) for row in rows],
+            [list(members[row][1]) for row in rows],
+            [members[row][2] for row in rows],
+            kept([each.memory.flat for each in standings]),
+            buffers,
+        ),
+        Window(),
+    )
+
+
+def _abreast(standing: Standing, first: Standing) -> State:
+    """The state of members who ended in an earlier stage, with room for what a later one needs.
+
+    Nobody trains them any more, so it doesn't matter whose moments they have.
+    """
+    if standing.stage == first.stage:
+        return standing.state
+    like = picked([first.state], torch.zeros_like(standing.state.alive, dtype=torch.long))
+    own = standing.state
+    return replace(like, flat=own.flat, buffers=own.buffers, alive=own.alive)
 
 
 class _Member(Value):

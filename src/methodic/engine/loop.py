@@ -36,6 +36,7 @@ class Trained:
     curves: Sequence[Sequence[CurvePoint]]
     steps_taken: int  # in the whole run
     batches_seen: int
+    standing: Standing | None = None  # where it stands, of a training that was to halt on its way
 
 
 def initial_state(cohort: Cohort) -> State:
@@ -92,8 +93,10 @@ def train(
     judge: Judge,
     evaluate: Sequence[int],
     keeper: Keeper | None = None,
+    start: Standing | None = None,
+    until: int | None = None,
 ) -> Trained:
-    """Train all members of a cohort to the end of the plan.
+    """Train all members of a cohort to the end of the plan, or on the way there.
 
     Args:
         cohort: the parts.
@@ -101,13 +104,17 @@ def train(
         judge: scores members on validation rows.
         evaluate: optimizer steps, counted over the whole run, after which the judge looks.
         keeper: saves the training on its way and lets it go on from there, with the same bits.
+        start: where an earlier call halted; None begins at the first step.
+        until: optimizer step of the whole run after which training halts, one of ``evaluate``;
+            None goes to the end.
 
     Raises:
         Interrupted: the keeper was asked to stop; where training stood is saved.
         InputError: the keeper could not save it.
     """
     monitor = Monitor(cohort.stop, judge.metric.greater_is_better, cohort.width)
-    saved = keeper.load(cohort.device) if keeper is not None else None
+    saved = (keeper.load(cohort.device) if keeper is not None else None) or start
+    standing = None
     if saved is None:
         first, done, batches, state = 0, 0, 0, adapted(cohort, initial_state(cohort), rows)
     else:
@@ -120,8 +127,9 @@ def train(
         else:
             state, window = begin(stage, renewed(cohort, stage, state)), Window()
             monitor.restart()
-        while state.steps_taken < stage.steps and not monitor.over:
-            count = _stretch(done + state.steps_taken, done + stage.steps, evaluate)
+        end = stage.steps if until is None else min(stage.steps, until - done)
+        while state.steps_taken < end and not monitor.over:
+            count = _stretch(done + state.steps_taken, done + end, evaluate)
             state = advance(cohort, stage, state, rows, count, window.add, pause)
             now = done + state.steps_taken
             if now in evaluate:
@@ -132,15 +140,18 @@ def train(
                 state = plateau.looked(stage, state, scores.loss)
             if keeper is not None and keeper.due():
                 keeper.keep(Standing(number, done, batches, state, monitor.memory(), window.copy()))
+        halted = until is not None and (done + state.steps_taken >= until or monitor.over)
+        if halted:
+            standing = Standing(number, done, batches, state, monitor.memory(), window.copy())
         done += state.steps_taken
         batches += state.batches_seen
         flat, buffers = evaluated(cohort, stage, state, rows)
         if stage.averages:
             state = replace(state, flat=flat, buffers=buffers)
-        if monitor.over:
+        if monitor.over or halted:
             break
     flat, buffers = monitor.kept(flat, buffers)
-    return Trained(flat, buffers, monitor.fates, monitor.curves, done, batches)
+    return Trained(flat, buffers, monitor.fates, monitor.curves, done, batches, standing)
 
 
 def _averaged(stage: Stage, state: State) -> Tensor:

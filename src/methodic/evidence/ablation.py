@@ -15,9 +15,11 @@ from methodic.evidence.numbers.digits import digits
 from methodic.evidence.numbers.statistics import ALPHA, Interval, corrected_paired, holm, paired
 from methodic.metrics import Metric, get_metric
 from methodic.plan import MemberRecord, Plan, UnitRecord, Value
+from methodic.recipes import spaces
 from methodic.recipes.ingredients import Ingredient as Ingredient
 from methodic.recipes.ingredients import ingredients as ingredients
 from methodic.recipes.ingredients import without as without
+from methodic.tuning import Setting
 
 
 class Effect(Value):
@@ -40,7 +42,7 @@ class Ablation(Value):
     """
 
     recipe: str
-    setting: dict[str, float]  # path → number
+    setting: Setting  # path → number
     metric: str
     seeds: int  # pairs, at most
     effects: tuple[Effect, ...]  # detected ones first, largest first
@@ -77,7 +79,7 @@ def assess(
     scores: dict[str, dict[int, float | None]] = {}
     for each in mine:
         scores.setdefault(each.member.off, {})[each.member.seed] = _score(each, metric)
-    recipe = design.concrete(contender.recipe, contender.settings[setting])
+    recipe = spaces.concrete(contender.recipe, contender.settings[setting])
     known = [each for each in ingredients(recipe) if each.key in scores]
     crossed = plan.confirm is not None and plan.confirm.splits == "cv"
     share = 1 / (plan.confirm.folds - 1) if plan.confirm is not None and crossed else None

@@ -59,8 +59,10 @@ def _edge(row: Row, plan: Plan, screened: Sequence[UnitRecord], metric: Metric) 
     if standing is None:
         return
     for path, value in contender.settings[standing.setting].items():
-        tried = sorted({setting[path] for setting in contender.settings})
-        if not path.endswith(".lr") or len(tried) < 2 or tried[0] < value < tried[-1]:
+        if not path.endswith(".lr") or not isinstance(value, int | float):
+            continue
+        tried = sorted({float(each[path]) for each in contender.settings if path in each})
+        if len(tried) < 2 or tried[0] < value < tried[-1]:
             continue
         end, way = ("smallest", "lower") if value == tried[0] else ("largest", "higher")
         yield (

@@ -20,6 +20,7 @@ from methodic.evidence.worth import Worth as Worth
 from methodic.evidence.worth import worth
 from methodic.metrics import Metric, get_metric
 from methodic.plan import BaselineRecord, MemberRecord, Plan, RunState, UnitRecord, Value
+from methodic.tuning import Setting
 
 
 class Row(Value):
@@ -28,7 +29,7 @@ class Row(Value):
     name: str
     kind: Literal["method", "baseline"]
     about: str
-    setting: dict[str, float]  # path → number chosen by the screening
+    setting: Setting  # path → number chosen by the screening
     validation: Interval | None  # screening, chosen setting; baselines: a single number
     test: Interval | None  # confirmation on fresh seeds; None: was not a finalist
     rows: Interval | None = None  # the same mean, its interval over other test rows of this kind

@@ -70,6 +70,10 @@ def _missing(state: RunState) -> Iterator[str]:
     for amendment in state.amendments:
         if amendment.phase == "ablate":
             continue  # the table of the ablation says on how many seeds it rests
+        if amendment.phase == "search":
+            most = max(amendment.blocks)
+            yield f"The search ended after {most} settings of each method ({amendment.reason})."
+            continue
         first, last, count = min(amendment.blocks), max(amendment.blocks), len(amendment.blocks)
         plural = "s" if count > 1 else ""
         whole = count > 2 and last - first + 1 == count

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from methodic.recipes.numbers import is_number
-from methodic.recipes.ranges import Choice, LogUniform, Uniform
+from methodic.recipes.ranges import Choice, Integer, LogUniform, Options, Uniform
 from methodic.recipes.types import Part, Recipe, Stage, Turn
 
 
@@ -29,7 +29,14 @@ def difference(a: Recipe, b: Recipe) -> list[str]:
         *_part("model", a.model, b.model),
         *_stages(a.stages, b.stages),
         *_part("stop", a.stop, b.stop),
+        *_open(a, b),
     ]
+
+
+def _open(a: Recipe, b: Recipe) -> Iterator[str]:
+    """Ranges of structure; what their fields hold besides is only the first of their values."""
+    for path in dict.fromkeys([*a.open, *b.open]):
+        yield from _value(f"range of {path}", a.open.get(path), b.open.get(path))
 
 
 def _stages(a: Sequence[Stage], b: Sequence[Stage]) -> Iterator[str]:
@@ -158,8 +165,10 @@ def _shown(value: Any) -> str:
             return f"log_uniform{_shown(value.log_uniform)}"
         case Uniform():
             return f"uniform{_shown(value.uniform)}"
-        case Choice():
+        case Choice() | Options():
             return f"choice{_shown(value.choice)}"
+        case Integer():
+            return f"integer{_shown(value.integer)}"
         case Part():
             return _described(value)
         case tuple():

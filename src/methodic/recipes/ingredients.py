@@ -15,7 +15,7 @@ from methodic.recipes import drives
 from methodic.recipes import types as t
 from methodic.recipes.kinds import schedules
 from methodic.recipes.kinds.unlabelled import TAUGHT
-from methodic.recipes.numbers import ranges
+from methodic.recipes.numbers import left_open
 from methodic.recipes.switches import SWITCHES, Switch, whole
 
 Path = tuple[str | int, ...]  # to a part inside a recipe, as ("stages", 0, "turns", 0)
@@ -88,7 +88,7 @@ _OBJECTIVE = whole("objective", "", t.Supervised)
 
 def _found(recipe: t.Recipe) -> dict[str, tuple[Path, Switch, str]]:
     """Key → where an ingredient is, how it is switched off, and what people call it."""
-    if left := ranges(recipe):
+    if left := left_open(recipe):
         raise ValueError(f"recipe {recipe.name} still has ranges: {', '.join(left)}")
     listed = list(_listed(recipe))
     names = [switch.name for _, switch, _ in listed]

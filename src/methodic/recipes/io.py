@@ -7,18 +7,22 @@ make a small file enormous) and repeated fields are refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from methodic.errors import InputError
 from methodic.files import fingerprint as _fingerprint
-from methodic.recipes.numbers import HEADER, canonical
+from methodic.recipes.numbers import HEADER, OPEN, canonical
+from methodic.recipes.opening import taken
+from methodic.recipes.places import admitted, blamed
 from methodic.recipes.problems import explain
-from methodic.recipes.types import Recipe, Stage
+from methodic.recipes.ranges import RANGES
+from methodic.recipes.trees import tree
+from methodic.recipes.types import Recipe
 
 __all__ = ["explain", "fingerprint", "from_data", "from_yaml", "read", "to_yaml"]
 
@@ -86,11 +90,33 @@ def from_data(data: Any, where: str) -> Recipe:
     Raises:
         InputError: not a valid recipe; names the field.
     """
+    closed, found = taken(data, where)
+    try:
+        recipe = _valid(closed, where)
+    except InputError as error:
+        raise blamed(error, closed, found, where) from None
+    if found:
+        tried = admitted(closed, found, where, _valid)
+        recipe = recipe.model_copy(update={OPEN: {**recipe.open, **tried}})
+    elif recipe.open and (again := from_data(tree(recipe), where)) != recipe:
+        odd = [path for path, each in recipe.open.items() if each != again.open.get(path)]
+        raise InputError(
+            f"{where}: {OPEN}: the ranges don't fit the recipe",
+            found=", ".join(odd) or "a field that doesn't hold the first of its range",
+            advice="Write ranges in place, such as width: {choice: [64, 128]}.",
+        )
+    return recipe
+
+
+def _valid(data: Any, where: str) -> Recipe:
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
         raise explain(error, where, data) from None
-    for path, found, meant in _converted(data, recipe.model_dump(mode="json"), ""):
+    dumped = recipe.model_dump(mode="json")
+    if recipe.open:  # checked by its own types; what it opens was checked when it was made
+        data = {name: value for name, value in data.items() if name != OPEN}
+    for path, found, meant in _converted(data, dumped, ""):
         raise InputError(
             f"{where}: {path}: this can't be used",
             found=repr(found),
@@ -106,9 +132,8 @@ def to_yaml(recipe: Recipe, *, defaults: bool = True) -> str:
         recipe: what to write.
         defaults: write out fields that have their default value, too.
     """
-    data = _tree(recipe, defaults)
     return yaml.dump(
-        data,
+        tree(recipe, defaults=defaults),
         Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
@@ -119,7 +144,8 @@ def to_yaml(recipe: Recipe, *, defaults: bool = True) -> str:
 
 def fingerprint(recipe: Recipe) -> str:
     """A short hash of the name and everything that changes the training, not of the header."""
-    return _fingerprint(canonical(recipe.model_dump(mode="json", exclude=set(HEADER))))
+    left_out = {*HEADER} if recipe.open else {*HEADER, OPEN}
+    return _fingerprint(canonical(recipe.model_dump(mode="json", exclude=left_out)))
 
 
 # --- reading ----------------------------------------------------------------------------------
@@ -205,37 +231,6 @@ def _name(value: object) -> str:
 # --- writing ----------------------------------------------------------------------------------
 
 
-def _tree(value: Any, defaults: bool) -> Any:
-    if isinstance(value, BaseModel):
-        data = {
-            name: _tree(getattr(value, name), defaults)
-            for name, field in type(value).model_fields.items()
-            if defaults
-            or name == "kind"
-            or field.is_required()
-            or getattr(value, name) != field.get_default(call_default_factory=True)
-        }
-        if isinstance(value, Stage):
-            return _shorthand(data)
-        return data
-    if isinstance(value, tuple):
-        return [_tree(each, defaults) for each in value]
-    if isinstance(value, dict):
-        return {name: _tree(each, defaults) for name, each in value.items()}
-    return value
-
-
-def _shorthand(stage: dict[str, Any]) -> dict[str, Any]:
-    """A stage of one turn names the turn's fields directly, where `turns` would stand."""
-    turns: Sequence[dict[str, Any]] = stage.get("turns", ())
-    if len(turns) != 1 or not turns[0]:
-        return stage
-    flat: dict[str, Any] = {}
-    for name, value in stage.items():
-        flat.update(turns[0] if name == "turns" else {name: value})
-    return flat
-
-
 class _Dumper(yaml.SafeDumper):
     """Ranges on one line; text in quotes where it would be read as something else without."""
 
@@ -245,7 +240,9 @@ class _Dumper(yaml.SafeDumper):
         return super().represent_data(data)
 
     def represent_mapping(self, tag: str, mapping: Any, flow_style: Any = None) -> yaml.MappingNode:
-        in_line = mapping.keys() <= {"log_uniform", "uniform", "choice"}
+        in_line = mapping.keys() <= set(RANGES) and not any(
+            isinstance(each, dict) for entries in mapping.values() for each in entries
+        )
         return super().represent_mapping(tag, mapping, flow_style=in_line or flow_style)
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002

@@ -24,6 +24,9 @@ from methodic.recipes.types import Part, Recipe
 HEADER = ("about", "source", "use_when", "not_when")
 """The fields of a recipe that are for its reader and change nothing in the training."""
 
+OPEN = "open"
+"""The field of a recipe that holds the ranges of its structure."""
+
 _MARK = "number"  # stands in a skeleton where a number was taken out
 _DISCRIMINATOR = get_args(Number)[1]
 
@@ -44,6 +47,8 @@ def walk(part: Part) -> Iterator[tuple[str, float | Range]]:
 def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
+            if name == OPEN and isinstance(value, Recipe):
+                continue  # structure
             here = f"{path}.{name}" if path else name
             inner = getattr(value, name)
             if is_number(field):
@@ -59,12 +64,20 @@ def _walk(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def ranges(recipe: Recipe) -> dict[str, Range]:
-    """Path → range, for what is still to be searched for; empty for a concrete recipe."""
+    """Path → range, for the numbers that are still to be searched for.
+
+    Those of structure stand in `Recipe.open`; `left_open` names both.
+    """
     return {
         path: value
         for path, value in walk(recipe)
         if isinstance(value, LogUniform | Uniform | Choice)
     }
+
+
+def left_open(recipe: Recipe) -> tuple[str, ...]:
+    """The paths of all that is still to be searched for; none for a concrete recipe."""
+    return (*recipe.open, *ranges(recipe))
 
 
 def split(recipe: Recipe) -> tuple[str, dict[str, float]]:
@@ -91,7 +104,13 @@ def split(recipe: Recipe) -> tuple[str, dict[str, float]]:
 
 @functools.lru_cache(maxsize=1024)  # members that come and go bring their recipes each time
 def _split(recipe: Recipe) -> tuple[str, dict[str, float]]:
-    skeleton = recipe.model_dump(mode="json", exclude={"name", *HEADER})
+    for path, found in recipe.open.items():
+        raise InputError(
+            f"recipe {recipe.name}: {path} is a range",
+            found=found.model_dump(mode="json"),
+            advice="Choose one of its values before training.",
+        )
+    skeleton = recipe.model_dump(mode="json", exclude={"name", OPEN, *HEADER})
     numbers: dict[str, float] = {}
     for path, value in walk(recipe):
         if not isinstance(value, float):

@@ -31,6 +31,7 @@ _WANTED = {
     "too_short": "at least one entry",
     "too_long": "fewer entries",
     "model_type": "a mapping of fields",
+    "dict_type": "a mapping",
 }
 _LIMITS = {
     "greater_than": ("gt", ">"),
@@ -242,7 +243,7 @@ def _fields(part: type[BaseModel] | None) -> list[str]:
     """The fields that a part takes in a file."""
     if part is None:
         return []
-    own = [name for name in part.model_fields if name != "kind"]
+    own = [name for name in part.model_fields if name not in ("kind", "open")]
     return own + list(Turn.model_fields) if part is Stage else own
 
 

@@ -7,6 +7,7 @@ A Number of 0 switches its part off. All other fields are structure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le
@@ -18,6 +19,7 @@ from methodic.recipes.kinds.optimizers import SGD, Adam, AdamW, Optimizer, RMSpr
 from methodic.recipes.kinds.regularizers import EMA, L1, L2, ProximalL1, Regularizer
 from methodic.recipes.kinds.schedules import Constant, Cosine, Exponential, Schedule
 from methodic.recipes.part import NotNegative, Part
+from methodic.recipes.ranges import StructuralRange
 
 __all__ = [
     "EMA",
@@ -179,7 +181,12 @@ class Stop(Part):
 
 
 class Recipe(Part):
-    """A complete training method."""
+    """A complete training method; with a range in it, a search space.
+
+    ``open``: ranges of structure, by path, such as "model.width" or, where it hangs on a choice,
+    "stages.0.turns.0.optimizer[adam].amsgrad". In a file they stand in place. The field at the
+    path holds the first option, or the middle.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=80)
     about: str = ""
@@ -189,6 +196,10 @@ class Recipe(Part):
     model: Model = Field(default_factory=Auto)
     stages: tuple[Stage, ...] = Field(min_length=1)
     stop: Stop = Field(default_factory=Stop)
+    open: dict[str, StructuralRange] = Field(default_factory=dict)
+
+    def __hash__(self) -> int:  # a dictionary has none; equal recipes have equal other fields
+        return hash(tuple(value for name, value in self.__dict__.items() if name != "open"))
 
     @model_validator(mode="after")
     def _whole(self) -> Recipe:
@@ -199,3 +210,23 @@ class Recipe(Part):
         if len(set(names)) != len(names):
             raise ValueError(f"stages need different names, found {', '.join(names)}")
         return self
+
+    @model_validator(mode="after")
+    def _open_fields(self) -> Recipe:
+        for path in self.open:
+            outer, bracket, _ = path.partition("[")
+            if (outer not in self.open) if bracket else not _leads(self, path.split(".")):
+                raise ValueError(f"there is no field for the range of {path}")
+        return self
+
+
+def _leads(value: Any, steps: Sequence[str]) -> bool:
+    """Whether a path leads to a field."""
+    for step in steps:
+        if isinstance(value, Part) and step in type(value).model_fields:
+            value = getattr(value, step)
+        elif isinstance(value, tuple) and step.isdigit() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return False
+    return True

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from methodic.evidence.leaderboard import Interval, Leaderboard, Row
 from methodic.metrics import METRICS
+from methodic.tuning import Scalar
 
 NOTHING = "–"
 """The cell of a number that was not measured."""
@@ -169,16 +170,43 @@ def spans(numbers: set[int] | tuple[int, ...]) -> str:
 # --- rows of the ranking ----------------------------------------------------------------------
 
 
-def setting(numbers: Mapping[str, float]) -> str:
+def setting(numbers: Mapping[str, Scalar]) -> str:
     """The chosen numbers by their shortest clear names: "lr 0.003, weight_decay 0.01"."""
-    parts = [path.split(".") for path in numbers]
-    shown = []
-    for path, x in zip(parts, numbers.values(), strict=True):
+    names = short_names(numbers)
+    return ", ".join(f"{names[path]} {value(x)}" for path, x in numbers.items()) or NOTHING
+
+
+def short_names(paths: Iterable[str]) -> dict[str, str]:
+    """The shortest ends of the paths that tell them apart.
+
+    Example:
+        >>> short_names(["model.width", "stages.0.batch", "stages.1.batch"])
+        {'model.width': 'width', 'stages.0.batch': '0.batch', 'stages.1.batch': '1.batch'}
+    """
+    parts = {path: path.split(".") for path in paths}
+    shown = {}
+    for path, words in parts.items():
         length = 1
-        while length < len(path) and sum(each[-length:] == path[-length:] for each in parts) > 1:
+        while length < len(words) and _alike(parts.values(), words[-length:]) > 1:
             length += 1
-        shown.append(f"{'.'.join(path[-length:])} {x:.4g}")
-    return ", ".join(shown) or NOTHING
+        shown[path] = ".".join(words[-length:])
+    return shown
+
+
+def _alike(paths: Iterable[list[str]], end: list[str]) -> int:
+    return sum(words[-len(end) :] == end for words in paths)
+
+
+def value(x: Scalar) -> str:
+    """A number of a setting with four digits, a word as it is, true and false as in YAML.
+
+    Example:
+        >>> value(0.00123456), value(True), value("relu")
+        ('0.001235', 'true', 'relu')
+    """
+    if isinstance(x, bool):
+        return "true" if x else "false"
+    return x if isinstance(x, str) else f"{x:.4g}"
 
 
 def name(row: Row) -> str:

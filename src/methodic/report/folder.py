@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from methodic.diagnosis.findings import NAME as FINDINGS
 from methodic.diagnosis.findings import Findings
@@ -23,7 +23,10 @@ from methodic.evidence.closer.representation import NAME as REPRESENTATION
 from methodic.evidence.closer.representation import Representations
 from methodic.evidence.cost import Cost
 from methodic.evidence.design import standings
+from methodic.evidence.importance import Importance, importance
 from methodic.evidence.leaderboard import Leaderboard
+from methodic.evidence.tuned import Tuned, tuned
+from methodic.evidence.whole import whole
 from methodic.files import read_json
 from methodic.metrics import get_metric
 from methodic.plan import (
@@ -34,10 +37,12 @@ from methodic.plan import (
     Plan,
     RunState,
     UnitRecord,
-    Value,
+    settled,
 )
+from methodic.tuning import NAME as SEARCH
+from methodic.tuning import SearchRecord, Setting
 
-_V = TypeVar("_V", bound=Value)
+_V = TypeVar("_V", bound=BaseModel)
 _SCORES = "scores.json"
 """Test scores by name, for comparisons of finished runs; no unit's record."""
 _COPY = "Restore the file from a copy, or start a new run."
@@ -59,6 +64,7 @@ class Folder:
     ablation: Ablation | None = None  # what mattered
     findings: Findings | None = None  # mostly about the data; None where nobody looked
     representations: Representations | None = None  # of methods that learn without targets
+    search: SearchRecord | None = None  # what a search tried; None where settings were a grid
 
     @cached_property
     def anytime(self) -> tuple[Anytime, ...]:
@@ -74,6 +80,24 @@ class Folder:
         found = cost.costs(self.confirmed, self.baselines)
         return tuple(sorted(found, key=lambda each: _place(self, each.name)))
 
+    @cached_property
+    def tuned(self) -> tuple[Tuned, ...]:
+        """What the search did for each method, best first."""
+        return () if self.search is None else tuned(self.search)
+
+    @cached_property
+    def spaces(self) -> dict[str, dict[str, object]]:
+        """Method → path → range that was searched."""
+        from methodic.recipes.spaces import dimensions
+
+        recipes = [each.recipe for each in self.plan.contenders]
+        return {each.name: {one.path: one.range for one in dimensions(each)} for each in recipes}
+
+    @cached_property
+    def importance(self) -> tuple[Importance, ...]:
+        """Which of the searched numbers mattered."""
+        return () if self.search is None else importance(self.search, self.spaces)
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -81,7 +105,7 @@ class Tried:
 
     method: str
     setting: int
-    numbers: dict[str, float]
+    numbers: Setting
     scores: tuple[float, ...]  # validation, of the members that neither diverged nor are infinite
     diverged: int
 
@@ -121,15 +145,18 @@ def load(folder: Path) -> Folder:
     if state.status != "finished":
         again = f"Delete this file, and its unit of work is done again: methodic resume {folder}"
     units = [_unit(path, again) for path in paths if path not in baselines]
+    screened = [unit for unit in units if unit.unit.phase == "screen"]
+    search = _optional(folder / SEARCH, "search", SearchRecord)
     return Folder(
-        plan=plan,
+        plan=settled(plan, search if state.found else None, state.found),
         state=state,
         leaderboard=_optional(folder / "leaderboard.json", "leaderboard", Leaderboard),
         analysis=_optional(folder / "analysis.json", "analysis", Analysis),
         ablation=_optional(folder / "ablation.json", "ablation", Ablation),
         findings=_optional(folder / FINDINGS, "list of findings", Findings),
         representations=_optional(folder / REPRESENTATION, "look at features", Representations),
-        screened=tuple(unit for unit in units if unit.unit.phase == "screen"),
+        search=search,
+        screened=tuple(screened if plan.search is None else whole(screened)),
         confirmed=tuple(unit for unit in units if unit.unit.phase == "confirm"),
         trained=tuple(unit for unit in units if unit.unit.phase == "train"),
         ablated=tuple(unit for unit in units if unit.unit.phase == "ablate"),
@@ -159,7 +186,7 @@ def tried(folder: Folder) -> list[Tried]:
 
 
 def _tried(
-    method: str, setting: int, numbers: dict[str, float], records: list[MemberRecord], run: Folder
+    method: str, setting: int, numbers: Setting, records: list[MemberRecord], run: Folder
 ) -> Tried:
     sound = [record for record in records if record.status != "diverged"]
     scores = [record.validation.get(run.plan.metric) for record in sound]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from methodic.metrics import METRICS
-from methodic.report import cells
+from methodic.report import cells, search
 from methodic.report.drawing import Figure, Style, styles
 from methodic.report.figures import (
     ablation,
@@ -26,7 +26,15 @@ MOST = 10
 
 def figures(folder: Folder) -> dict[str, Figure]:
     """The figures that the run has numbers for, by key, in the order of the page."""
-    found = (*_compared(folder), *_trained(folder), *_analysed(folder), *_represented(folder))
+    runs = _runs(folder)
+    look = _look(folder, runs)
+    found = (
+        *_compared(folder),
+        *search.drawn(folder, look),
+        *_trained(folder, runs, look),
+        *_analysed(folder),
+        *_represented(folder),
+    )
     return {each.key: each for each in found if each is not None}
 
 
@@ -37,12 +45,19 @@ def _compared(folder: Folder) -> Iterator[Figure | None]:
         yield ablation.effects(folder.ablation)
 
 
-def _trained(folder: Folder) -> Iterator[Figure | None]:
+def _look(folder: Folder, runs: Mapping[str, Curves]) -> dict[str, Style]:
+    """A method looks alike in all figures."""
+    order = [*list(runs)[:MOST], *(each.recipe.name for each in folder.plan.contenders)]
+    if folder.search is not None:
+        order += [name for study in folder.search.studies for name in study.recipes]
+    return styles(dict.fromkeys(order))
+
+
+def _trained(
+    folder: Folder, runs: Mapping[str, Curves], look: Mapping[str, Style]
+) -> Iterator[Figure | None]:
     metric, greater = folder.plan.metric, _greater(folder)
-    runs = _runs(folder)
     shown = dict(list(runs.items())[:MOST])
-    order = [*shown, *(c.recipe.name for c in folder.plan.contenders)]
-    look = styles(dict.fromkeys(order))
     subject = _subject(folder, len(shown), len(runs))
     yield training.curves(shown, metric, greater, look, subject)
     if folder.confirmed:

@@ -12,6 +12,7 @@ from methodic.report.figures.classes import MOST_CELLS
 from methodic.report.folder import Folder, best
 from methodic.report.sections import PRINTED, Pictures, pictures
 from methodic.report.tables import model as about
+from methodic.tuning import Setting
 
 
 def closer(folder: Folder, found: Pictures) -> str:
@@ -182,7 +183,7 @@ def _limits(folder: Folder) -> Iterator[str]:
 
 def methods(folder: Folder) -> str:
     """Every method with its settings, defaults written out."""
-    numbers = {name: each.numbers for name, each in best(folder).items()}
+    numbers: dict[str, Setting] = {name: each.numbers for name, each in best(folder).items()}
     shipped = ""
     if folder.leaderboard is not None:
         numbers |= {row.name: row.setting for row in folder.leaderboard.rows}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from methodic import files
-from methodic.report import doubts, head, model, representation, sections, tables
+from methodic.report import doubts, head, model, representation, search, sections, tables
 from methodic.report.blocks import text
 from methodic.report.drawing import Figure
 from methodic.report.folder import Folder, load
@@ -50,6 +50,7 @@ def render(folder: Folder) -> str:
         sections.ranking(folder, drawn),
         sections.advice(folder),
         sections.mattered(folder, drawn),
+        search.section(folder, drawn),
         sections.training(folder, drawn),
         model.closer(folder, drawn),
         representation.section(folder, drawn),

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 from methodic.evidence.ablation import Ablation
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.evidence.sameness import Reproduction
+from methodic.evidence.tuned import tuned
 from methodic.plan import Contender, Plan, Unit
 from methodic.recipes.types import Recipe
 from methodic.report import cells, facts
 from methodic.report.progress import Progress as Progress
 from methodic.report.progress import Quiet as Quiet
+from methodic.report.tables import search
+from methodic.tuning import SearchRecord
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,6 +28,8 @@ _WIDE = 110
 _MATTERED = 4
 _ADVICE = 2
 """So many sentences of each kind stand below the ranking; the report has them all."""
+_SEARCHED = 4
+"""So many methods of a search."""
 _FIRST = 10
 """So many differences are shown; reproduction.json holds more."""
 
@@ -69,6 +74,30 @@ def leaderboard_table(leaderboard: Leaderboard, width: int | None = None) -> Tab
         shown += [cells.seconds(row.seconds), ", ".join(cells.remarks(row, leaderboard))]
         style = "bold" if row.name == leaderboard.winner else "" if row.test else "dim"
         table.add_row(*(Text(cell) for cell in shown), style=style)
+    return table
+
+
+def search_table(record: SearchRecord) -> Table:
+    """What tuning did for the best methods, in a few lines; the report has all of it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    found = tuned(record)
+    shown = [each for each in found if each.best is not None][:_SEARCHED]
+    counts = search.columns(shown)
+    table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column("tuning", overflow="ellipsis", no_wrap=True, max_width=24)
+    heads = ["untuned", *(f"best of {k}" if i == 0 else str(k) for i, k in enumerate(counts))]
+    for title in [*heads, "better by"]:
+        table.add_column(title, justify="right", no_wrap=True)
+    for each in shown:
+        points = [each.after(k) for k in counts]
+        scores = [each.untuned, *(None if at is None else at.score for at in points)]
+        row = [cells.score(x, record.metric) for x in scores]
+        table.add_row(*map(Text, (each.name, *row, search.gain(each, record.metric))))
+    if len(found) > len(shown):
+        table.caption = f"{len(found) - len(shown)} more in the report"
+        table.caption_justify = "left"
     return table
 
 

@@ -16,7 +16,7 @@ from methodic.files import write_text
 from methodic.plan import Plan, asked
 from methodic.recipes.types import Recipe
 from methodic.report.terminal import Quiet
-from methodic.runs import networks, resuming, tasks
+from methodic.runs import networks, paths, resuming
 from methodic.runs.execution import Execution
 from methodic.runs.folders import new_run
 from methodic.runs.given import Given, Objects, again, owned
@@ -25,6 +25,7 @@ from methodic.runs.outcome.results import Run, finish, load_run
 from methodic.runs.plans import admission, planning, single
 from methodic.runs.plans.wishes import DEFAULT_BUDGET, wish
 from methodic.runs.rows import diagnosing, origin, preparation, teaching
+from methodic.tuning import Search
 
 __all__ = [
     "DEFAULT_BUDGET",
@@ -49,6 +50,7 @@ def run(
     seed: int = 0,
     seeds: int | None = None,
     finalists: int | str | None = None,
+    search: Search | None = None,
     device: str = "cpu",
     threads: int | None = None,
     workers: int | None = None,
@@ -84,6 +86,7 @@ def run(
             unequal), or RMSE for numbers.
         seed: of the split and of all members' seeds.
         seeds: of the confirmation, ≥ 1; default 10 or more. One gives no interval.
+        search: how settings are searched for, in place of a small grid: see `Search`.
         finalists: how many of the best methods are confirmed on fresh seeds, beside the simplest
             one, or "all"; default 2 or 3, as the budget pays.
         device: a torch device.
@@ -140,13 +143,14 @@ def run(
         splits=splits,
         detect=detect,
         finalists=finalists,
+        search=search,
         module=model is not None,
     )
     progress = progress or Quiet()
     networks.check_repeatable(model, seed)
     chosen = planning.machine(wishes)
     with Pool(chosen.workers, chosen.threads) as pool, new_run(data.name, out) as folder:
-        work = folder / tasks.WORK
+        work = folder / paths.WORK
         prepared = preparation.prepare(data, wishes.seed, folder=work)
         preparation.save(prepared, work, (data.source, data.reading.test))
         progress.phase("planning")
@@ -175,6 +179,7 @@ def make_plan(
     seed: int = 0,
     seeds: int | None = None,
     finalists: int | str | None = None,
+    search: Search | None = None,
     device: str = "cpu",
     threads: int | None = None,
     workers: int | None = None,
@@ -210,6 +215,7 @@ def make_plan(
         splits=splits,
         detect=detect,
         finalists=finalists,
+        search=search,
         module=model is not None,
     )
     chosen = planning.machine(wishes)
@@ -274,7 +280,7 @@ def train_method(
     given = Given(own=owned(own, wishes.recipes, 0))
     progress = progress or Quiet()
     with Pool(0, 1) as pool, new_run(data.name, out) as folder:
-        work = folder / tasks.WORK
+        work = folder / paths.WORK
         prepared = preparation.prepare(data, wishes.seed, folder=work)
         preparation.save(prepared, work, (data.source, data.reading.test))
         diagnosing.look(folder, data, wishes.seed, progress=progress)
@@ -315,7 +321,7 @@ def resume(
     path, progress = Path(folder), progress or Quiet()
     stopped, notes = resuming.check(path, data, any_machine)
     given = again(model, own, stopped.plan, path)
-    prepared = preparation.load(path / tasks.WORK)
+    prepared = preparation.load(path / paths.WORK)
     progress.say(resuming.how_far(stopped))
     for note in notes:
         progress.say(note)

@@ -18,7 +18,7 @@ from methodic.files import read_json, write_text
 from methodic.metrics import get_metric
 from methodic.plan import Amendment, Phase, Plan, RunState, Unit, UnitRecord
 from methodic.report.progress import Quiet
-from methodic.runs import tasks
+from methodic.runs import paths, tasks
 from methodic.runs.given import NOTHING, Given
 from methodic.runs.pace import Pace
 from methodic.runs.plans.planning import TAIL, TAIL_SECONDS
@@ -65,7 +65,7 @@ class Crew:
         confirm = plan.confirm
         most = 0 if confirm is None else min(len(plan.contenders), confirm.finalists + 1)
         self.finalists = most
-        self.pace = Pace(plan, tasks.counts_path(folder), pool.workers, most)
+        self.pace = Pace(plan, paths.counts_path(folder), pool.workers, most)
         self.leader: str | None = None
         self._deaths = pool.deaths  # of workers, as the user knows
         self._folder = folder / "records"
@@ -93,43 +93,58 @@ class Crew:
                 self.pace.skip(unit for unit in units if unit.block >= block)
                 break
             for unit in todo:
-                if tasks.record_path(self.folder, unit.id).exists():
+                if paths.record_path(self.folder, unit.id).exists():
                     self._advance([unit])
                 else:
-                    waiting.add(
-                        self.pool.submit(
-                            tasks.train_unit,
-                            self.folder,
-                            self.plan_json,
-                            unit.model_dump_json(),
-                            CHECKPOINTS,
-                            self.given,
-                            name=unit.id,
-                        )
-                    )
+                    waiting.add(self.begin(unit))
         self._wait(waiting, 0)
+
+    def begin(self, unit: Unit) -> Future[str]:
+        """Give a unit to the workers; what it leaves are files, its future has its id."""
+        return self.pool.submit(
+            tasks.train_unit,
+            self.folder,
+            self.plan_json,
+            unit.model_dump_json(),
+            CHECKPOINTS,
+            self.given,
+            name=unit.id,
+        )
+
+    def follow(self, plan: Plan) -> None:
+        """From now on units are of this plan: a search has found its settings."""
+        self.plan, self.plan_json = plan, plan.model_dump_json()
 
     def _wait(self, waiting: set[Future[str]], until: int) -> tuple[set[Future[str]], list[float]]:
         """Wait until at most ``until`` units are under way; seconds of those that finished."""
         seconds = []
         while len(waiting) > until:
-            finished, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-            if self.pool.deaths > self._deaths:
-                if not self._deaths:
-                    self.progress.say("a worker process died; its work goes on in another one")
-                self._deaths = self.pool.deaths
-            for future in finished:
-                record = self._record(tasks.record_path(self.folder, future.result()))
-                for note in record.notes:
-                    self.progress.say(note)
-                seconds.append(record.seconds)
-                steps = sum(m.steps_taken for m in record.members)
-                self.pace.done(record.unit, record.seconds, steps)
-                self._advance([record.unit])
+            finished, waiting = self.soon(waiting)
+            seconds += [record.seconds for record in finished]
             if finished and self.plan.screen:
                 self._lead()
-            self._tell()
         return waiting, seconds
+
+    def soon(self, waiting: set[Future[str]]) -> tuple[list[UnitRecord], set[Future[str]]]:
+        """The units that are done within half a second, and those that aren't yet."""
+        finished, rest = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+        if self.pool.deaths > self._deaths:
+            if not self._deaths:
+                self.progress.say("a worker process died; its work goes on in another one")
+            self._deaths = self.pool.deaths
+        records = [self.record(future.result()) for future in finished]
+        for record in records:
+            for note in record.notes:
+                self.progress.say(note)
+            steps = sum(m.steps_taken for m in record.members)
+            self.pace.done(record.unit, record.seconds, steps)
+            self._advance([record.unit])
+        self._tell()
+        return records, rest
+
+    def record(self, unit: str) -> UnitRecord:
+        """What a finished unit measured."""
+        return self._record(paths.record_path(self.folder, unit))
 
     def _fits(
         self, phase: Phase, under_way: int, units: Sequence[Unit], spent: Sequence[float]
@@ -156,8 +171,15 @@ class Crew:
             what = f"{phase}: {len(blocks)} block(s) of seeds dropped, since {reason}"
         self.progress.say(what)
 
+    def cut(self, settings: tuple[int, ...]) -> None:
+        """End a search after so many settings of each study, and write down why."""
+        reason = "the machine turned out slower than measured"
+        amendment = Amendment(phase="search", blocks=settings, reason=reason)
+        self.save(amendments=(*self.state.amendments, amendment))
+        self.progress.say(f"search: ends after {max(settings)} settings, since {reason}")
+
     def _finished(self, units: Sequence[Unit]) -> bool:
-        return all(tasks.record_path(self.folder, unit.id).exists() for unit in units)
+        return all(paths.record_path(self.folder, unit.id).exists() for unit in units)
 
     def _lead(self) -> None:
         standings = design.standings(self.records("screen"), self.metric)

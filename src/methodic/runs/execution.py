@@ -18,11 +18,12 @@ from methodic.evidence.ablation import assess
 from methodic.evidence.ensemble import Ensemble
 from methodic.evidence.leaderboard import Leaderboard, assemble
 from methodic.evidence.numbers.statistics import Interval
+from methodic.evidence.whole import whole
 from methodic.evidence.worth import kinds
-from methodic.files import make_folder, write_text
-from methodic.plan import Plan, RunState, Unit, UnitRecord
+from methodic.files import make_folder, read_json, write_text
+from methodic.plan import Plan, RunState, Unit, UnitRecord, settled
 from methodic.report.progress import Quiet
-from methodic.runs import tasks
+from methodic.runs import paths, tasks
 from methodic.runs.crew import Crew
 from methodic.runs.given import NOTHING, Given
 from methodic.runs.outcome import ablating
@@ -33,6 +34,8 @@ from methodic.runs.outcome.scoring import Scores, Scoring, write_scores
 from methodic.runs.plans.sizing import CONFIRM_SEEDS
 from methodic.runs.plans.units import confirm_units
 from methodic.runs.rows.preparation import Prepared
+from methodic.runs.searching import Searching
+from methodic.tuning import NAME, SearchRecord
 
 LEAST_PAIRS = 5  # seeds of an ablation; fewer say nothing
 
@@ -85,7 +88,7 @@ class Execution:
             Interrupted: Ctrl-C; what is finished and what was under way is kept.
             InputError: another process works on this run.
         """
-        lock = FileLock(self.folder / tasks.WORK / "lock", blocking=False)
+        lock = FileLock(self.folder / paths.WORK / "lock", blocking=False)
         try:
             # The system lets go of it when the process ends, however it ends.
             with lock:
@@ -95,7 +98,7 @@ class Execution:
                 f"{self.folder}: another process is working on this run",
                 advice="Wait for it, or stop it first.",
             ) from None
-        shutil.rmtree(self.folder / tasks.WORK, ignore_errors=True)
+        shutil.rmtree(self.folder / paths.WORK, ignore_errors=True)
         return board
 
     def _locked(self) -> Leaderboard:
@@ -126,7 +129,7 @@ class Execution:
         plan = self.plan
         most = len(plan.screen) + len(plan.train)
         some = [(c.recipe.name, 0) for c in plan.contenders[: self.crew.finalists]]
-        most += len(confirm_units(plan, some, self._pilot())) if some else 0
+        most += len(confirm_units(plan, some, blocks=self._pilot())) if some else 0
         self.progress.start(most, plan.budget)
         self.crew.pace.begin()
         rivals = self._rivals()
@@ -134,13 +137,35 @@ class Execution:
             self.progress.phase("training")
             self.crew.units("train", plan.train)
         else:
-            self.progress.phase("screening")
-            self.crew.units("screen", plan.screen)
+            self._screen()
             self._confirm()
             self._ablate()
         for rival in rivals:
             rival.result()
         return self._verdict()
+
+    def _screen(self) -> None:
+        """Try every method at some settings: those of a grid, or those that a search asks for."""
+        if self.plan.search is None:
+            self.progress.phase("screening")
+            self.crew.units("screen", self.plan.screen)
+            return
+        self.progress.phase("searching")
+        if self.state.found:  # it was over before this execution
+            document = read_json(self.folder / NAME, "search")
+            tried = SearchRecord.model_validate(document)
+        else:
+            rows = self.prepared.rows["train"]
+            tried, found = Searching(self.crew, (len(rows), rows.every)).run()
+            self.crew.save(found=found)
+        self.plan = settled(self.plan, tried, self.state.found)
+        self.crew.follow(self.plan)
+        self.scoring = Scoring(self.folder, self.plan, self.prepared)
+
+    def _screened(self) -> list[UnitRecord]:
+        """What chooses: of a search only whole trainings."""
+        records = self.crew.records("screen")
+        return records if self.plan.search is None else whole(records)
 
     def _rivals(self) -> list[Future[str]]:
         """Fit the baselines: on the run's own split, and where seeds have their own, on those."""
@@ -148,7 +173,7 @@ class Execution:
         crossed = confirm is not None and confirm.splits == "cv"
         splits = len(confirm.seeds) if confirm is not None and crossed else 0
         fits = [
-            (baseline, split, tasks.baseline_name(baseline.kind, split))
+            (baseline, split, paths.baseline_name(baseline.kind, split))
             for split in range(splits + 1)
             for baseline in self.plan.baselines
         ]
@@ -162,18 +187,18 @@ class Execution:
                 name=name,
             )
             for baseline, split, name in fits
-            if not tasks.record_path(self.folder, name).exists()
+            if not paths.record_path(self.folder, name).exists()
         ]
 
     def _confirm(self) -> None:
         assert self.plan.confirm is not None
         if not self.state.finalists:
-            standings = design.standings(self.crew.records("screen"), self.crew.metric)
+            standings = design.standings(self._screened(), self.crew.metric)
             chosen = design.finalists(standings, self.plan.confirm, kinds(self.plan))
             self.crew.save(finalists=tuple(f"{name}@{setting}" for name, setting in chosen))
         pairs = [(name, int(at)) for name, at in (f.rsplit("@", 1) for f in self.state.finalists)]
         self.progress.phase("confirmation")
-        units, pilot = confirm_units(self.plan, pairs), self._pilot()
+        units, pilot = confirm_units(self.plan, pairs, self.state.found), self._pilot()
         if pilot is not None:
             self.crew.units("confirm", [unit for unit in units if unit.block < pilot])
             self._enough(units, len(pairs))
@@ -213,7 +238,7 @@ class Execution:
             return
         left = self.crew.left
         if left is not None:
-            todo = [u for u in units if not tasks.record_path(self.folder, u.id).exists()]
+            todo = [u for u in units if not paths.record_path(self.folder, u.id).exists()]
             done = sorted({u.block for u in units} - {u.block for u in todo})
             blocks = sorted({unit.block for unit in todo})
             kept = {*done, *blocks[: ablating.affordable(self.plan, todo, complete, left)]}
@@ -243,7 +268,7 @@ class Execution:
                 self.folder, plan, shipped.prepared, shipped.name, shipped.test, shipped.validation
             )
         networks = () if shipped is None else shipped.networks
-        gather(self.folder, self.folder / tasks.WORK, plan, records, networks)
+        gather(self.folder, self.folder / paths.WORK, plan, records, networks)
         mattered = assess(plan, self.crew.records("confirm"), self.crew.records("ablate"))
         if mattered is not None:
             write_text(self.folder / "ablation.json", mattered.model_dump_json(indent=1))
@@ -275,7 +300,7 @@ class Execution:
         over_rows: Mapping[str, Interval],
         ensemble: Ensemble | None,
     ) -> Leaderboard:
-        screened, rivals = self.crew.records("screen"), self.scoring.baselines()
+        screened, rivals = self._screened(), self.scoring.baselines()
         return assemble(
             self.plan, self.state, screened, records, rivals, scores, over_rows, ensemble
         )

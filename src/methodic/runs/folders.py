@@ -10,7 +10,7 @@ from pathlib import Path
 from methodic.diagnosis.findings import NAME as FINDINGS
 from methodic.errors import InputError
 from methodic.files import make_folder
-from methodic.runs.tasks import WORK
+from methodic.runs.paths import WORK
 
 
 @contextlib.contextmanager

@@ -22,14 +22,12 @@ from methodic.engine import loop
 from methodic.engine.evaluation import outputs
 from methodic.engine.parts import Cohort
 from methodic.errors import InputError
-from methodic.evidence import design
 from methodic.metrics import default_metric, get_metric
 from methodic.models.own.failures import copied
 from methodic.models.own.module import put
 from methodic.models.own.preflight import Preflight, preflight
 from methodic.plan import CurvePoint, Status
-from methodic.recipes import catalogue
-from methodic.recipes.numbers import replace
+from methodic.recipes import catalogue, spaces
 from methodic.recipes.types import Recipe
 from methodic.runs.given import Objects, owned
 from methodic.runs.plans.units import evaluations
@@ -138,7 +136,7 @@ def train_module(
     scored = default_metric(task, None, targets) if metric is None else get_metric(metric, task)
     prepared = prepare(data, seed)
     resolved = build.resolve(chosen, task, prepared.counts[0])
-    concrete = replace(resolved, design.grid(resolved, 1)[0])
+    concrete = spaces.concrete(resolved, spaces.untuned(resolved))
     parts = owned(own, [concrete], 0)
     target = torch.device(device)
     rows = prepared.rows["train"].to(target)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from methodic.plan import Plan, Unit
+from methodic.runs.machine.speed import WIDTH
 
 WINDOW = 10.0  # seconds over which the rate is taken
 
@@ -32,6 +33,9 @@ class Pace:
         self._milliseconds = {c.recipe.name: c.milliseconds for c in plan.contenders}
         screen = [self._measured(unit) for unit in (*plan.screen, *plan.train)]
         self._ahead = {u.id: s for u, s in zip((*plan.screen, *plan.train), screen, strict=True)}
+        self._searching = 0.0 if plan.search is None else plan.search.seconds
+        if plan.search is not None:  # its units aren't known yet
+            screen = [sum(c.steps) * c.milliseconds / 1000 for c in plan.contenders]
         confirm, self._confirmed, self._later = plan.confirm, 0.0, 0.0
         if confirm is not None and screen:
             self._confirmed = confirm.scale * sum(screen) / len(screen)
@@ -52,12 +56,16 @@ class Pace:
 
     def announce(self, units: Sequence[Unit]) -> None:
         """All units of a phase are known now."""
+        for unit in units:
+            if unit.phase == "screen" and unit.segments:
+                self._ahead[unit.id] = self._measured(unit)
+                self._searching = max(0.0, self._searching - self._ahead[unit.id])
         if any(unit.phase == "confirm" for unit in units):
-            self._later = 0.0
+            self._later = self._searching = 0.0
             self._ahead |= {unit.id: self._confirmed for unit in units}
         if any(unit.phase == "ablate" for unit in units):  # as long as the method's own units
             self._ahead |= {unit.id: self._confirmed for unit in units}
-        self._lengths |= {unit.id: sum(unit.steps) * len(unit.members) for unit in units}
+        self._lengths |= {unit.id: unit.until * len(unit.members) for unit in units}
 
     def skip(self, units: Iterable[Unit]) -> None:
         """Units that won't be done, or were before this execution."""
@@ -90,7 +98,7 @@ class Pace:
 
     def left(self) -> float | None:
         """Seconds until all units are done, as far as can be told; None if nothing was measured."""
-        ahead = sum(self._ahead.values()) + self._later
+        ahead = sum(self._ahead.values()) + self._searching + self._later
         for name, steps in self._under_way().items():
             share = steps / max(self._lengths.get(name, 0), 1)
             ahead -= self._ahead.get(name, 0.0) * min(share, 1.0)
@@ -99,9 +107,18 @@ class Pace:
         slower = self._spent / self._planned if self._planned else 1.0
         return ahead * slower / self._workers
 
+    def confirmation(self) -> float:
+        """Seconds that the confirmation should take, judged by what took longer until now."""
+        slower = self._spent / self._planned if self._planned else 1.0
+        return self._later * max(slower, 1.0) / self._workers
+
     def _measured(self, unit: Unit) -> float:
         """Seconds that a cohort of the screening should take."""
-        return sum(unit.steps) * self._milliseconds[unit.members[0].recipe] / 1000
+        step = self._milliseconds[unit.members[0].recipe] / 1000
+        if not unit.segments:
+            return sum(unit.steps) * step
+        # Of a search's cohorts one of `WIDTH` members was measured, and all get as many rows.
+        return unit.until * step * len(unit.members) / WIDTH
 
     def _under_way(self) -> dict[str, int]:
         """Unit → steps of its members that are taken."""

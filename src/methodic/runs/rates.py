@@ -26,11 +26,11 @@ from methodic.recipes.types import Recipe
 from methodic.report.rates import write
 from methodic.report.terminal import Quiet
 from methodic.rng import key
+from methodic.runs.cohorts import at_once, cohort_of, room
 from methodic.runs.plans.planning import machine
 from methodic.runs.plans.units import evaluations
 from methodic.runs.plans.wishes import Wishes, wish
 from methodic.runs.rows.preparation import Prepared, prepare
-from methodic.runs.tasks import at_once, cohort_of, room
 from methodic.types import FloatArray
 
 LR = "stages.0.turns.0.optimizer.lr"

@@ -14,7 +14,7 @@ from methodic.evidence import predictions
 from methodic.plan import DataFacts, Plan
 from methodic.report.folder import Folder
 from methodic.report.folder import load as read_folder
-from methodic.runs import tasks
+from methodic.runs import paths
 from methodic.runs.rows import origin, preparation, teaching
 
 
@@ -47,17 +47,18 @@ def check(path: Path, data: DataSet | None, any_machine: bool) -> tuple[Folder, 
     if data is not None:
         origin.check_data(path, stopped.plan.data, data)
     for number in range(1 + _splits(stopped.plan)):
-        preparation.check(preparation.place(path / tasks.WORK, number))
+        preparation.check(preparation.place(path / paths.WORK, number))
     planned = {unit.id: unit for unit in (*stopped.plan.screen, *stopped.plan.train)}
     for record in (*stopped.screened, *stopped.trained, *stopped.confirmed):
-        if record.unit.phase != "confirm" and planned.get(record.unit.id) != record.unit:
+        asked = record.unit.phase == "confirm" or record.unit.segments  # while the run runs
+        if not asked and planned.get(record.unit.id) != record.unit:
             raise _undone(path, record.unit.id, "a unit of work that isn't in plan.json")
         if record.unit.predict_test:
             _predicted(path, record.unit.id)
-            _readable(path, record.unit.id, tasks.validation_path(path, record.unit.id))
+            _readable(path, record.unit.id, paths.validation_path(path, record.unit.id))
             _weighted(path, record.unit.id)
     for baseline in stopped.baselines:
-        _predicted(path, tasks.baseline_name(baseline.kind, baseline.split))
+        _predicted(path, paths.baseline_name(baseline.kind, baseline.split))
     return stopped, (*notes, *_moved_on(path, stopped.plan.data))
 
 
@@ -78,6 +79,8 @@ def how_far(stopped: Folder) -> str:
         )
         if units
     ]
+    if plan.search is not None:
+        parts.append("the search" if stopped.state.found else "a part of the search")
     if stopped.confirmed:
         parts.append(f"{len(stopped.confirmed)} confirmation cohorts")
     return f"going on: {' and '.join(parts)} are done"
@@ -113,7 +116,7 @@ def _machine(path: Path, stopped: Folder, any_machine: bool) -> tuple[str, ...]:
 
 
 def _writable(path: Path) -> None:
-    for each in (path, path / "records", path / tasks.WORK):
+    for each in (path, path / "records", path / paths.WORK):
         if each.is_dir() and not os.access(each, os.W_OK | os.X_OK):
             raise InputError(
                 f"{each}: a run goes on in its own folder, and this one can't be written",
@@ -127,7 +130,7 @@ def _writable(path: Path) -> None:
 
 
 def _predicted(path: Path, name: str) -> None:
-    _readable(path, name, tasks.predictions_path(path, name))
+    _readable(path, name, paths.predictions_path(path, name))
 
 
 def _readable(path: Path, name: str, file: Path) -> None:
@@ -138,7 +141,7 @@ def _readable(path: Path, name: str, file: Path) -> None:
 
 
 def _weighted(path: Path, name: str) -> None:
-    weights = tasks.weights_path(path, name)
+    weights = paths.weights_path(path, name)
     try:
         with safe_open(weights, "pt"):  # reads the table of contents, and checks the length
             pass
@@ -149,7 +152,7 @@ def _weighted(path: Path, name: str) -> None:
 
 def _undone(path: Path, name: str, found: str) -> InputError:
     return InputError(
-        f"{tasks.record_path(path, name)}: this record can't be relied on",
+        f"{paths.record_path(path, name)}: this record can't be relied on",
         found=found,
         advice=f"Delete this file, and its unit of work is done again: methodic resume {path}",
     )
@@ -157,7 +160,7 @@ def _undone(path: Path, name: str, found: str) -> InputError:
 
 def _moved_on(path: Path, facts: DataFacts) -> tuple[str, ...]:
     """A note where the files that the data came from hold other values by now."""
-    changed = preparation.moved_on(path / tasks.WORK)
+    changed = preparation.moved_on(path / paths.WORK)
     if not changed:
         return ()
     try:

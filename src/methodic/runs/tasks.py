@@ -6,7 +6,7 @@ worker does it, the files are the same (clock columns excepted).
 
 from __future__ import annotations
 
-import math
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,188 +15,49 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from methodic import baselines, build
+from methodic import baselines
 from methodic.baselines import BaselineResult
-from methodic.engine import loop, memory
+from methodic.data.batches import Rows
+from methodic.engine import checkpoint, loop
+from methodic.engine.checkpoint import Standing, UnusableError
 from methodic.engine.evaluation import outputs, validated
 from methodic.engine.keeper import INTERVAL, Count, Keeper
-from methodic.engine.memory import Need
 from methodic.engine.parts import Cohort
-from methodic.engine.workers import company, stoppable
-from methodic.evidence import ablation, predictions
-from methodic.files import fingerprint, write_text, write_with
+from methodic.engine.workers import stoppable
+from methodic.errors import InputError
+from methodic.evidence import predictions
+from methodic.files import fingerprint, make_folder, write_text, write_with
 from methodic.metrics import get_metric
 from methodic.models.around import inmost
 from methodic.plan import (
     BaselinePlan,
     BaselineRecord,
-    Batches,
-    Contender,
     Machine,
-    Member,
     MemberRecord,
     Plan,
     Unit,
     UnitRecord,
 )
-from methodic.recipes import catalogue
-from methodic.recipes.kinds.optimizers import LBFGS
-from methodic.recipes.numbers import replace, walk
+from methodic.recipes.numbers import walk
 from methodic.recipes.types import Recipe
-from methodic.rng import key
+from methodic.runs.cohorts import alone, at_once, cohort_of, room, stream, with_setting
 from methodic.runs.given import NOTHING, Given
 from methodic.runs.machine import fitting
-from methodic.runs.networks import Network
+from methodic.runs.machine.fitting import Lap
 from methodic.runs.outcome import representing, timing
+from methodic.runs.paths import (
+    WORK,
+    baseline_name,
+    checkpoints_path,
+    counts_path,
+    predictions_path,
+    record_path,
+    standing_path,
+    validation_path,
+    weights_path,
+)
 from methodic.runs.rows.preparation import Prepared, load, place
-
-WORK = "work"  # RUN/work: what only a running run needs
-
-
-def record_path(folder: Path, name: str) -> Path:
-    """Where a unit's or baseline's record lies."""
-    return folder / "records" / f"{name}.json"
-
-
-def predictions_path(folder: Path, unit: str) -> Path:
-    """Where a confirmed unit's predictions of the test rows lie."""
-    return folder / "records" / f"{unit}.predictions.parquet"
-
-
-def validation_path(folder: Path, unit: str) -> Path:
-    """Where a confirmed unit's predictions of the validation rows lie until the verdict."""
-    return folder / WORK / f"{unit}.validation.parquet"
-
-
-def weights_path(folder: Path, unit: str) -> Path:
-    """Where a confirmed unit's kept weights lie until the best are bundled."""
-    return folder / WORK / f"{unit}.safetensors"
-
-
-def checkpoints_path(folder: Path, unit: str) -> Path:
-    """The folder of a unit's checkpoints, until it has its record."""
-    return folder / WORK / "checkpoints" / unit
-
-
-def counts_path(folder: Path) -> Path:
-    """The folder of a run in which units under way say how many steps they have taken."""
-    return folder / WORK / "steps"
-
-
-def cohort_of(
-    prepared: Prepared,
-    recipes: Sequence[Recipe],
-    seeds: Sequence[int],
-    steps: Sequence[int],
-    machine: Machine,
-    given: Given = NOTHING,
-    batches: Batches = "own",
-) -> Cohort:
-    """A cohort on prepared data, with what the user brought."""
-    network = given.network
-    last = machine.memory_format == "channels_last"
-    return build.cohort(
-        recipes,
-        seeds,
-        steps=steps,
-        inputs=prepared.inputs,
-        outputs=prepared.outputs,
-        rows=len(prepared.rows["train"]),
-        every=prepared.rows["train"].every,
-        class_counts=prepared.class_counts,
-        device=torch.device(machine.device),
-        module=None if network is None else network.model(seeds, prepared.outputs, last),
-        compiled=machine.compiled and not alone(recipes[0]),
-        precision=machine.precision,
-        shared_batches=batches == "shared" or prepared.block > 0,
-        block=prepared.block,
-        own=given.own,
-    )
-
-
-def alone(recipe: Recipe) -> bool:
-    """Whether a rule of the recipe asks for gradients itself: for one member, and in torch."""
-    return any(isinstance(t.optimizer, LBFGS) for stage in recipe.stages for t in stage.turns)
-
-
-def at_once(recipe: Recipe, machine: Machine, network: Network | None, members: int) -> int:
-    """How many of a unit's members train in one cohort; the others follow in further cohorts.
-
-    As few parts as the machine's width allows, and all about equally large. Networks for images
-    take members one by one in any case.
-    """
-    if alone(recipe) or (network is not None and not network.facts.together):
-        return 1
-    if network is None and catalogue.takes_images(recipe):
-        return 1
-    parts = math.ceil(members / (machine.width or members))
-    return math.ceil(members / parts)
-
-
-def needed(
-    prepared: Prepared,
-    recipes: Sequence[Recipe],
-    seeds: Sequence[int],
-    machine: Machine,
-    given: Given,
-    free: int,
-) -> Need:
-    """What training these members needs; an estimate that is only a bound if more than ``free``."""
-    network = given.network
-    once = [1 for _ in recipes[0].stages]
-
-    def make(places: Sequence[int]) -> Cohort:
-        some = [recipes[i] for i in places], [seeds[i] for i in places]
-        return cohort_of(prepared, *some, once, machine, given)
-
-    if network is None:
-        model = build.network(recipes[0], prepared.inputs, prepared.outputs)
-        parameters = sum(math.prod(spec.shape) for spec in model.parameters().values())
-    else:
-        parameters = network.facts.parameters
-    return fitting.estimated(
-        make,
-        parameters,
-        prepared.rows["train"].to(torch.device(machine.device)),
-        len(prepared.rows["validation"]),
-        free,
-        probes=1
-        if network is None
-        else min(2, at_once(recipes[0], machine, network, len(recipes))),
-    )
-
-
-def room(
-    prepared: Prepared,
-    recipes: Sequence[Recipe],
-    seeds: Sequence[int],
-    machine: Machine,
-    given: Given = NOTHING,
-) -> fitting.Room:
-    """What training these members at once needs, and the memory that this worker may take.
-
-    Raises:
-        InputError: not even one of them fits.
-    """
-    free = memory.share(machine.device, company())
-    need = needed(prepared, recipes, seeds, machine, given, free)
-    return fitting.room(need, free, recipes[0].name)
-
-
-def concrete(contender: Contender, setting: int, off: str = "") -> Recipe:
-    """A contender's recipe with one of its settings put in, and an ingredient left out if asked."""
-    chosen = replace(contender.recipe, contender.settings[setting])
-    return ablation.without(chosen, off) if off else chosen
-
-
-def stream(member: Member) -> int:
-    """The seed of a member's random numbers: its own, and another one in each method.
-
-    Methods that share a seed share the split, and nothing else. With common initial weights and
-    orders a method and its copy under another name would train to the same bits, and a difference
-    between two methods would be about these weights and orders only.
-    """
-    return key(member.seed, "method", member.recipe) & (2**63 - 1)
+from methodic.tuning import Segment
 
 
 def train_unit(
@@ -239,36 +100,33 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
     start = time.perf_counter()
     prepared = load(place(folder / WORK, unit.split))
     by_name = {contender.recipe.name: contender for contender in plan.contenders}
-    recipes = [concrete(by_name[m.recipe], m.setting, m.off) for m in unit.members]
-    seeds = [stream(m) for m in unit.members]
     machine = plan.machine
     if by_name[unit.members[0].recipe].eager:
         machine = machine.model_copy(update={"compiled": False})
-
-    def make(places: Sequence[int]) -> Cohort:
-        return cohort_of(
-            prepared,
-            [recipes[i] for i in places],
-            [seeds[i] for i in places],
-            unit.steps,
-            machine,
-            given,
-            plan.batches,
-        )
-
-    everyone = range(len(seeds))
-    found = room(prepared, recipes, seeds, machine, given)
-    # One member stands for all where only one may train: they share a network and a setting.
-    cohort = make(everyone[:1] if alone(recipes[0]) else everyone)
-    judge = prepared.judge(plan.metric, cohort.device, unit.judged)
-    rows = prepared.rows["train"].to(cohort.device)
-    width = at_once(recipes[0], machine, given.network, len(seeds))
-    waited = rows.waited
-    if width == len(seeds):
-        trained = fitting.train(make, everyone, rows, judge, unit.evaluate, keeper, found)
-    else:
-        parts = [everyone[first : first + width] for first in everyone[::width]]
-        trained = fitting.in_parts(make, parts, rows, judge, unit.evaluate, keeper, found)
+    seeds = [stream(m) for m in unit.members]
+    halted = _origin(folder, unit, torch.device(machine.device))
+    segments = unit.segments or (
+        Segment(
+            until=unit.until,
+            settings=tuple(by_name[m.recipe].settings[m.setting] for m in unit.members),
+        ),
+    )
+    waited = prepared.rows["train"].waited
+    for number, segment in enumerate(segments):
+        recipes = [
+            with_setting(by_name[m.recipe].recipe, setting, m.off)
+            for m, setting in zip(unit.members, segment.settings, strict=True)
+        ]
+        until = segment.until if segment.until < sum(unit.steps) else None
+        last = number == len(segments) - 1
+        with contextlib.ExitStack() as stack:
+            own = keeper if last else stack.enter_context(keeper.part(f"segment-{number}"))
+            cohort, rows, trained = _lap(
+                prepared, plan, machine, unit, recipes, seeds, own, given, Lap(halted, until)
+            )
+        halted = trained.standing
+    if trained.standing is not None:
+        _halt(folder, unit, trained.standing)
     scores = [(fate.kept_score, fate.kept_loss) for fate in trained.fates]
     if unit.predict_test:
         seen = _predict(folder, prepared, cohort, trained, unit)
@@ -314,6 +172,79 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
     write_text(record_path(folder, unit.id), record.model_dump_json(indent=1))
 
 
+def _lap(
+    prepared: Prepared,
+    plan: Plan,
+    machine: Machine,
+    unit: Unit,
+    recipes: Sequence[Recipe],
+    seeds: Sequence[int],
+    keeper: Keeper,
+    given: Given,
+    lap: Lap,
+) -> tuple[Cohort, Rows, loop.Trained]:
+    """Train a unit's members with these recipes, from where they stand to where they halt."""
+
+    def make(places: Sequence[int]) -> Cohort:
+        return cohort_of(
+            prepared,
+            [recipes[i] for i in places],
+            [seeds[i] for i in places],
+            unit.steps,
+            machine,
+            given,
+            plan.batches,
+        )
+
+    everyone = range(len(seeds))
+    found = room(prepared, recipes, seeds, machine, given)
+    # One member stands for all where only one may train: they share a network and a setting.
+    cohort = make(everyone[:1] if alone(recipes[0]) else everyone)
+    judge = prepared.judge(plan.metric, cohort.device, unit.judged)
+    rows = prepared.rows["train"].to(cohort.device)
+    width = at_once(recipes[0], machine, given.network, len(seeds))
+    train = judge, unit.evaluate, keeper, found, lap
+    if width == len(seeds):
+        return cohort, rows, fitting.train(make, everyone, rows, *train)
+    parts = [everyone[first : first + width] for first in everyone[::width]]
+    return cohort, rows, fitting.in_parts(make, parts, rows, *train)
+
+
+def _origin(folder: Path, unit: Unit, device: torch.device) -> Standing | None:
+    """Where a unit's members stand before it, out of the units that trained them until then.
+
+    Raises:
+        InputError: a file of theirs is missing or damaged.
+    """
+    if not unit.origins:
+        return None
+    names = list(dict.fromkeys(origin.unit for origin in unit.origins))
+    standings, first, before = [], {}, 0
+    for name in names:
+        path = standing_path(folder, name)
+        try:
+            standing, _ = checkpoint.read(path, 1, name, device)
+        except UnusableError as error:
+            raise InputError(
+                f"{path}: a member can't go on from here ({error})",
+                advice=f"Delete {record_path(folder, name)}, and its unit of work is done again: "
+                f"methodic resume {folder}",
+            ) from None
+        standings.append(standing)
+        first[name] = before
+        before += len(standing.memory.fates)
+    return checkpoint.joined(
+        standings, [first[origin.unit] + origin.place for origin in unit.origins]
+    )
+
+
+def _halt(folder: Path, unit: Unit, standing: Standing) -> None:
+    """Write where a unit halted."""
+    path = standing_path(folder, unit.id)
+    make_folder(path)
+    checkpoint.save(path, 1, unit.id, standing, 0.0)
+
+
 def _predict(
     folder: Path, prepared: Prepared, cohort: Cohort, trained: loop.Trained, unit: Unit
 ) -> Tensor:
@@ -335,11 +266,6 @@ def _predict(
     contiguous = {name: value.cpu().contiguous().clone() for name, value in tensors.items()}
     write_with(weights_path(folder, unit.id), lambda path: save_file(contiguous, path))
     return seen
-
-
-def baseline_name(kind: str, split: int = 0) -> str:
-    """What the files of a baseline are called, as a unit's by its id."""
-    return f"baseline-{kind}-{split:03d}" if split else f"baseline-{kind}"
 
 
 def fit_baseline(folder: Path, plan_json: str, baseline_json: str, split: int = 0) -> str:

@@ -16,6 +16,10 @@ The rest of the schedule then goes by progress = (i − w) / (total − w): 0 at
 the warm-up, 1 just after the last step. Later steps keep the factor of progress 1. All positions
 (milestones, cycles, a peak) are shares of those steps that follow the warm-up.
 
+All but constant, cyclic and joined schedules may have a number ``length`` in (0, 1]: they go as if
+the run ended after round(length · total) steps, at least one, and keep their last factor from then
+on. Without it, it is 1. A joined schedule's parts have shares of their own instead.
+
 What isn't a member's number (a mode, the count of cycles, milestones) is given to a function that
 returns the schedule.
 

@@ -42,7 +42,12 @@ class Phases:
 
 
 def phases(step: FloatArray, total: Total, numbers: Numbers) -> Phases:
-    """The phases of ``step`` [T, 1] or [T, M], for members that differ in ``numbers``."""
+    """The phases of ``step`` [T, 1] or [T, M], for members that differ in ``numbers``.
+
+    With a ``length`` among the numbers, the run is taken to have that share of its steps.
+    """
+    if "length" in numbers:
+        total = np.maximum(np.rint(numbers["length"] * total), 1.0)
     shapes = (np.shape(number) for number in numbers.values())
     shape = np.broadcast_shapes(step.shape, np.shape(total), *shapes)
     warm = np.broadcast_to(np.rint(numbers["warmup"] * total), shape)

@@ -12,7 +12,7 @@ import pytest
 from methodic.plan import Asked, Machine
 from methodic.recipes.kinds.models import CNN
 from methodic.recipes.types import Recipe
-from methodic.runs import tasks
+from methodic.runs import cohorts
 from methodic.runs.given import NOTHING
 from methodic.runs.machine import alone, placement
 from methodic.runs.machine.compiling import Choice
@@ -105,5 +105,5 @@ def test_machine_code_that_was_asked_for_stays_float32(imaginary: list[Machine])
 
 
 def test_members_of_networks_for_images_train_one_by_one() -> None:
-    assert tasks.at_once(PICTURES, MACHINE, None, 5) == 1
-    assert tasks.at_once(PLAIN, MACHINE, None, 5) == 5
+    assert cohorts.at_once(PICTURES, MACHINE, None, 5) == 1
+    assert cohorts.at_once(PLAIN, MACHINE, None, 5) == 5

@@ -6,10 +6,10 @@ import pytest
 
 from methodic.plan import NetworkFacts, Plan, UnitRecord
 from methodic.recipes.types import Recipe
+from methodic.runs.cohorts import concrete
 from methodic.runs.machine.compiling import COLD, TRACE
 from methodic.runs.outcome.ablating import affordable, units
 from methodic.runs.plans.units import confirm_units
-from methodic.runs.tasks import concrete
 from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan
 
 OFF = ["dropout", "momentum", "schedule", "ema"]  # of MOMENTUM

@@ -19,7 +19,7 @@ from methodic.errors import InputError, Interrupted
 from methodic.evidence.ablation import Ablation
 from methodic.files import write_text
 from methodic.plan import RunState, UnitRecord
-from methodic.runs import tasks
+from methodic.runs import paths, tasks
 from methodic.runs.outcome import ablation
 from methodic.runs.outcome.ablation import ablate
 from methodic.runs.rows import origin
@@ -73,7 +73,7 @@ def record_of(path: Path) -> UnitRecord:
 
 
 def record(run: Path, unit: str) -> UnitRecord:
-    return record_of(tasks.record_path(run, unit))
+    return record_of(paths.record_path(run, unit))
 
 
 def test_what_was_confirmed_is_not_trained_again(

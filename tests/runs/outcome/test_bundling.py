@@ -17,7 +17,7 @@ from methodic.evidence import predictions
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.files import make_folder
 from methodic.plan import Member, MemberRecord, NetworkFacts, Plan, Status, Unit, UnitRecord
-from methodic.runs import tasks
+from methodic.runs import paths
 from methodic.runs.outcome.bundling import ship
 from methodic.runs.rows import preparation
 from methodic.runs.rows.preparation import Prepared
@@ -73,15 +73,15 @@ def unit_of(
         f"parameters/{name}": marks.view(-1, *[1] * len(shape)).expand(-1, *shape).contiguous()
         for name, shape in SHAPES.items()
     }
-    for name in ("records", tasks.WORK):
+    for name in ("records", paths.WORK):
         make_folder(folder / name)
-    save_file(tensors, tasks.weights_path(folder, unit.id))
+    save_file(tensors, paths.weights_path(folder, unit.id))
     # Member m is right on the first m test rows, and nowhere else; all agree on validation rows.
     truth = prepared.truth["test"]
     tested = [sure(truth, np.arange(m, len(truth))) for m in range(len(members))]
-    predictions.write(tasks.predictions_path(folder, unit.id), np.stack(tested))
+    predictions.write(paths.predictions_path(folder, unit.id), np.stack(tested))
     same = sure(prepared.truth["validation"], np.arange(5))
-    predictions.write(tasks.validation_path(folder, unit.id), np.stack([same] * len(members)))
+    predictions.write(paths.validation_path(folder, unit.id), np.stack([same] * len(members)))
     return UnitRecord(
         unit=unit, members=tuple(members), curves=((),) * len(members), seconds=1.0, threads=1
     )
@@ -145,8 +145,8 @@ def test_the_best_validation_score_of_all_blocks(
     assert shipped is not None
     assert shipped.name == "plain"
     for part, path in (
-        ("validation", tasks.validation_path(tmp_path, "confirm-001-x")),
-        ("test", tasks.predictions_path(tmp_path, "confirm-001-x")),
+        ("validation", paths.validation_path(tmp_path, "confirm-001-x")),
+        ("test", paths.predictions_path(tmp_path, "confirm-001-x")),
     ):
         assert np.array_equal(getattr(shipped, part), predictions.read(path)[2])
     assert shipped.ensemble is not None, "it was tried, and gained nothing"
@@ -207,9 +207,9 @@ def helpful(
     )
     truth = prepared.truth["validation"]
     stored = np.stack([sure(truth, np.array(rows)) for rows in wrong])
-    predictions.write(tasks.validation_path(folder, record.unit.id), stored)
+    predictions.write(paths.validation_path(folder, record.unit.id), stored)
     tested = np.stack([sure(prepared.truth["test"], np.arange(m + 1)) for m in range(len(wrong))])
-    predictions.write(tasks.predictions_path(folder, record.unit.id), tested)
+    predictions.write(paths.predictions_path(folder, record.unit.id), tested)
     return record
 
 
@@ -262,7 +262,7 @@ def test_test_rows_choose_no_ensemble(plan: Plan, prepared: Prepared, tmp_path: 
     first = ship(tmp_path, plan, prepared, board("plain"), records)
     truth = prepared.truth["test"]
     all_wrong = np.stack([sure(truth, np.arange(len(truth)))] * 3)
-    predictions.write(tasks.predictions_path(tmp_path, records[0].unit.id), all_wrong)
+    predictions.write(paths.predictions_path(tmp_path, records[0].unit.id), all_wrong)
     second = ship(tmp_path, plan, prepared, board("plain"), records)
     assert first is not None
     assert second is not None
@@ -299,8 +299,8 @@ def test_cross_validation_ships_one_network_with_the_encoders_of_its_split(
     plan: Plan, prepared: Prepared, iris: DataSet, tmp_path: Path
 ) -> None:
     fold = preparation.prepare(iris, 0, 2)
-    make_folder(preparation.place(tmp_path / tasks.WORK, 2))
-    preparation.save(fold, preparation.place(tmp_path / tasks.WORK, 2))
+    make_folder(preparation.place(tmp_path / paths.WORK, 2))
+    preparation.save(fold, preparation.place(tmp_path / paths.WORK, 2))
     records = []
     # The rows of split 1 are easier: there the other method is better still.
     for at, (split, score, other) in enumerate(((1, 0.95, 0.97), (2, 0.9, 0.8))):

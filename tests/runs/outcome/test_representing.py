@@ -22,7 +22,7 @@ from methodic.evidence.closer.representation import Look, Quality, Representatio
 from methodic.files import make_folder
 from methodic.models.around import inmost
 from methodic.plan import Member, Plan, Unit, UnitRecord
-from methodic.runs import tasks, train_method
+from methodic.runs import cohorts, paths, tasks, train_method
 from methodic.runs.outcome import representing
 from methodic.runs.rows import preparation
 from methodic.runs.rows.preparation import Prepared
@@ -56,9 +56,9 @@ def more(prepared: Prepared) -> Prepared:
 
 @pytest.fixture
 def folder(more: Prepared, tmp_path: Path) -> Path:
-    for name in ("records", tasks.WORK):
+    for name in ("records", paths.WORK):
         make_folder(tmp_path / name)
-    preparation.save(more, tmp_path / tasks.WORK)
+    preparation.save(more, tmp_path / paths.WORK)
     return tmp_path
 
 
@@ -81,8 +81,8 @@ def unit(name: str = "beside", *, predict: bool = True) -> Unit:
 
 def train(folder: Path, plan: Plan, one: Unit) -> tuple[UnitRecord, Look | None]:
     tasks.train_unit(folder, plan.model_dump_json(), one.model_dump_json())
-    record = UnitRecord.model_validate_json(tasks.record_path(folder, one.id).read_text())
-    path = representing.path(folder / tasks.WORK, one.id)
+    record = UnitRecord.model_validate_json(paths.record_path(folder, one.id).read_text())
+    path = representing.path(folder / paths.WORK, one.id)
     return record, Look.model_validate_json(path.read_text()) if path.exists() else None
 
 
@@ -94,7 +94,7 @@ def looked(folder: Path, plan: Plan, one: Unit) -> tuple[UnitRecord, Look]:
 
 def test_a_method_that_reads_targets_alone_is_not_looked_at(folder: Path, plan: Plan) -> None:
     assert train(folder, plan, unit("plain"))[1] is None
-    assert not list((folder / tasks.WORK).glob("*.representation.json"))
+    assert not list((folder / paths.WORK).glob("*.representation.json"))
 
 
 def test_the_screening_looks_at_nothing(folder: Path, plan: Plan) -> None:
@@ -113,7 +113,7 @@ def test_the_best_network_of_a_unit_with_literal_features(
     assert look.quality.features == 8
     assert look.quality.rows == more.counts[:2]
     assert look.quality.score == "accuracy"
-    stored = load_file(tasks.weights_path(folder, record.unit.id))
+    stored = load_file(paths.weights_path(folder, record.unit.id))
     w = {name.removeprefix("parameters/"): x[at] for name, x in stored.items()}
     known, seen = (
         torch.relu(rows.labelled.inputs["numeric"] @ w["hidden.0.weight"] + w["hidden.0.bias"])
@@ -130,7 +130,7 @@ def test_the_best_network_of_a_unit_with_literal_features(
     np.testing.assert_allclose(look.sketch.points, drawn.points, atol=2e-3)
     assert look.sketch.values == drawn.values
     assert look.pictures == ()
-    assert representing.path(folder / tasks.WORK, record.unit.id).stat().st_size < 50_000
+    assert representing.path(folder / paths.WORK, record.unit.id).stat().st_size < 50_000
 
 
 def test_beside_it_stands_the_network_before_its_first_step(
@@ -138,9 +138,9 @@ def test_beside_it_stands_the_network_before_its_first_step(
 ) -> None:
     record, look = looked(folder, plan, unit())
     at = look.quality.member
-    seeds = [tasks.stream(m) for m in record.unit.members]
-    chosen = tasks.concrete(plan.contenders[1], 2)
-    alone = tasks.cohort_of(more, [chosen], [seeds[at]], [60], plan.machine)
+    seeds = [cohorts.stream(m) for m in record.unit.members]
+    chosen = cohorts.concrete(plan.contenders[1], 2)
+    alone = cohorts.cohort_of(more, [chosen], [seeds[at]], [60], plan.machine)
     state = loop.initial_state(alone)
     found = representing.features(alone, state.flat, state.buffers, more.rows["validation"])
     assert look.quality.untrained.rank == pytest.approx(representation.effective_rank(found))
@@ -152,9 +152,9 @@ def test_each_member_has_its_own_statistics(folder: Path, plan: Plan, more: Prep
     record, look = looked(folder, plan, unit("normed").model_copy(update={"members": members}))
     at = look.quality.member
     assert at > 0, "the first rate is the lowest by far"
-    stored = load_file(tasks.weights_path(folder, record.unit.id))
-    chosen = tasks.concrete(plan.contenders[2], members[at].setting)
-    one = tasks.cohort_of(more, [chosen], [1], [60], plan.machine)
+    stored = load_file(paths.weights_path(folder, record.unit.id))
+    chosen = cohorts.concrete(plan.contenders[2], members[at].setting)
+    one = cohorts.cohort_of(more, [chosen], [1], [60], plan.machine)
     weights = {k: torch.zeros(1, *spec.shape) for k, spec in one.layout.specs.items()}
     weights |= {k: stored[f"parameters/{k}"][at : at + 1] for k in inmost(one.model).parameters()}
     buffers = {k: stored[f"buffers/{k}"][at : at + 1] for k in one.model.buffers()}
@@ -168,8 +168,8 @@ def test_statistics_of_an_untrained_network_are_measured(
 ) -> None:
     _, look = looked(folder, plan, unit("normed"))
     assert look.quality.untrained.rank > 1
-    chosen = tasks.concrete(plan.contenders[2], 2)
-    one = tasks.cohort_of(more, [chosen], [5], [60], plan.machine)
+    chosen = cohorts.concrete(plan.contenders[2], 2)
+    one = cohorts.cohort_of(more, [chosen], [5], [60], plan.machine)
     rows = more.rows["train"]
     flat, buffers = representing.start(one, rows, rows.labelled)
     drawn = loop.initial_state(one)
@@ -182,7 +182,7 @@ def test_statistics_of_an_untrained_network_are_measured(
 
 def test_looking_changes_nothing(folder: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     first, look = looked(folder, plan, unit())
-    names = (tasks.weights_path, tasks.predictions_path, tasks.validation_path)
+    names = (paths.weights_path, paths.predictions_path, paths.validation_path)
     files = [path(folder, first.unit.id).read_bytes() for path in names]
     monkeypatch.setattr(representing, "look", lambda *_: None)
     again, _ = train(folder, plan, unit())
@@ -344,7 +344,7 @@ def test_a_whole_run(make_plan: MakePlan, more: Prepared, tmp_path: Path) -> Non
     assert (board.worth.reads, board.worth.without, board.worth.rows) == ("beside", "plain", 60)
     assert board.worth.gain.n == 3
     assert "Rows without targets" in board.verdict
-    assert not (tmp_path / tasks.WORK).exists()
+    assert not (tmp_path / paths.WORK).exists()
 
 
 def test_a_method_that_reads_them_is_confirmed_even_if_it_is_the_last(

@@ -22,7 +22,7 @@ from methodic.evidence.sameness import Reproduction
 from methodic.plan import Plan, RunState
 from methodic.report.folder import load as read_folder
 from methodic.report.terminal import Quiet
-from methodic.runs import tasks
+from methodic.runs import paths
 from methodic.runs.outcome import reproduction
 from methodic.runs.rows.preparation import Prepared
 from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan, execute, stopping
@@ -107,7 +107,7 @@ def _step(document: dict[str, Any]) -> None:
 
 
 def _prediction(folder: Path) -> None:
-    path = tasks.predictions_path(folder, "confirm-001-plain")
+    path = paths.predictions_path(folder, "confirm-001-plain")
     stored = predictions.read(path)
     stored[3, 7, 1] += 0.25
     predictions.write(path, stored)

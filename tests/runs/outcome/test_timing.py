@@ -11,7 +11,7 @@ from methodic.engine.loop import Trained, initial_state
 from methodic.metrics import METRICS
 from methodic.plan import BaselinePlan
 from methodic.recipes.kinds.unlabelled import Reconstruction
-from methodic.runs import tasks
+from methodic.runs import cohorts
 from methodic.runs.outcome import timing
 from methodic.runs.outcome.timing import inference_cost
 from methodic.runs.rows.preparation import Prepared
@@ -71,11 +71,11 @@ def test_a_member_predicts_as_it_does_in_its_cohort(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What an objective adds isn't shipped, so it doesn't count."""
-    net = tasks.concrete(make_plan(PLAIN).contenders[0], 0)
+    net = cohorts.concrete(make_plan(PLAIN).contenders[0], 0)
     stage = net.stages[0]
     turn = stage.turns[0].model_copy(update={"objectives": (*stage.turns[0].objectives, *more)})
     net = net.model_copy(update={"stages": (stage.model_copy(update={"turns": (turn,)}),)})
-    cohort = tasks.cohort_of(prepared, [net, net], [3, 4], [1], MACHINE)
+    cohort = cohorts.cohort_of(prepared, [net, net], [3, 4], [1], MACHINE)
     state = initial_state(cohort)
     trained = Trained(state.flat, state.buffers, [], [], 0, 0)
     rows = prepared.rows["test"]

@@ -1,7 +1,10 @@
 """Schedules, as parts of a recipe.
 
 A schedule is a factor on a base value. All positions are shares: the warm-up's of the run, all
-others of the steps that follow the warm-up. So a schedule ends when the run does, however long.
+others of the steps that follow the warm-up. So a schedule ends when the run does, however long; or,
+with a ``length`` below 1, after that share of the run, as if the run ended there: its last value
+stays. What has no end (constant, cyclic) or makes it as it goes (plateau) has no length; the parts
+of a joined one have their shares.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ def _share(*limits: Ge | Gt | Le | Lt) -> AfterValidator:
     return AfterValidator(shared)
 
 
+Length = Annotated[Number, _share(Gt(0), Le(1))]  # of the run
 Warmup = Annotated[Number, _share(Ge(0), Lt(1))]
 Inner = Annotated[Number, _share(Gt(0), Lt(1))]  # a position inside
 Position = Annotated[float, _share(Gt(0), Lt(1))]  # the same for all members
@@ -53,6 +57,7 @@ class Step(Part):
     every: Inner = 0.3
     factor: Above0 = 0.1
     warmup: Warmup = 0.0
+    length: Length = 1.0
 
 
 class MultiStep(Part):
@@ -62,6 +67,7 @@ class MultiStep(Part):
     milestones: tuple[Position, ...] = Field(default=(0.5, 0.75), min_length=1)
     factor: Above0 = 0.1
     warmup: Warmup = 0.0
+    length: Length = 1.0
 
     @model_validator(mode="after")
     def _rising(self) -> MultiStep:
@@ -77,6 +83,7 @@ class Exponential(Part):
     kind: Literal["exponential"] = "exponential"
     final: Above0 = 0.01
     warmup: Warmup = 0.0
+    length: Length = 1.0
 
 
 class InverseTime(Part):
@@ -86,6 +93,7 @@ class InverseTime(Part):
     final: Annotated[Number, within(Ge(1e-6), Le(1))] = 0.01
     power: Annotated[Number, within(Ge(0.1), Le(10))] = 1.0
     warmup: Warmup = 0.0
+    length: Length = 1.0
 
 
 class Polynomial(Part):
@@ -95,6 +103,7 @@ class Polynomial(Part):
     power: Annotated[Number, within(Gt(0), Le(100))] = 2.0
     final: Level = 0.0
     warmup: Warmup = 0.0
+    length: Length = 1.0
 
 
 class Linear(Part):
@@ -103,6 +112,7 @@ class Linear(Part):
     kind: Literal["linear"] = "linear"
     final: Level = 0.0
     warmup: Warmup = 0.0
+    length: Length = 1.0
 
 
 class Cosine(Part):
@@ -111,6 +121,7 @@ class Cosine(Part):
     kind: Literal["cosine"] = "cosine"
     final: Level = 0.0
     warmup: Warmup = 0.0
+    length: Length = 1.0
 
 
 class CosineRestarts(Part):
@@ -121,6 +132,7 @@ class CosineRestarts(Part):
     growth: Annotated[Number, within(Ge(1), Le(100))] = 2.0
     final: Level = 0.0
     warmup: Warmup = 0.0
+    length: Length = 1.0
 
     @model_validator(mode="after")
     def _no_cycle_vanishes(self) -> CosineRestarts:
@@ -143,6 +155,7 @@ class OneCycle(Part):
     final: Level = 4e-6
     shape: Literal["cosine", "linear"] = "cosine"
     warmup: Warmup = 0.0
+    length: Length = 1.0
 
 
 class Cyclic(Part):
@@ -176,6 +189,7 @@ class WarmupStableDecay(Part):
     shape: Literal["linear", "cosine", "sqrt"] = "linear"
     final: Level = 0.0
     warmup: Warmup = 0.0
+    length: Length = 1.0
 
 
 class FlatCosine(Part):
@@ -185,6 +199,7 @@ class FlatCosine(Part):
     flat: Warmup = 0.5
     final: Level = 0.0
     warmup: Warmup = 0.0
+    length: Length = 1.0
 
 
 class LogCosine(Part):
@@ -193,6 +208,7 @@ class LogCosine(Part):
     kind: Literal["log_cosine"] = "log_cosine"
     cycles: Annotated[int, Ge(1), Le(20)] = 4
     warmup: Warmup = 0.0
+    length: Length = 1.0
 
 
 class Plateau(Part):

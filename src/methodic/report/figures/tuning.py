@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from methodic.evidence.axes import is_number
 from methodic.report import cells
 from methodic.report.drawing import (
     Figure,
@@ -85,7 +86,8 @@ def response(
 
 def _rate(each: Tried) -> float | None:
     """The learning rate that the setting chose: of several optimizers, the first one's."""
-    return next((x for path, x in each.numbers.items() if path.endswith("optimizer.lr")), None)
+    rates = (x for path, x in each.numbers.items() if path.endswith("optimizer.lr"))
+    return next((float(x) for x in rates if is_number(x)), None)
 
 
 def _line(points: list[tuple[Tried, float]], greater_is_better: bool) -> list[tuple[float, float]]:

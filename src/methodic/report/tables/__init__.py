@@ -7,7 +7,7 @@ from pathlib import Path
 from methodic import files
 from methodic.report import folder as folders
 from methodic.report.folder import Folder
-from methodic.report.tables import comparison, costs, model, representation, screening
+from methodic.report.tables import comparison, costs, model, representation, screening, search
 from methodic.report.tables.findings import findings
 from methodic.report.tables.table import Table, csv, markdown
 
@@ -15,6 +15,7 @@ KEYS = (
     *("ranking", "pairs", "ensemble", "ablation", "anytime", "cost"),
     *("scores", "targets", "classes", "confused", "slices"),
     *("screening", "baselines", "trained", "findings", "representation"),
+    *("settings", "tuning", "importance", "candidates"),
 )
 """Names of the files, without their endings."""
 
@@ -30,6 +31,7 @@ def all_tables(read: Folder) -> list[Table]:
     found += [findings(read.findings)] if read.findings is not None else []
     if read.representations is not None:
         found.append(representation.representation(read.representations.networks))
+    found += _searched(read)
     return [table for table in found if table.rows]
 
 
@@ -43,6 +45,18 @@ def _compared(read: Folder) -> list[Table]:
     if read.ablation is not None:
         found.append(comparison.ablation(read.ablation))
     return found
+
+
+def _searched(read: Folder) -> list[Table]:
+    if read.search is None:
+        return []
+    metric = read.search.metric
+    return [
+        search.found(read.tuned, metric),
+        search.tuning(read.tuned, metric),
+        search.importance(read.importance),
+        search.candidates(read.search),
+    ]
 
 
 def _analysed(read: Folder) -> list[Table]:

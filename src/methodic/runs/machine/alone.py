@@ -18,12 +18,12 @@ from methodic.models.precision import has_bfloat16
 from methodic.plan import Machine, Tried
 from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
+from methodic.runs.cohorts import alone
 from methodic.runs.given import Given
 from methodic.runs.machine import compiling, placement
 from methodic.runs.machine.choosing import HALF_FASTER, SHORT
 from methodic.runs.machine.speed import Survey, Timed
 from methodic.runs.plans.wishes import Wishes
-from methodic.runs.tasks import alone
 
 DENSE = 0.1  # seconds of a step on a table that bfloat16 may shorten: large products, as in TabM
 RACE = 1.0  # seconds of measuring one more choice, about

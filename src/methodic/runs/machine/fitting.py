@@ -14,6 +14,7 @@ import torch
 
 from methodic.data.batches import Rows
 from methodic.engine import loop, memory
+from methodic.engine.checkpoint import Standing, joined
 from methodic.engine.evaluation import Judge
 from methodic.engine.keeper import Keeper
 from methodic.engine.loop import Trained
@@ -85,6 +86,28 @@ def _no_room(name: str, needed: int, free: int) -> InputError:
     )
 
 
+@dataclass(frozen=True)
+class Lap:
+    """A stretch of a training that halts on its way.
+
+    Args:
+        start: where all members of the unit stand; None: at their first step.
+        until: optimizer step of the whole run after which they halt; None: they go to the end.
+    """
+
+    start: Standing | None = None
+    until: int | None = None
+
+    def of(self, places: Sequence[int]) -> Standing | None:
+        """Where the members at these places stand."""
+        if self.start is None or len(places) == len(self.start.memory.fates):
+            return self.start
+        return joined([self.start], places)
+
+
+WHOLE = Lap()
+
+
 def train(
     make: Make,
     places: Sequence[int],
@@ -93,6 +116,7 @@ def train(
     evaluate: Sequence[int],
     keeper: Keeper,
     room: Room,
+    lap: Lap = WHOLE,
 ) -> Trained:
     """Train members together; where memory doesn't suffice, one half after the other.
 
@@ -101,6 +125,7 @@ def train(
         places: of the members.
         rows, judge, evaluate, keeper: as for `loop.train`.
         room: what they need, and what there is.
+        lap: where they start and halt.
 
     Raises:
         InputError: not even one member fits into memory.
@@ -113,10 +138,11 @@ def train(
             f"{len(places)} members at once need about {needed}, and {free} are free: trained in "
             "halves"
         )
-        return in_parts(make, halves, rows, judge, evaluate, keeper, room)
+        return in_parts(make, halves, rows, judge, evaluate, keeper, room, lap)
     keeper.members = len(places)
     try:
-        return loop.train(make(places), rows, judge, evaluate, keeper)
+        start, until = lap.of(places), lap.until
+        return loop.train(make(places), rows, judge, evaluate, keeper, start, until)
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
@@ -128,7 +154,7 @@ def train(
             ) from None
     # Outside of the handler: the error holds on to the memory of the cohort that didn't fit.
     keeper.notes.append(f"memory ran out with {len(places)} members at once: trained in halves")
-    return in_parts(make, halves, rows, judge, evaluate, keeper, room)
+    return in_parts(make, halves, rows, judge, evaluate, keeper, room, lap)
 
 
 def in_parts(
@@ -139,12 +165,13 @@ def in_parts(
     evaluate: Sequence[int],
     keeper: Keeper,
     room: Room,
+    lap: Lap = WHOLE,
 ) -> Trained:
     """Train parts of a unit's members one after the other, each with checkpoints of its own."""
     done = []
     for places in parts:
         with keeper.part(f"members-{places[0]}-{places[-1]}") as own:
-            done.append(train(make, places, rows, judge, evaluate, own, room))
+            done.append(train(make, places, rows, judge, evaluate, own, room, lap))
         keeper.seconds += own.seconds
         keeper.notes += own.notes
     return Trained(
@@ -154,7 +181,16 @@ def in_parts(
         [curve for each in done for curve in each.curves],
         max(each.steps_taken for each in done),
         max(each.batches_seen for each in done),
+        _together([each.standing for each in done]),
     )
+
+
+def _together(standings: Sequence[Standing | None]) -> Standing | None:
+    """The parts of a unit as they stand; None where they didn't halt on their way."""
+    there = [each for each in standings if each is not None]
+    if len(there) < len(standings):
+        return None
+    return joined(there, range(sum(len(each.memory.fates) for each in there)))
 
 
 def out_of_memory(error: BaseException) -> bool:

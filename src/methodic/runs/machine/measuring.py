@@ -20,9 +20,9 @@ from methodic.engine.parts import Cohort, Stage, State
 from methodic.engine.stretch import program_texts
 from methodic.plan import Machine
 from methodic.recipes.types import Recipe
+from methodic.runs.cohorts import alone, at_once, cohort_of, room
 from methodic.runs.given import NOTHING, Given
 from methodic.runs.rows.preparation import load
-from methodic.runs.tasks import alone, at_once, cohort_of, room
 
 _MEASURING = 0.6  # seconds
 _LONGEST = 4.0  # after a step as long as this, one is enough

@@ -19,10 +19,10 @@ from methodic.engine import loop, memory
 from methodic.engine.workers import using
 from methodic.plan import Machine, Tried
 from methodic.recipes.types import Recipe
+from methodic.runs.cohorts import at_once, cohort_of, needed
 from methodic.runs.given import NOTHING, Given
 from methodic.runs.machine.speed import WIDTH, Survey, Timed, members_of
 from methodic.runs.rows.preparation import load
-from methodic.runs.tasks import at_once, cohort_of, needed
 
 LONG = 0.02  # seconds of a member's step; below, threads don't pay
 FASTER = 1.05

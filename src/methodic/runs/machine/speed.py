@@ -13,6 +13,7 @@ from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.plan import Machine
+from methodic.recipes import spaces
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Recipe
 from methodic.runs.given import NOTHING, Given
@@ -146,7 +147,7 @@ class Survey:
         self, recipe: Recipe, seeds: int, machines: Sequence[Machine], steps: int
     ) -> list[tuple[list[float], list[float]]]:
         """By machine: losses of a method's seeds 0, 1 … on training and on validation rows."""
-        middle = replace(recipe, design.grid(recipe, 1)[0]).model_dump_json()
+        middle = spaces.concrete(recipe, spaces.untuned(recipe)).model_dump_json()
         futures = [
             self.pool.submit(
                 losses, self.work, middle, seeds, self.metric, machine, steps, self.given
@@ -193,6 +194,9 @@ def epoch(recipe: Recipe, rows: int, every: int) -> float:
 
 def members_of(recipe: Recipe, width: int) -> list[str]:
     """So many members of a method with some of its settings, as JSON."""
+    if recipe.open:  # other structures would be other cohorts
+        middle = spaces.concrete(recipe, spaces.untuned(recipe)).model_dump_json()
+        return [middle] * width
     settings = design.grid(recipe, 3)
     return [replace(recipe, settings[i % len(settings)]).model_dump_json() for i in range(width)]
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from methodic.evidence.ablation import ingredients
 from methodic.plan import Plan, Unit, UnitRecord
 from methodic.recipes.types import Recipe
+from methodic.runs.cohorts import concrete
 from methodic.runs.machine.compiling import COLD, TRACE
 from methodic.runs.plans.units import evaluations
-from methodic.runs.tasks import concrete
 
 
 def units(plan: Plan, complete: Sequence[Unit]) -> list[Unit]:
@@ -40,6 +40,7 @@ def _without_each(plan: Plan, whole: Unit) -> list[Unit]:
     found = []
     for each in ingredients(recipe, network=plan.network is None):
         steps = _steps(recipe, concrete(contender, first.setting, each.key), whole.steps)
+        looks = evaluations(sum(steps), len(whole.evaluate) - len(whole.segments[:-1]))
         found.append(
             whole.model_copy(
                 update={
@@ -49,7 +50,7 @@ def _without_each(plan: Plan, whole: Unit) -> list[Unit]:
                         member.model_copy(update={"off": each.key}) for member in whole.members
                     ),
                     "steps": steps,
-                    "evaluate": evaluations(sum(steps), len(whole.evaluate)),
+                    "evaluate": tuple(sorted({*looks, *(each.until for each in whole.segments)})),
                     "predict_test": False,
                 }
             )

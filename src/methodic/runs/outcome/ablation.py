@@ -30,7 +30,7 @@ from methodic.report import page
 from methodic.report.folder import Folder
 from methodic.report.folder import load as read_folder
 from methodic.report.terminal import Quiet
-from methodic.runs import tasks
+from methodic.runs import paths, tasks
 from methodic.runs.given import Given, Objects, again
 from methodic.runs.networks import Source
 from methodic.runs.outcome.ablating import name_of, units
@@ -175,7 +175,7 @@ def _complete(done: Folder, name: str, seeds: int | None) -> tuple[Plan, tuple[U
     listed = design.seeds(plan.data.split_seed, "confirm", max(count, len(plan.confirm.seeds)))
     confirm = plan.confirm.model_copy(update={"seeds": listed[:count]})
     plan = plan.model_copy(update={"confirm": confirm})
-    return plan, tuple(confirm_units(plan, [(name, setting)]))
+    return plan, tuple(confirm_units(plan, [(name, setting)], done.state.found))
 
 
 def _setting(done: Folder, name: str) -> int:
@@ -216,7 +216,7 @@ class _Work:
 
     def done(self, todo: Sequence[Unit], started: float, budget: float | None) -> list[UnitRecord]:
         """Do the units, block after block, as long as there is time; their records."""
-        work = self.path / tasks.WORK
+        work = self.path / paths.WORK
         make_folder(work)
         lock = FileLock(work / "lock", blocking=False)
         try:
@@ -288,7 +288,7 @@ class _Work:
 
     def _record(self, unit: Unit) -> UnitRecord | None:
         """The record of this very unit, if it was done before."""
-        path = tasks.record_path(self.path, unit.id)
+        path = paths.record_path(self.path, unit.id)
         if not path.exists():
             return None
         record = UnitRecord.model_validate(read_json(path, "record"))

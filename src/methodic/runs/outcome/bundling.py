@@ -20,9 +20,10 @@ from methodic.evidence.ensemble import Ensemble
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.metrics import Metric, get_metric
 from methodic.plan import MemberRecord, Plan, UnitRecord
+from methodic.runs.cohorts import concrete
+from methodic.runs.paths import WORK, predictions_path, validation_path, weights_path
 from methodic.runs.rows.diagnosing import doubts
 from methodic.runs.rows.preparation import Prepared, load, place
-from methodic.runs.tasks import WORK, concrete, predictions_path, validation_path, weights_path
 
 Array = npt.NDArray[Any]
 

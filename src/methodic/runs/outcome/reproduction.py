@@ -23,7 +23,7 @@ from methodic.plan import Amendment, Plan, RunState, Unit
 from methodic.report.folder import Folder
 from methodic.report.folder import load as read_folder
 from methodic.report.terminal import Quiet
-from methodic.runs import tasks
+from methodic.runs import paths
 from methodic.runs.execution import Execution
 from methodic.runs.folders import new_run
 from methodic.runs.given import NOTHING, Given
@@ -110,10 +110,10 @@ def execute(
     """Execute ``plan`` on ``data`` in a new folder, which is returned."""
     machine = plan.machine
     with Pool(machine.workers, machine.threads) as pool, new_run(name, out) as folder:
-        work = folder / tasks.WORK
+        work = folder / paths.WORK
         prepared = preparation.prepare(data, plan.data.split_seed, folder=work)
         preparation.save(prepared, work, (data.source, data.reading.test))
-        preparation.save_folds(data, plan, folder / tasks.WORK)
+        preparation.save_folds(data, plan, folder / paths.WORK)
         write_text(folder / "run.json", state.model_dump_json(indent=1))
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
         origin.write(folder, data)
@@ -210,8 +210,8 @@ def _listed(numbers: set[int]) -> str:
 
 def _predictions(path: Path, run: Folder) -> dict[str, Any]:
     names = [r.unit.id for r in (*run.confirmed, *run.trained) if r.unit.predict_test]
-    names += [tasks.baseline_name(record.kind, record.split) for record in run.baselines]
-    return {name: predictions.read(tasks.predictions_path(path, name)) for name in names}
+    names += [paths.baseline_name(record.kind, record.split) for record in run.baselines]
+    return {name: predictions.read(paths.predictions_path(path, name)) for name in names}
 
 
 def _weights(path: Path) -> dict[str, Any]:
@@ -231,7 +231,7 @@ def _weights(path: Path) -> dict[str, Any]:
 
 def _idle(path: Path) -> None:
     """Refuse a run that a process is working on."""
-    lock = path / tasks.WORK / "lock"
+    lock = path / paths.WORK / "lock"
     if lock.exists() and os.access(lock, os.W_OK):
         try:
             with FileLock(lock, blocking=False):

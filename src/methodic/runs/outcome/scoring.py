@@ -15,7 +15,7 @@ from methodic.files import read_json, write_json
 from methodic.metrics import get_metric
 from methodic.metrics.weighing import Array
 from methodic.plan import BaselineRecord, Plan, UnitRecord
-from methodic.runs import tasks
+from methodic.runs import paths
 from methodic.runs.rows.preparation import Prepared, load, place
 
 SCORES = "scores.json"
@@ -50,7 +50,7 @@ class Scoring:
 
     def split(self, number: int) -> Prepared:
         """The rows of a split; 0 is the run's own."""
-        return load(place(self.folder / tasks.WORK, number)) if number else self.prepared
+        return load(place(self.folder / paths.WORK, number)) if number else self.prepared
 
     def baselines(self) -> list[BaselineRecord]:
         """Records of fitted baselines."""
@@ -80,7 +80,7 @@ class Scoring:
             seed = seeds[baseline.split - 1] if baseline.split else -1
             if crossed and seed not in done:
                 continue
-            name = tasks.baseline_name(baseline.kind, baseline.split)
+            name = paths.baseline_name(baseline.kind, baseline.split)
             value = self._scored(name, baseline.split)[0]
             scores.setdefault(baseline.kind, []).append((seed, value))
         return scores
@@ -99,7 +99,7 @@ class Scoring:
                 if member.status != "diverged" and np.isfinite(each).all():
                     found.setdefault(member.member.recipe, []).append(each)
         for baseline in self.baselines():
-            found[baseline.kind] = [*self._predicted(tasks.baseline_name(baseline.kind))]
+            found[baseline.kind] = [*self._predicted(paths.baseline_name(baseline.kind))]
         truth, weights = self.prepared.truth["test"], self.prepared.weights("test")
         groups = self.prepared.groups.get("test")
         return {
@@ -114,4 +114,4 @@ class Scoring:
         return [self.metric.score(truth, each, weights) for each in self._predicted(name)]
 
     def _predicted(self, name: str) -> Array:
-        return predictions.read(tasks.predictions_path(self.folder, name))
+        return predictions.read(paths.predictions_path(self.folder, name))

@@ -33,6 +33,8 @@ from methodic.runs.machine.compiling import choose
 from methodic.runs.machine.placement import Placement
 from methodic.runs.machine.speed import EPOCHS, LEAST_CAP, Survey
 from methodic.runs.networks import described
+from methodic.runs.plans import hunting
+from methodic.runs.plans.hunting import Hunt
 from methodic.runs.plans.sizing import (
     BLOCK,
     CONFIRM_SEEDS,
@@ -46,6 +48,7 @@ from methodic.runs.plans.sizing import fit as fitted
 from methodic.runs.plans.units import SCREEN_SEEDS, screen_units
 from methodic.runs.plans.wishes import Wishes
 from methodic.runs.rows.preparation import Prepared
+from methodic.tuning import SearchPlan
 
 TAIL = 0.05  # share of the budget for predictions, report and bundle
 TAIL_SECONDS = 3.0
@@ -128,6 +131,11 @@ def make(
     network = given.network
     if network is not None:
         recipes = [recipe.model_copy(update={"model": Auto()}) for recipe in recipes]
+    hunt = None
+    if wishes.search is not None:
+        recipes = hunting.opened(recipes, wishes.search)
+        workers = processors() if wishes.workers is None else wishes.workers
+        hunt = hunting.hunt(wishes.search, wishes.seed, workers, len(recipes))
     began = time.monotonic()
     chosen = machine(wishes)
     images = any(x.ndim == 4 for x in prepared.rows["train"].inputs.values())
@@ -165,6 +173,7 @@ def make(
         wishes.equal,
         [flops(survey, recipe, prepared) for recipe in recipes] if wishes.equal == "flops" else (),
         wishes.finalists,
+        hunt,
     )
     fit, notes = fitted(survey, wanted), []
     if fit.short and not wishes.named:
@@ -184,7 +193,7 @@ def make(
     contenders = tuple(
         Contender(
             recipe=method.recipe,
-            settings=design.grid(method.recipe, fit.shape.points),
+            settings=design.grid(method.recipe, fit.shape.points) if hunt is None else (),
             batch=method.batch,
             steps=tuple(count),
             confirm_steps=tuple(confirm),
@@ -201,7 +210,8 @@ def make(
         machine=survey.machine,
         contenders=contenders,
         baselines=rivals,
-        screen=screen_units(contenders, wishes.seed, fit.looks),
+        screen=screen_units(contenders, wishes.seed, fit.looks) if hunt is None else (),
+        search=None if hunt is None else searching(hunt, fit),
         confirm=ConfirmPlan(
             finalists=fit.shape.finalists,
             simplest=min(recipes, key=parts).name,
@@ -218,7 +228,7 @@ def make(
             *notes,
             *placed.notes,
             *choices.notes,
-            *_notes(fit, seeds, data, wishes, splits),
+            *_notes(fit, seeds, data, wishes, splits, hunt),
             *prepared.notes,
             *((_SHARED,) if wishes.shared_batches else ()),
             *(described(network) if network else ()),
@@ -228,6 +238,12 @@ def make(
         batches="shared" if wishes.shared_batches else "own",
         equal=wishes.equal,
     )
+
+
+def searching(hunt: Hunt, fit: Fit) -> SearchPlan:
+    """The search with as many settings as the time pays, and what they take of it."""
+    plan = hunt.of(fit.shape.points)
+    return plan.model_copy(update={"seconds": round(fit.screening, 3)})
 
 
 def _thinned(survey: Survey, wanted: Wanted, fit: Fit) -> tuple[Wanted, Fit, list[str]]:
@@ -295,12 +311,16 @@ def _too_small(wishes: Wishes, data: DataSet, fit: Fit, elapsed: float, workers:
     )
 
 
-def _notes(fit: Fit, seeds: int, data: DataSet, wishes: Wishes, splits: Splits) -> tuple[str, ...]:
+def _notes(
+    fit: Fit, seeds: int, data: DataSet, wishes: Wishes, splits: Splits, hunt: Hunt | None
+) -> tuple[str, ...]:
     notes = [
         *filter(None, [rule(data)]),
         _equality(fit, wishes),
         f"Screening: at most {fit.shape.points} settings × {SCREEN_SEEDS} seeds of each method, "
-        "validation rows only.",
+        "validation rows only."
+        if hunt is None
+        else hunting.words(hunt.of(fit.shape.points), len(fit.methods)),
         _confirmation(fit, seeds, wishes, splits),
     ]
     if fit.capped:

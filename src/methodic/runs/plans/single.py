@@ -11,9 +11,9 @@ from pathlib import Path
 from methodic import build
 from methodic.data.dataset import DataSet
 from methodic.engine.workers import using
-from methodic.evidence import design
 from methodic.plan import BaselinePlan, Contender, Machine, Member, Plan, Unit
-from methodic.recipes.numbers import replace
+from methodic.recipes import spaces
+from methodic.report import cells
 from methodic.runs.given import Given
 from methodic.runs.machine import alone, choosing
 from methodic.runs.machine.measuring import measure
@@ -51,8 +51,8 @@ def make(
     ``started``: the monotonic clock when the budget began.
     """
     recipe = build.resolve(wishes.recipes[0], data.schema.task, prepared.counts[0], prepared.inputs)
-    settings = design.grid(recipe, 1)
-    middle = replace(recipe, settings[0])
+    settings = (spaces.untuned(recipe),)
+    middle = spaces.concrete(recipe, settings[0])
 
     def timed(on: Machine) -> Timed:
         counts = prepared.counts[0], prepared.rows["train"].every
@@ -98,7 +98,7 @@ def make(
         predict_test=True,
     )
     notes = tuple(
-        f"{path} = {value:g}: the middle of the recipe's range"
+        f"{path} = {cells.value(value)}: the middle of the recipe's range"
         for path, value in settings[0].items()
     )
     return Plan(

@@ -13,9 +13,8 @@ from typing import Literal
 
 from methodic import build
 from methodic.engine.counting import ROWS, operations, rows_like
-from methodic.evidence import design
 from methodic.plan import Equal
-from methodic.recipes import numbers
+from methodic.recipes import spaces
 from methodic.recipes.types import Recipe
 from methodic.runs.machine.speed import (
     WIDTH,
@@ -27,6 +26,7 @@ from methodic.runs.machine.speed import (
     steps_within,
     too_short,
 )
+from methodic.runs.plans.hunting import Hunt
 from methodic.runs.plans.units import SCREEN_SEEDS
 from methodic.runs.rows.preparation import Prepared
 
@@ -62,6 +62,7 @@ class Wanted:
         equal: what every method gets the same of.
         costs: floating-point operations of a row's gradient, by method; for equal "flops".
         finalists: methods to confirm, if the user says how many.
+        hunt: the search, where there is one.
     """
 
     recipes: Sequence[Recipe]
@@ -71,6 +72,7 @@ class Wanted:
     equal: Equal = "seconds"
     costs: Sequence[float] = ()
     finalists: int | Literal["all"] | None = None
+    hunt: Hunt | None = None
 
     def without(self, slow: set[str]) -> Wanted:
         """The same without some methods."""
@@ -116,6 +118,7 @@ class Fit:
     cohorts: float  # in units of a screening cohort
     spare: float  # worker-seconds that are left
     block: int
+    screening: float = 0.0  # worker-seconds of all of it
 
     @property
     def seeds(self) -> int:
@@ -131,22 +134,32 @@ def fit(survey: Survey, wanted: Wanted) -> Fit:
 
     When time is short, confirmation trains longer than screening: the screening only chooses.
     """
-    for shape in _SHAPES:
+    for shape in _SHAPES if wanted.hunt is None else _searching(wanted.hunt):
         found = _fitted(survey, wanted, wanted.shape(shape))
         if not found.short:
             break
     return found
 
 
+def _searching(hunt: Hunt) -> tuple[Shape, ...]:
+    """As many settings as leave each training long enough."""
+    wide = [Shape(n, 3, epochs=3.0, steps=300.0) for n in hunt.counts]
+    return (*wide, Shape(hunt.counts[-1], 2, epochs=1.0, steps=30.0))
+
+
 def _fitted(survey: Survey, wanted: Wanted, shape: Shape) -> Fit:
     rows, recipes = survey.rows, wanted.recipes
     confirming = survey.cohorts(recipes, [wanted.block] * len(recipes))
-    screening = survey.screening(recipes, shape.points)
+    if wanted.hunt is None:
+        screening = survey.screening(recipes, shape.points)
+        screened: float = len(recipes) * SCREEN_SEEDS
+    else:
+        screening = survey.cohorts(recipes, [WIDTH] * len(recipes))
+        screened = wanted.hunt.trainings(shape.points, recipes) / WIDTH
     worker_seconds = wanted.left()
     longest = cap(screening, rows)
     # Confirmation's cohorts have another width; the same steps take so many times as long there.
     wider = cap(confirming, rows) / longest
-    screened = len(recipes) * SCREEN_SEEDS
     finalists = min(len(recipes), shape.finalists + 1)
     confirmed = finalists * math.ceil((wanted.seeds or CONFIRM_SEEDS) / wanted.block)
     scale = _LONGER * wider
@@ -169,6 +182,7 @@ def _fitted(survey: Survey, wanted: Wanted, shape: Shape) -> Fit:
         screened + scale * confirmed,
         worker_seconds - share * (screened + scale * confirmed),
         wanted.block,
+        share * screened,
     )
 
 
@@ -193,7 +207,7 @@ def flops(survey: Survey, recipe: Recipe, prepared: Prepared) -> float:
     """
     if survey.given.network is not None:
         return 6.0 * survey.given.network.facts.parameters
-    concrete = numbers.replace(recipe, design.grid(recipe, 1)[0])
+    concrete = spaces.concrete(recipe, spaces.untuned(recipe))
     rows = rows_like(prepared.inputs, ROWS, prepared.rows["train"].target[:1])
     steps = [1 for _ in recipe.stages]
     cohort = build.cohort(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from methodic.evidence import design
 from methodic.plan import ConfirmPlan, Contender, Member, Plan, Unit
+from methodic.tuning import Found, Segment, Setting
 
 SCREEN_SEEDS = 3
 EVALUATIONS = 20  # at most
@@ -38,9 +39,14 @@ def screen_units(contenders: Sequence[Contender], seed: int, looks: int) -> tupl
 
 
 def confirm_units(
-    plan: Plan, finalists: Sequence[tuple[str, int]], blocks: int | None = None
+    plan: Plan,
+    finalists: Sequence[tuple[str, int]],
+    found: Sequence[Found] = (),
+    blocks: int | None = None,
 ) -> list[Unit]:
     """The units that confirm ``finalists`` (recipe, index of its setting), block after block.
+
+    What a search ``found`` may change its numbers on the way; it is confirmed with the same course.
 
     In cross-validation each seed has a split of its own, and a unit is on one of them; a block is a
     repetition, since a part of one tests some rows and not others.
@@ -48,6 +54,7 @@ def confirm_units(
     assert plan.confirm is not None
     crossed = plan.confirm.splits == "cv"
     by_name = {contender.recipe.name: contender for contender in plan.contenders}
+    courses = {each.recipe: each.segments for each in found if len(each.segments) > 1}
     seeds, size = plan.confirm.seeds, plan.confirm.block
     units = []
     for number, start in enumerate(range(0, len(seeds), size)):
@@ -56,22 +63,33 @@ def confirm_units(
             break
         for name, setting in finalists:
             steps = by_name[name].confirm_steps
+            some = seeds[start : start + size]
+            segments = course(courses.get(name, ()), sum(steps), len(some))
+            looks = evaluations(sum(steps), plan.confirm.evaluations)
             units.append(
                 Unit(
                     id=f"confirm-{number:03d}-{name}",
                     phase="confirm",
                     block=block,
-                    members=tuple(
-                        Member(recipe=name, setting=setting, seed=seed)
-                        for seed in seeds[start : start + size]
-                    ),
+                    members=tuple(Member(recipe=name, setting=setting, seed=seed) for seed in some),
                     steps=steps,
-                    evaluate=evaluations(sum(steps), plan.confirm.evaluations),
+                    evaluate=tuple(sorted({*looks, *(each.until for each in segments)})),
                     predict_test=True,
                     split=start + 1 if crossed else 0,
+                    segments=segments,
                 )
             )
     return units
+
+
+def course(
+    shares: Sequence[tuple[float, Setting]], total: int, members: int
+) -> tuple[Segment, ...]:
+    """Settings that change on the way, as segments of a training of ``total`` steps."""
+    return tuple(
+        Segment(until=max(1, math.ceil(share * total)), settings=(setting,) * members)
+        for share, setting in shares
+    )
 
 
 def block_of(confirm: ConfirmPlan) -> int:

@@ -21,8 +21,9 @@ from methodic.plan import Asked, Equal, Splits, check_design, count_of_finalists
 from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
 from methodic.runs import resuming
-from methodic.runs.plans import portfolio
+from methodic.runs.plans import hunting, portfolio
 from methodic.runs.rows import streaming
+from methodic.tuning import Search
 
 DEFAULT_BUDGET = 60.0  # seconds
 
@@ -48,6 +49,7 @@ class Wishes:
     splits: Splits | None = None
     detect: float | None = None  # in units of the metric
     finalists: int | Literal["all"] | None = None
+    search: Search | None = None  # None: a small grid
     notes: tuple[str, ...] = ()  # about the choice of the methods
 
 
@@ -97,6 +99,7 @@ def wish(
     splits: str = "auto",
     detect: str | float | None = None,
     finalists: int | str | None = None,
+    search: Search | None = None,
     module: bool = False,
 ) -> Wishes:
     """The arguments of `runs.run` as one checked value.
@@ -121,6 +124,10 @@ def wish(
     if data.large is not None:
         chosen_methods = streaming.possible(chosen_methods, named)
     _check_teacher(chosen_methods, data)
+    if search is None and any(recipe.open for recipe in chosen_methods):
+        search = Search()  # a grid has numbers only
+    if search is not None:
+        hunting.check(search, chosen_methods)
     return Wishes(
         recipes=chosen_methods,
         metric=chosen.name,
@@ -139,6 +146,7 @@ def wish(
         splits=splitting,
         detect=None if detect is None else difference_of(detect, chosen),
         finalists=count_of_finalists(finalists),
+        search=search,
         notes=fitting.notes if fitting is not None else (),
     )
 

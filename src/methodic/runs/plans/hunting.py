@@ -1,0 +1,143 @@
+"""What a user wants of a search, checked, and made the plan of one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from methodic.errors import InputError
+from methodic.recipes import spaces
+from methodic.recipes.types import Recipe
+from methodic.search.study import Study
+from methodic.tuning import Sampler, Search, SearchPlan, Strategy
+
+METHOD = "method"
+"""The field that makes one search of all methods."""
+
+SAMPLER: Sampler = "random"
+STRATEGY: Strategy = "halving"
+
+
+_COUNTS = (64, 32, 16, 8)  # settings, where nobody says how many
+
+
+@dataclass(frozen=True)
+class Hunt:
+    """A search in place of the screening's grid.
+
+    Args:
+        plan: how; with a number of settings only where the user gave one.
+    """
+
+    plan: SearchPlan
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Settings that may be tried, in the order of preference."""
+        return (self.plan.settings,) if self.plan.settings else _COUNTS
+
+    def of(self, settings: int) -> SearchPlan:
+        """The search with so many settings."""
+        return self.plan.model_copy(update={"settings": settings})
+
+    def trainings(self, settings: int, recipes: Sequence[Recipe]) -> float:
+        """What it costs, in whole trainings of one member."""
+        endless = {recipe.name: 10**6 for recipe in recipes}
+        return math.fsum(each.cost for each in studies(self.of(settings), recipes, endless, True))
+
+
+def studies(
+    plan: SearchPlan, recipes: Sequence[Recipe], steps: Mapping[str, int], greater_is_better: bool
+) -> list[Study]:
+    """The studies of a search: one of all methods together, or one of each.
+
+    Args:
+        plan: how they search.
+        recipes: the methods, with ranges.
+        steps: optimizer steps of a whole training, by recipe.
+        greater_is_better: of the scores.
+
+    Raises:
+        InputError: the sampler or the strategy doesn't suit a method's ranges.
+    """
+    groups = [("methods", recipes)] if plan.together else [(one.name, [one]) for one in recipes]
+    return [
+        Study(name, group, plan, steps=steps, greater_is_better=greater_is_better)
+        for name, group in groups
+    ]
+
+
+def check(search: Search, recipes: Sequence[Recipe]) -> None:
+    """Refuse what makes no sense for these recipes.
+
+    Raises:
+        InputError: a choice among one method.
+    """
+    if METHOD in search.fields and len(recipes) < 2:
+        raise InputError(
+            "--search method chooses among methods, and there is one",
+            found=recipes[0].name,
+            advice="Name some more (--recipes A,B), or search for its numbers (--search nuisance).",
+        )
+
+
+def opened(recipes: Sequence[Recipe], search: Search) -> list[Recipe]:
+    """The recipes with ranges on the fields that are searched for, where they have none yet.
+
+    Raises:
+        InputError: an unknown field, or a recipe in which nothing is left to search for.
+    """
+    fields = [field for field in search.fields if field != METHOD]
+    found = [spaces.searched(recipe, fields) if fields else recipe for recipe in recipes]
+    together = METHOD in search.fields
+    for recipe in found:
+        if not together and not spaces.dimensions(recipe):
+            raise InputError(
+                f"recipe {recipe.name} has no range, so there is nothing to search for",
+                accepted="a range in the recipe, such as lr: {log_uniform: [0.0001, 0.1]}, "
+                "or fields to search for: --search lr,weight_decay",
+                advice=f"See what can be searched: methodic recipes {recipe.name} --space",
+            )
+    return found
+
+
+def hunt(search: Search, seed: int, workers: int, methods: int) -> Hunt:
+    """The plan of a search; how many settings it may try is left to the budget, if nobody says.
+
+    Args:
+        search: what the user wants.
+        seed: of the run.
+        workers: processes, between which a study divides a rung.
+        methods: how many are searched for.
+    """
+    together = METHOD in search.fields
+    count = 1 if together else methods
+    plan = SearchPlan(
+        sampler=search.sampler or SAMPLER,
+        settings=search.settings or 0,
+        strategy=search.strategy or STRATEGY,
+        together=together,
+        seed=seed,
+        parts=max(1, -(-max(workers, 1) // count)),
+        shared=search.study,
+    )
+    return Hunt(plan)
+
+
+def words(plan: SearchPlan, methods: int) -> str:
+    """The search, for the plan's notes."""
+    whose = "in all" if plan.together or methods == 1 else "of each method"
+    how = {
+        "full": "all trained to the end",
+        "halving": f"of which one in {plan.reduction} goes on from rung to rung",
+        "hyperband": "in brackets that are halved more or less eagerly (Hyperband)",
+        "asha": "of which the best go on as soon as they can (ASHA; what comes out depends on "
+        "which training ends first, so running the plan again may find something else)",
+        "population": "trained as a population: the worst take over weights and numbers of the "
+        "best, which are changed a little",
+    }[plan.strategy]
+    return (
+        f"Search ({plan.sampler}): {plan.settings} settings {whose}, {how}; one seed, validation "
+        "rows only."
+    )

@@ -1,0 +1,261 @@
+"""A search at work: jobs that studies ask for become units of work, whose results they are told.
+
+Studies (`search.study`) say which settings are trained how far, and never see a network. A study's
+next jobs depend on what it was told and on nothing else, so a run that was stopped goes on by
+telling the same again: units that have their record aren't done a second time.
+
+Jobs of one shape train together. Where somebody goes on from an earlier rung, the unit finds the
+member's weights, moments and curve in the files of the unit that trained it until then; so a member
+may go on in any company and any worker, with the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from methodic.evidence import design
+from methodic.files import write_text
+from methodic.plan import Contender, Member, Origin, Status, Unit, UnitRecord
+from methodic.recipes import numbers
+from methodic.recipes.types import Recipe
+from methodic.runs.cohorts import with_setting
+from methodic.runs.crew import Crew
+from methodic.runs.machine.speed import batches
+from methodic.runs.paths import record_path
+from methodic.runs.plans.hunting import studies
+from methodic.runs.plans.units import EVALUATIONS, evaluations
+from methodic.search.jobs import Job, Outcome
+from methodic.search.study import Study
+from methodic.tuning import NAME, Found, SearchPlan, SearchRecord, Segment
+
+_Shape = tuple[tuple[int, ...], str, str, float, float]
+"""Steps, recipe, structure, where it halts, where it starts."""
+
+WIDTH = 8  # members of an asynchronous search that each idle worker begins with
+
+
+@dataclass
+class _Under:
+    """A study at work."""
+
+    number: int
+    study: Study
+    places: dict[int, int] = field(default_factory=dict)  # candidate → place among its recipe's
+    asked: Counter[str] = field(default_factory=Counter)  # candidates by recipe
+    stands: dict[int, Origin] = field(default_factory=dict)  # candidate → where its weights are
+    jobs: dict[str, tuple[Job, ...]] = field(default_factory=dict)  # unit → by member
+
+    def place(self, job: Job) -> int:
+        """A candidate's place among the settings of its recipe, in the order of asking."""
+        if job.candidate not in self.places:
+            self.places[job.candidate] = self.asked[job.recipe]
+            self.asked[job.recipe] += 1
+        return self.places[job.candidate]
+
+
+class Searching:
+    """The search phase of one execution of a plan.
+
+    Args:
+        crew: the workers.
+        counts: training rows with a target, and all training rows.
+    """
+
+    def __init__(self, crew: Crew, counts: tuple[int, int]) -> None:
+        assert crew.plan.search is not None
+        self.crew = crew
+        self.counts = counts
+        self.plan: SearchPlan = crew.plan.search
+        self._contenders = {each.recipe.name: each for each in crew.plan.contenders}
+        # One seed for all: candidates begin alike, so that they differ in their settings only.
+        (self._seed,) = design.seeds(self.plan.seed, "screen", 1)
+        self._under = [
+            _Under(number, study)
+            for number, study in enumerate(
+                studies(
+                    self.plan,
+                    [each.recipe for each in crew.plan.contenders],
+                    {each.recipe.name: sum(each.steps) for each in crew.plan.contenders},
+                    crew.metric.greater_is_better,
+                )
+            )
+        ]
+
+    def run(self) -> tuple[SearchRecord, tuple[Found, ...]]:
+        """Search to the end, or go on with a search; returns what was tried and what was found."""
+        waiting: set[Future[str]] = set()
+        try:
+            while True:
+                waiting |= self._begin(len(waiting))
+                if not waiting:
+                    break
+                records, waiting = self.crew.soon(waiting)
+                for record in records:
+                    self._tell(record)
+        finally:
+            write_text(self.crew.folder / NAME, self.record().model_dump_json(indent=1))
+        return self.record(), self._found()
+
+    def record(self) -> SearchRecord:
+        """What was tried by now."""
+        metric = self.crew.metric
+        return SearchRecord(
+            plan=self.plan,
+            metric=metric.name,
+            greater_is_better=metric.greater_is_better,
+            studies=tuple(each.study.record() for each in self._under),
+        )
+
+    def _begin(self, under_way: int) -> set[Future[str]]:
+        """Ask all studies for jobs until none has any; what was done before is told at once."""
+        begun: set[Future[str]] = set()
+        self._shorten()
+        asking = True
+        while asking:
+            asking = False
+            for under in self._under:
+                idle = max(self.crew.pool.workers, 1) - under_way - len(begun)
+                units = self._units(under, under.study.ask(max(idle, 0) * WIDTH))
+                self.crew.pace.announce(units)
+                for unit in units:
+                    if record_path(self.crew.folder, unit.id).exists():
+                        self._tell(self.crew.record(unit.id))
+                        asking = True
+                    else:
+                        begun.add(self.crew.begin(unit))
+        return begun
+
+    def _shorten(self) -> None:
+        """Ask for nothing new where the confirmation needs the time that is left.
+
+        All studies end together, whatever they were about to ask; what was decided is written
+        down, and holds when the run goes on later.
+        """
+        amended = next((a for a in self.crew.state.amendments if a.phase == "search"), None)
+        if amended is not None:
+            for under, most in zip(self._under, amended.blocks, strict=True):
+                if len(under.places) >= most:
+                    under.study.shorten()
+            return
+        left = self.crew.left
+        asked = [len(under.places) for under in self._under]
+        if left is None or not all(asked) or left > self.crew.pace.confirmation():
+            return
+        if all(count >= self.plan.settings for count in asked):
+            return
+        self.crew.cut(tuple(asked))
+        for under in self._under:
+            under.study.shorten()
+
+    def _units(self, under: _Under, jobs: Sequence[Job]) -> list[Unit]:
+        """Jobs as units of work: those of one shape together, in parts for all workers."""
+        groups: dict[_Shape, list[Job]] = {}
+        for job in sorted(jobs, key=lambda each: each.candidate):
+            under.place(job)
+            contender = self._contenders[job.recipe]
+            recipe = with_setting(contender.recipe, job.setting)
+            count = steps_of(contender, recipe, self.counts)
+            shape = count, job.recipe, numbers.split(recipe)[0], job.until, job.since
+            groups.setdefault(shape, []).append(job)
+        # As they stand before this rung: in a population, one may take over from another.
+        stands = dict(under.stands)
+        parts = max(1, math.ceil(self.plan.parts / max(len(groups), 1)))
+        units = []
+        for (steps, *_), members in groups.items():
+            size = math.ceil(len(members) / parts)
+            for first in range(0, len(members), size):
+                some = members[first : first + size]
+                units.append(self._unit(under, stands, some, steps))
+        return units
+
+    def _unit(
+        self,
+        under: _Under,
+        stands: Mapping[int, Origin],
+        jobs: Sequence[Job],
+        steps: tuple[int, ...],
+    ) -> Unit:
+        total, first = sum(steps), jobs[0]
+        until = total if first.until >= 1 else max(1, math.ceil(first.until * total))
+        name = f"screen-{under.number:02d}-{first.rung:02d}-{first.candidate:05d}"
+        origins = []
+        for place, job in enumerate(jobs):
+            under.stands[job.candidate] = Origin(unit=name, place=place)
+            if job.since:
+                origins.append(stands[job.candidate if job.parent is None else job.parent])
+        under.jobs[name] = tuple(jobs)
+        confirm = self.crew.plan.confirm
+        looks = evaluations(total, EVALUATIONS if confirm is None else confirm.evaluations)
+        return Unit(
+            id=name,
+            phase="screen",
+            block=0,
+            members=tuple(
+                Member(recipe=job.recipe, setting=under.place(job), seed=self._seed) for job in jobs
+            ),
+            steps=steps,
+            evaluate=tuple(sorted({*looks, until})),
+            origins=tuple(origins),
+            segments=(Segment(until=until, settings=tuple(job.setting for job in jobs)),),
+        )
+
+    def _tell(self, record: UnitRecord) -> None:
+        under = next(each for each in self._under if record.unit.id in each.jobs)
+        for job, member in zip(under.jobs[record.unit.id], record.members, strict=True):
+            outcome = Outcome(
+                score=member.validation.get(self.crew.metric.name),
+                loss=member.validation.get("loss"),
+                step=record.unit.until,
+                seconds=member.seconds,
+                status=_STATUS[member.status],
+            )
+            under.study.tell(job, outcome)
+
+    def _found(self) -> tuple[Found, ...]:
+        """Each method at the setting that did best, among those that trained to the end."""
+        found = []
+        for under in self._under:
+            for name in under.study.record().recipes:
+                best = under.study.best(name)
+                if best is not None:
+                    found.append(self._found_for(under, name, best))
+        return tuple(found)
+
+    def _found_for(self, under: _Under, name: str, candidate: int) -> Found:
+        contender = self._contenders[name]
+        course = under.study.stretches(candidate)
+        recipe = with_setting(contender.recipe, course[-1][1])
+        confirmed = contender.model_copy(update={"steps": contender.confirm_steps})
+        return Found(
+            recipe=name,
+            setting=under.places[candidate],
+            segments=course,
+            batch=batches(recipe, *self.counts),
+            steps=steps_of(confirmed, recipe, self.counts),
+        )
+
+
+_STATUS: Mapping[Status, Literal["trained", "ended", "diverged"]] = MappingProxyType(
+    {"finished": "trained", "stopped": "ended", "diverged": "diverged"}
+)
+
+
+def steps_of(contender: Contender, recipe: Recipe, counts: tuple[int, int]) -> tuple[int, ...]:
+    """Optimizer steps by stage with which a recipe sees as many rows as its contender is given.
+
+    Args:
+        contender: has steps for its own batch.
+        recipe: the contender's with a setting put in, which may hold another batch.
+        counts: training rows with a target, and all training rows.
+    """
+    own = batches(recipe, *counts)
+    return tuple(
+        max(1, round(steps * rows / mine))
+        for steps, rows, mine in zip(contender.steps, contender.batch, own, strict=True)
+    )

@@ -1,0 +1,323 @@
+"""Which settings are tried: one seam, ask and tell, over Optuna's samplers."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from methodic.errors import InputError
+from methodic.recipes.spaces import Dimension
+from methodic.search import points
+from methodic.search.backend import Axis, empty, quiet, unconditional
+from methodic.search.chance import seed_of, uniform
+from methodic.tuning import Sampler as Kind
+from methodic.tuning import Scalar, Setting
+
+if TYPE_CHECKING:
+    from optuna import Trial
+    from optuna.trial import TrialState
+
+MOST_FOR_GP = 200
+"""Settings of a Gaussian process: its cost grows with their third power."""
+
+WIDTH = 8
+"""Settings that are asked for together: a sampler that learns has news so often."""
+
+_TRIES = 20  # at a setting that is new and accepted, before one is looked for in order
+_LISTED = 100_000  # points of a space that are written down to find one
+_OUTLIER = 3.0  # times the distance from the median to the best: further below is all the same
+
+
+@dataclass
+class _Asked:
+    setting: Setting
+    trial: Trial | None  # None: of a grid, which nobody learns from
+    told: bool = False
+
+
+class Sampler:
+    """Settings of a space, asked for in batches; scores are told as they come.
+
+    What is asked is a function of the arguments and of what was asked and told before, whatever
+    the order of tells between two asks, in this process or another: the sampler is made anew at
+    each ask, seeded from (``seed``, number of the setting), and Optuna's trials, in memory, are
+    all that it remembers. A setting is asked once: a finite space ends when it is exhausted.
+
+    Diverged settings are told as worse than the worst score so far, since a sampler that never
+    hears of them (as of Optuna's failed trials) asks for such settings again and again. How much
+    worse is one distance from the median to the best; scores far below all others are lifted to
+    three of these, or one outlier would be all that a Gaussian process sees.
+
+    Args:
+        kind: which.
+        dimensions: of the space; conditions before what hangs on them.
+        seed: of the search.
+        greater_is_better: of the scores.
+        settings: how many will be asked for at most.
+        first: what is asked for before the sampler is: the untuned settings.
+        width: how many are asked for together, about.
+        accepts: raises an InputError for a setting that can't be used; it is passed over.
+
+    Raises:
+        InputError: a grid with too many points, or a Gaussian process with too many settings.
+
+    Example:
+        >>> from methodic.recipes.ranges import LogUniform
+        >>> lr = Dimension("lr", LogUniform(log_uniform=(1e-4, 1e-1)))
+        >>> tpe = Sampler("tpe", [lr], seed=0, greater_is_better=True, settings=32)
+        >>> for number, setting in enumerate(tpe.ask(8)):
+        ...     tpe.tell(number, 1 - abs(setting["lr"] - 0.01))
+        >>> len(tpe.ask(8))
+        8
+    """
+
+    def __init__(
+        self,
+        kind: Kind,
+        dimensions: Sequence[Dimension],
+        *,
+        seed: int,
+        greater_is_better: bool,
+        settings: int,
+        first: Sequence[Setting] = (),
+        width: int = WIDTH,
+        accepts: Callable[[Setting], object] | None = None,
+    ) -> None:
+        if kind == "gp" and settings > MOST_FOR_GP:
+            raise InputError(
+                f"the sampler gp takes at most {MOST_FOR_GP} settings",
+                found=settings,
+                advice="A Gaussian process costs the third power of their number: take the sampler "
+                f"tpe, or --settings {MOST_FOR_GP}.",
+            )
+        self.kind = kind
+        self.dimensions = tuple(dimensions)
+        self._seed, self._sign, self._width = seed, 1 if greater_is_better else -1, width
+        self._first = list(first)
+        self._accepts = accepts
+        self._axes = {each.path: Axis(each) for each in self.dimensions}
+        finite = points.finite(self.dimensions)
+        self._values = finite
+        self._points = None if finite is None else points.count(self.dimensions, finite)
+        self._asked: list[_Asked] = []
+        self._seen: set[tuple[tuple[str, bool, Scalar], ...]] = set()
+        self._refused: list[Trial] = []
+        self._news: dict[int, float | None] = {}
+        self._scores: list[float] = []
+        self._lowest = float("inf")
+        self._ended = False
+        if kind == "grid":
+            self._grid = self._shuffled(settings)
+        else:
+            self._study = empty()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader has to know about how settings are chosen."""
+        if self.kind == "cmaes":
+            able = [path for path in unconditional(self._axes) if self._axes[path].numeric]
+            rest = [path for path in self._axes if path not in able]
+            what = f"random choices of {', '.join(rest)}"
+            why = "cmaes searches numbers that every setting has"
+        elif self.kind == "gp":
+            rest = [path for path, axis in self._axes.items() if axis.dimension.given]
+            what = f"random choices of {', '.join(rest)}"
+            why = "gp searches what every setting has"
+        else:
+            return ()
+        return (f"{why}: {what}",) if rest else ()
+
+    @property
+    def most(self) -> int | None:
+        """How many settings there are to ask for; None: endlessly many."""
+        return self._points
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the space has no setting left that wasn't asked for."""
+        return self._ended or (self._points is not None and len(self._seen) >= self._points)
+
+    def ask(self, n: int) -> list[Setting]:
+        """The next ``n`` settings; fewer once the space is exhausted.
+
+        Raises:
+            InputError: the recipe refuses whatever the sampler chooses.
+        """
+        if self.kind == "grid":
+            found = [_Asked(each, None) for each in self._from_grid(n)]
+            self._asked += found
+            return [each.setting for each in found]
+        with quiet():
+            self._flush()
+            self._renew()
+            start = len(self._asked)
+            for _ in range(n):
+                if self.kind == "random" and len(self._asked) > start:
+                    self._renew()  # so that settings don't depend on the size of batches
+                each = self._next()
+                if each is None:
+                    self._ended = True
+                    break
+                self._asked.append(each)
+        return [each.setting for each in self._asked[start:]]
+
+    def tell(self, number: int, score: float | None) -> None:
+        """How a setting did. Told again, it is one more observation.
+
+        Args:
+            number: of the setting, in the order of asking.
+            score: None where it diverged.
+        """
+        self._news[number] = score if score is not None and math.isfinite(score) else None
+
+    def _renew(self) -> None:
+        from methodic.search.informed import sampler  # imports Optuna
+
+        seed = seed_of(self._seed, "ask", len(self._asked))
+        sequence = seed_of(self._seed, "sequence")
+        self._study.sampler = sampler(self.kind, seed, sequence, self._axes, self._width)
+
+    def _next(self) -> _Asked | None:
+        """A setting that is new and accepted."""
+        number, refusal = len(self._asked), None
+        if number < len(self._first):
+            fixed = self._fixed(self._first[number])
+            self._seen.add(_key(fixed.setting))
+            return fixed
+        for _ in range(_TRIES):
+            if self.exhausted:
+                return None
+            trial = self._study.ask()
+            setting = self._suggested(trial)
+            if _key(setting) in self._seen:
+                self._study.tell(trial, state=_failed())
+                continue
+            self._seen.add(_key(setting))
+            refusal = self._refusal(setting)
+            if refusal is None:
+                return _Asked(setting, trial)
+            self._refused.append(trial)
+        if self._points is None or self._points > _LISTED:
+            if refusal is not None:
+                raise refusal
+            return _Asked(setting, self._study.ask())
+        return self._unseen(number)
+
+    def _suggested(self, trial: Trial) -> Setting:
+        setting: Setting = {}
+        for path, axis in self._axes.items():
+            if axis.dimension.holds(setting):
+                setting[path] = axis.asked(trial)
+        return setting
+
+    def _fixed(self, setting: Setting) -> _Asked:
+        """A setting of ours, as a trial that the sampler hears of like any other."""
+        told = {path: self._axes[path].told(value) for path, value in setting.items()}
+        self._study.enqueue_trial(told)
+        trial = self._study.ask()
+        self._suggested(trial)
+        return _Asked(dict(setting), trial)
+
+    def _unseen(self, number: int) -> _Asked | None:
+        """One of the points that are left, at random."""
+        assert self._values is not None
+        left = [
+            each
+            for each in points.points(self.dimensions, self._values)
+            if _key(each) not in self._seen
+        ]
+        while left:
+            place = int(uniform(self._seed, "left", number, len(left)) * len(left))
+            setting = left.pop(place)
+            self._seen.add(_key(setting))
+            if self._refusal(setting) is None:
+                return self._fixed(setting)
+        return None
+
+    def _refusal(self, setting: Setting) -> InputError | None:
+        if self._accepts is None:
+            return None
+        try:
+            self._accepts(setting)
+        except InputError as error:
+            return error
+        return None
+
+    def _shuffled(self, settings: int) -> Iterator[Setting]:
+        """The points of the grid in random order, so that a search that ends early saw all of it.
+
+        Optuna's own knows no conditions, and would try a point once for each value of what isn't
+        there.
+        """
+        every = list(points.points(self.dimensions, points.grid(self.dimensions, settings)))
+        more = sum(each not in every for each in self._first)
+        if len(every) + more > settings:
+            axes = points.grid(self.dimensions, settings - more)
+            every = list(points.points(self.dimensions, axes))
+        seed = self._seed
+        order = sorted(range(len(every)), key=lambda i: uniform(seed, "grid", i))
+        self._points = len(every) + more
+        return iter([*self._first, *(every[i] for i in order)])
+
+    def _from_grid(self, n: int) -> Iterator[Setting]:
+        while n > 0:
+            setting = next(self._grid, None)
+            if setting is None:
+                self._ended = True
+                return
+            new = _key(setting) not in self._seen
+            self._seen.add(_key(setting))
+            if new and (setting in self._first or self._refusal(setting) is None):
+                n -= 1
+                yield setting
+
+    def _flush(self) -> None:
+        """Tell Optuna the news, in the order of asking, whoever was first."""
+        scores = {n: self._sign * s for n, s in self._news.items() if s is not None}
+        self._scores += scores.values()
+        if not self._scores:
+            return  # nothing to be worse than: what diverged stays under way until there is
+        best, middle = max(self._scores), statistics.median(self._scores)
+        spread = best - middle or best - min(self._scores) or max(abs(best), 1.0)
+        floor = middle - _OUTLIER * spread
+        told = {n: max(score, floor) for n, score in scores.items()}
+        self._lowest = min([self._lowest, *told.values()])
+        for number in sorted(self._news):
+            self._tell(number, told.get(number, self._lowest - spread))
+        for trial in self._refused:
+            self._study.tell(trial, self._lowest - spread)
+        self._news.clear()
+        self._refused.clear()
+
+    def _tell(self, number: int, value: float) -> None:
+        from optuna.trial import create_trial
+
+        asked = self._asked[number]
+        if asked.trial is None:
+            return
+        if not asked.told:
+            self._study.tell(asked.trial, value)
+            asked.told = True
+            return
+        paths = asked.setting
+        self._study.add_trial(
+            create_trial(
+                params=dict(asked.trial.params),
+                distributions={path: self._axes[path].distribution for path in paths},
+                value=value,
+            )
+        )
+
+
+def _failed() -> TrialState:
+    from optuna.trial import TrialState
+
+    return TrialState.FAIL
+
+
+def _key(setting: Mapping[str, Scalar]) -> tuple[tuple[str, bool, Scalar], ...]:
+    """What makes settings the same; True isn't 1 here."""
+    return tuple(sorted((path, isinstance(v, bool), v) for path, v in setting.items()))
