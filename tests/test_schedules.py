@@ -232,7 +232,8 @@ def test_length_is_where_the_run_seems_to_end(kind):
         shorter = {**fields, "length": ended / (ended + more)}
         result = factors(shorter, ended + more, range(ended + more + 3))
         assert (result == factors(whole, ended, range(ended + more + 3))).all()  # bit for bit
-        assert (result[ended:] == result[ended]).all()
+        last = ended + 1  # where all of it is warm-up, its end comes one step later
+        assert (result[last:] == result[last]).all()
 
         spec = SPEC.validate_python(whole)
         numbers = {name: np.array([value]) for name, value in numbers_of(spec).items()}

@@ -213,6 +213,10 @@ class Contender(Value):
     milliseconds: float  # measured, one step of one screening cohort
     eager: bool = False  # its steps can't be machine code, whatever the machine says
 
+    def setting(self, place: int) -> Setting:
+        """One of its settings; while a search goes on, they don't stand here yet."""
+        return self.settings[place] if place < len(self.settings) else {}
+
 
 class Member(Value):
     """One model in training: one recipe with concrete numbers and one seed."""

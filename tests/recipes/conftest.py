@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from methodic.errors import InputError
+from methodic.recipes import io
 from methodic.recipes.types import Recipe
 
 WORDS = st.text("abcdefghij0123456789_.-", min_size=1, max_size=8).map(lambda text: "r" + text)
@@ -138,3 +141,77 @@ def _recipes(draw: st.DrawFn) -> Recipe:
 def recipes() -> SearchStrategy[Recipe]:
     """Draws valid recipes, ranges and odd texts included."""
     return _recipes()
+
+
+def _choice(options: SearchStrategy[Any]) -> SearchStrategy[dict[str, Any]]:
+    some = st.lists(options, min_size=2, max_size=4, unique_by=repr)
+    return some.map(lambda drawn: {"choice": drawn})
+
+
+def _whole(low: int, high: int) -> SearchStrategy[Any]:
+    ends = st.lists(st.integers(low, high), min_size=2, max_size=2, unique=True).map(sorted)
+    return st.integers(low, high) | ends.map(lambda pair: {"integer": pair})
+
+
+BOOLS = st.booleans() | _choice(st.booleans())
+NETWORKS = st.one_of(
+    _kind(
+        "mlp",
+        width=_whole(1, 99) | _choice(st.integers(1, 99)),
+        depth=_whole(1, 9),
+        dropout=FRACTION,
+        activation=_choice(st.sampled_from(["relu", "mish", "gelu", "tanh"])),
+        normalization=_choice(st.sampled_from(["none", "batch", "rms"])),
+    ),
+    _kind("tabm", width=_choice(st.integers(1, 99)), submodels=_whole(1, 9)),
+    _kind("cnn", channels=st.lists(_whole(1, 64), min_size=1, max_size=3)),
+    _kind("cnn", channels=_choice(st.lists(st.integers(1, 64), min_size=1, max_size=3))),
+)
+RULES = st.one_of(
+    _kind("adam", **{**ADAM, "amsgrad": BOOLS}),
+    _kind("soap", lr=POSITIVE, frequency=_whole(1, 50)),
+    st.fixed_dictionaries(
+        {"kind": st.just("sgd"), "momentum": st.just(0.5), "nesterov": BOOLS, "lr": POSITIVE}
+    ),
+)
+CHANGES = st.lists(
+    _kind("ema", decay=TINY) | _kind("swa", every=_whole(1, 9)) | _kind("mixup"), max_size=2
+)
+
+
+@st.composite
+def _spaces(draw: st.DrawFn) -> dict[str, Any]:
+    turn = {
+        "optimizer": RULES | _choice(RULES),
+        "schedule": _choice(SCHEDULES),
+        "clip": _choice(st.fixed_dictionaries({}, optional={"norm": NOT_NEGATIVE})),
+        "layer_decay": st.sampled_from([0.5, {"uniform": [0.25, 0.75]}]),
+    }
+    stage = {
+        "batch": _choice(st.just("full") | st.integers(1, 99)),
+        "regularizers": CHANGES | _choice(CHANGES),
+    }
+    one = st.fixed_dictionaries({}, optional={**stage, **turn})
+    turns = st.lists(st.fixed_dictionaries({}, optional=turn), min_size=1, max_size=2)
+    several = st.fixed_dictionaries({"turns": turns}, optional=stage)
+    stages = draw(st.lists(one | several, min_size=1, max_size=2))
+    named = [{"name": f"s{i}", "share": 1 / len(stages), **each} for i, each in enumerate(stages)]
+    stop = st.fixed_dictionaries({}, optional={"patience": _choice(st.none() | st.integers(1, 9))})
+    data = {
+        "name": "space",
+        "model": draw(NETWORKS | _choice(NETWORKS)),
+        "stages": named,
+        "stop": draw(stop),
+    }
+    try:
+        io.from_data(data, "drawn")
+    except InputError as error:  # options that differ in defaults that are written out
+        assume("twice" not in error.problem)
+        raise
+    return data
+
+
+@pytest.fixture(scope="session")
+def search_spaces() -> SearchStrategy[dict[str, Any]]:
+    """Draws valid spaces as their files have them: ranges of all kinds, inside choices, too."""
+    return _spaces()

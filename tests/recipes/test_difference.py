@@ -108,3 +108,16 @@ def test_nothing_is_said_exactly_when_nothing_differs(recipes: Any, data: st.Dat
     for part in ("model", "stages", "stop"):  # changes in one place only
         mixed = a.model_copy(update={part: getattr(b, part)})
         assert (difference(a, mixed) == []) == (getattr(a, part) == getattr(b, part))
+
+
+def test_ranges_of_structure() -> None:
+    def mlp(**fields: Any) -> Recipe:
+        data = {"name": "a", "stages": [{}], "model": {"kind": "mlp", **fields}}
+        return from_data(data, "a")
+
+    a, b = mlp(width={"choice": [64, 128]}), mlp(width=64, depth={"integer": [1, 4]})
+    assert difference(a, b) == [
+        "range of model.width: choice[64, 128] → none",
+        "range of model.depth: none → integer[1, 4]",
+    ]
+    assert difference(a, a) == []

@@ -11,6 +11,7 @@ from methodic.errors import InputError
 from methodic.recipes import catalogue, types
 from methodic.recipes.difference import difference
 from methodic.recipes.ingredients import ingredients, without
+from methodic.recipes.io import from_data
 from methodic.recipes.kinds import (
     objectives,
     optimizers,
@@ -91,10 +92,7 @@ NO_INGREDIENT: dict[type[Part], set[str]] = {
         "decays",
     },
     optimizers.Prodigy: {"kind", "lr", "beta2", "epsilon", "d0", "d_coef", "decays"},
-    **{
-        kind: {"kind", "length"} & set(kind.model_fields)
-        for kind in get_args(get_args(types.Schedule)[0])
-    },
+    **{kind: {"kind"} for kind in get_args(get_args(types.Schedule)[0])},
     own.OwnRule: {"kind", "name", "numbers", "lr", "decays"},
     own.OwnPenalty: set(),
     schedules.JoinedPart: {"share", "schedule"},  # the joined schedule goes as a whole
@@ -395,3 +393,14 @@ def test_ranges_are_decided_before() -> None:
     open_range = recipe(optimizer={**SGD, "lr": {"uniform": [0.1, 0.2]}})
     with pytest.raises(ValueError, match="ranges"):
         ingredients(open_range)
+
+
+def test_the_warm_up_of_a_shorter_schedule_stays_when_the_schedule_goes() -> None:
+    whole = recipe(optimizer=SGD, schedule={"kind": "cosine", "warmup": 0.2, "length": 0.5})
+    schedule = without(whole, "schedule").stages[0].turns[0].schedule
+    assert schedule == types.Constant(warmup=0.1)
+
+
+def test_a_space_has_no_ingredients() -> None:
+    with pytest.raises(ValueError, match=r"still has ranges: stages\.0\.batch"):
+        ingredients(from_data({"name": "a", "stages": [{"batch": {"choice": [1, 2]}}]}, "a"))

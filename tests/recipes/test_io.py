@@ -130,3 +130,10 @@ def test_read_names_the_file(tmp_path: Path) -> None:
         io.read(tmp_path)
     path.write_text("name: a\nstages: [{}]\n")
     assert io.read(path).name == "a"
+
+
+def test_a_fingerprint_knows_ranges_of_structure() -> None:
+    data = {"name": "a", "stages": [{"batch": 32}]}
+    space = {"name": "a", "stages": [{"batch": {"choice": [32, 64]}}]}
+    prints = {io.fingerprint(io.from_data(each, "a")) for each in (data, space)}
+    assert len(prints) == 2

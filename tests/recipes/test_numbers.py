@@ -133,3 +133,14 @@ def test_replace_answers_a_wrong_path_and_a_wrong_number() -> None:
     assert caught.value.problem == f"recipe a: {LR}: must be > 0"
     with pytest.raises(InputError, match=r"stages\.0\.share"):
         numbers.replace(recipe(), {"stages.0.share": 0.5})
+
+
+def test_open_structure_is_left_open_and_no_number() -> None:
+    space = recipe(model={"kind": "mlp", "width": {"choice": [64, 128]}})
+    assert "model.width" not in dict(numbers.walk(space))
+    assert numbers.ranges(space) == {}
+    assert numbers.left_open(space) == ("model.width",)
+    with pytest.raises(InputError) as caught:
+        numbers.split(space)
+    assert caught.value.problem == "recipe a: model.width is a range"
+    assert numbers.replace(space, {LR: 0.3}).open == space.open

@@ -94,8 +94,9 @@ class Search:
 
     def _candidates(self, recipes: tuple[str, ...]) -> list[CandidateRecord]:
         noise = random.Random(f"{recipes} {self.seed}")
-        drawn = [(recipes[0], self._first(noise))]
-        drawn += [(noise.choice(recipes), self.draw(noise)) for _ in range(self.settings - 1)]
+        drawn = [(name, self._first(noise)) for name in recipes][: self.settings]
+        left = self.settings - len(drawn)
+        drawn += [(noise.choice(recipes), self.draw(noise)) for _ in range(left)]
         looks = {"full": (STEPS,), "population": tuple(range(100, STEPS + 1, 100))}
         steps = looks.get(self.strategy, (STEPS // 9, STEPS // 3, STEPS))
         scores = [

@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from report.runs import make_leaderboard, make_plan
+from report.runs import METHODS, make_leaderboard, make_plan
+from report.searched import Search
 from report.whole import ablation, leaderboard
 from rich.console import Console
 
@@ -121,3 +122,16 @@ def test_nothing_heavy_is_imported() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_a_search_in_a_few_lines() -> None:
+    many = Search(methods=tuple(METHODS), settings=64, strategy="halving").make()
+    text = shown(terminal.search_table(many))
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert len(lines) == 6
+    assert max(len(line) for line in lines) <= 80
+    assert "2 more in the report" in lines[-1]
+    assert all(word in lines[0] for word in ("untuned", "best of 1", "16", "64", "better by"))
+    alone = shown(terminal.search_table(Search(methods=("sgd",), settings=3).make()))
+    assert "sgd" in alone
+    assert "more in the report" not in alone

@@ -58,7 +58,7 @@ def _edge(row: Row, plan: Plan, screened: Sequence[UnitRecord], metric: Metric) 
     standing = next((s for s in design.standings(screened, metric) if s.recipe == row.name), None)
     if standing is None:
         return
-    for path, value in contender.settings[standing.setting].items():
+    for path, value in contender.setting(standing.setting).items():
         if not path.endswith(".lr") or not isinstance(value, int | float):
             continue
         tried = sorted({float(each[path]) for each in contender.settings if path in each})

@@ -191,7 +191,7 @@ def _methods(
                 name=name,
                 kind="method",
                 about=contender.recipe.about,
-                setting=contender.settings[standing.setting] if standing else {},
+                setting=contender.setting(standing.setting) if standing else {},
                 validation=_interval(standing.scores) if standing else None,
                 test=_test_interval(tuple(measured.scores.get(name, {}).values()), _overlap(plan)),
                 groups=(),

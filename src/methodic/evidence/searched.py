@@ -132,7 +132,8 @@ def _tuning(study: StudyRecord, name: str, greater_is_better: bool) -> Tuning:
         name=name,
         steps=study.steps[name],
         candidates=tuple(mine),
-        untuned=next((each for each in mine if each.number == 0), None),
+        # A study asks for the untuned setting of each of its methods first.
+        untuned=next((each for each in mine if each.number == study.recipes.index(name)), None),
         greater_is_better=greater_is_better,
     )
 

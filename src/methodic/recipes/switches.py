@@ -68,7 +68,8 @@ def _schedule(kind: type[t.Part], words: str) -> tuple[Switch, Switch]:
         fields=tuple(name for name in kind.model_fields if name not in ("kind", "warmup")),
         words=lambda part: words,  # noqa: ARG005
         on=lambda part: not levels or any(getattr(part, level) != 1 for level in levels),
-        off=lambda part: t.Constant(warmup=part.warmup),
+        # The warm-up is a share of the schedule's length.
+        off=lambda part: t.Constant(warmup=part.warmup * getattr(part, "length", 1.0)),
     )
     return schedule, _WARMUP
 

@@ -13,21 +13,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 from methodic.evidence import design
-from methodic.files import write_text
+from methodic.files import read_json, write_json, write_text
 from methodic.plan import Contender, Member, Origin, Status, Unit, UnitRecord
 from methodic.recipes import numbers
 from methodic.recipes.types import Recipe
 from methodic.runs.cohorts import with_setting
 from methodic.runs.crew import Crew
 from methodic.runs.machine.speed import batches
-from methodic.runs.paths import record_path
+from methodic.runs.paths import WORK, record_path
 from methodic.runs.plans.hunting import studies
 from methodic.runs.plans.units import EVALUATIONS, evaluations
 from methodic.search.jobs import Job, Outcome
@@ -59,6 +60,32 @@ class _Under:
         return self.places[job.candidate]
 
 
+ASKED, TOLD = "asked", "told"
+
+
+class Order:
+    """In which order an asynchronous search was asked and told: it depends on it.
+
+    Args:
+        path: of the file that keeps it; None where the order doesn't matter.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        there = path is not None and path.exists()
+        self.events: list[tuple[str, str, int]] = (
+            [(kind, what, free) for kind, what, free in read_json(path, "order of a search")]
+            if path is not None and there
+            else []
+        )
+
+    def note(self, kind: str, what: str, free: int = 0) -> None:
+        """One more event, written down at once."""
+        if self._path is not None:
+            self.events.append((kind, what, free))
+            write_json(self._path, self.events)
+
+
 class Searching:
     """The search phase of one execution of a plan.
 
@@ -73,6 +100,8 @@ class Searching:
         self.counts = counts
         self.plan: SearchPlan = crew.plan.search
         self._contenders = {each.recipe.name: each for each in crew.plan.contenders}
+        matters = self.plan.strategy == "asha"
+        self._order = Order(crew.folder / WORK / "order.json" if matters else None)
         # One seed for all: candidates begin alike, so that they differ in their settings only.
         (self._seed,) = design.seeds(self.plan.seed, "screen", 1)
         self._under = [
@@ -89,7 +118,7 @@ class Searching:
 
     def run(self) -> tuple[SearchRecord, tuple[Found, ...]]:
         """Search to the end, or go on with a search; returns what was tried and what was found."""
-        waiting: set[Future[str]] = set()
+        waiting = self._again()
         try:
             while True:
                 waiting |= self._begin(len(waiting))
@@ -97,7 +126,7 @@ class Searching:
                     break
                 records, waiting = self.crew.soon(waiting)
                 for record in records:
-                    self._tell(record)
+                    self._hear(record)
         finally:
             write_text(self.crew.folder / NAME, self.record().model_dump_json(indent=1))
         return self.record(), self._found()
@@ -121,15 +150,42 @@ class Searching:
             asking = False
             for under in self._under:
                 idle = max(self.crew.pool.workers, 1) - under_way - len(begun)
-                units = self._units(under, under.study.ask(max(idle, 0) * WIDTH))
+                free = max(idle, 0) * WIDTH
+                units = self._units(under, under.study.ask(free))
+                if units:
+                    self._order.note(ASKED, str(under.number), free)
                 self.crew.pace.announce(units)
-                for unit in units:
-                    if record_path(self.crew.folder, unit.id).exists():
-                        self._tell(self.crew.record(unit.id))
-                        asking = True
-                    else:
-                        begun.add(self.crew.begin(unit))
+                given = self._given(units)
+                asking = asking or len(given) < len(units)
+                begun |= given
         return begun
+
+    def _again(self) -> set[Future[str]]:
+        """Ask and tell what an earlier execution asked and told, where the order matters."""
+        waiting: dict[str, Unit] = {}
+        for kind, what, free in list(self._order.events):
+            if kind == ASKED:
+                under = self._under[int(what)]
+                waiting |= {unit.id: unit for unit in self._units(under, under.study.ask(free))}
+            else:
+                del waiting[what]
+                self._tell(self.crew.record(what))
+        return self._given(waiting.values())
+
+    def _given(self, units: Iterable[Unit]) -> set[Future[str]]:
+        """Give units to the workers; those that are done are told at once."""
+        begun = set()
+        for unit in units:
+            if record_path(self.crew.folder, unit.id).exists():
+                self._hear(self.crew.record(unit.id))
+            else:
+                begun.add(self.crew.begin(unit))
+        return begun
+
+    def _hear(self, record: UnitRecord) -> None:
+        """Tell a study what came out of a unit."""
+        self._order.note(TOLD, record.unit.id)
+        self._tell(record)
 
     def _shorten(self) -> None:
         """Ask for nothing new where the confirmation needs the time that is left.

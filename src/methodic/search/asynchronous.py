@@ -5,8 +5,10 @@ Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" 
 
 from __future__ import annotations
 
+import bisect
+
 from methodic.search.chance import uniform
-from methodic.search.jobs import Candidate, Fresh, Job, Outcome, ranked
+from methodic.search.jobs import Candidate, Fresh, Job, Outcome, Place, place
 from methodic.search.rungs import shares
 
 
@@ -32,8 +34,9 @@ class Asynchronous:
         self._shares = shares(reduction, rungs)
         self._fresh, self._greater = fresh, greater_is_better
         self._members: dict[int, Candidate] = {}
-        self._rungs: list[dict[int, Outcome]] = [{} for _ in self._shares]
-        self._promoted: list[set[int]] = [set() for _ in self._shares]
+        self._looked = [0] * rungs
+        self._best: list[list[Place]] = [[] for _ in self._shares]  # of each rung, in order
+        self._done: list[set[int]] = [set() for _ in self._shares]  # gone on, or ended
         self._ready: list[Job] = []
         self._running = 0
 
@@ -61,7 +64,12 @@ class Asynchronous:
     def tell(self, job: Job, outcome: Outcome) -> None:
         """The outcome of a job, in the order in which they come."""
         self._running -= 1
-        self._rungs[job.rung - 1][job.candidate] = outcome
+        rung = job.rung - 1
+        self._looked[rung] += 1
+        if outcome.able:
+            bisect.insort(self._best[rung], place(job.candidate, outcome, self._greater))
+        if outcome.status == "ended":
+            self._done[rung].add(job.candidate)
 
     def shorten(self) -> None:
         """Nothing but promotions."""
@@ -74,14 +82,13 @@ class Asynchronous:
     def _promotion(self) -> Job | None:
         """Of the highest rung where somebody among the best 1/η hasn't gone on yet."""
         for rung in reversed(range(len(self._shares) - 1)):
-            able = len(self._rungs[rung]) // self._reduction
-            for number, outcome in ranked(self._rungs[rung].items(), self._greater)[:able]:
-                if number not in self._promoted[rung] and outcome.status != "ended":
+            for _, _, number in self._best[rung][: self._looked[rung] // self._reduction]:
+                if number not in self._done[rung]:
                     return self._promote(number, rung)
         return None
 
     def _promote(self, number: int, rung: int) -> Job:
-        self._promoted[rung].add(number)
+        self._done[rung].add(number)
         return self._job(self._members[number], rung + 1)
 
     def _beginning(self) -> Job | None:
@@ -100,10 +107,11 @@ class Asynchronous:
         if self._running:
             return None
         for rung in reversed(range(len(self._shares) - 1)):
-            if self._rungs[rung + 1]:
+            if self._looked[rung + 1]:
                 return None
-            for number, outcome in ranked(self._rungs[rung].items(), self._greater)[:1]:
-                return None if outcome.status == "ended" else self._promote(number, rung)
+            if self._best[rung]:
+                number = self._best[rung][0][-1]
+                return None if number in self._done[rung] else self._promote(number, rung)
         return None
 
     def _job(self, candidate: Candidate, rung: int) -> Job:

@@ -22,13 +22,20 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Within, Optuna says nothing; afterwards its logger and Python's warnings are as before."""
+    """Within, Optuna doesn't warn; afterwards Python's warnings are as before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Within, Optuna doesn't log either. For single calls: it costs 0.2 ms."""
     logger = logging.getLogger("optuna")
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quiet():
             yield
     finally:
         logger.setLevel(before)
@@ -128,5 +135,5 @@ def empty() -> Study:
     """A study in memory, without trials, of something to maximize."""
     import optuna
 
-    with quiet():
+    with silent():
         return optuna.create_study(direction="maximize")

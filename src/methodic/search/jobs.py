@@ -112,24 +112,28 @@ class Candidate:
         )
 
 
+Place = tuple[float, float, int]
+"""Sorts candidates: by score, then loss, then number; the best first."""
+
+
+def place(number: int, outcome: Outcome, greater_is_better: bool) -> Place:
+    """Where a candidate with a score stands among others after equally long trainings."""
+    assert outcome.score is not None
+    loss = math.inf if outcome.loss is None or math.isnan(outcome.loss) else outcome.loss
+    return (-outcome.score if greater_is_better else outcome.score), loss, number
+
+
 def ranked(
     found: Iterable[tuple[int, Outcome]], greater_is_better: bool
 ) -> list[tuple[int, Outcome]]:
-    """Candidates that have a score, best first: by score, then loss, then number.
+    """Candidates that have a score, best first.
 
     Args:
-        found: number and outcome of each, looked at after equally long trainings.
+        found: number and outcome of each.
         greater_is_better: of the scores.
     """
-    sign = -1 if greater_is_better else 1
-
-    def place(each: tuple[int, Outcome]) -> tuple[float, float, int]:
-        number, outcome = each
-        assert outcome.score is not None
-        loss = outcome.loss if outcome.loss is not None else math.inf
-        return sign * outcome.score, math.inf if math.isnan(loss) else loss, number
-
-    return sorted((each for each in found if each[1].able), key=place)
+    able = [each for each in found if each[1].able]
+    return sorted(able, key=lambda each: place(*each, greater_is_better))
 
 
 class Fresh(Protocol):

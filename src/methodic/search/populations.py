@@ -139,7 +139,7 @@ class Population:
 
     def _advance(self) -> None:
         self._round += 1
-        going = {n: o for n, o in self._outcomes.items() if o.status != "ended"}
+        going = {n: o for n, o in sorted(self._outcomes.items()) if o.status != "ended"}
         order = [number for number, _ in ranked(going.items(), self._greater)]
         if self._round == self._rounds or not order:
             self._members = {}

@@ -10,6 +10,7 @@ Source: Jamieson and Talwalkar 2016 (arXiv 1502.07943); Hyperband: Li et al. 201
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -57,7 +58,7 @@ def halving(settings: int, reduction: int, rungs: int, chunks: int = 1) -> tuple
         settings: of all brackets.
         reduction: η.
         rungs: of each bracket.
-        chunks: number of brackets.
+        chunks: number of brackets; fewer where they couldn't each send one to the last rung.
 
     Example:
         >>> [each.sizes for each in halving(64, 3, 3)]
@@ -65,22 +66,21 @@ def halving(settings: int, reduction: int, rungs: int, chunks: int = 1) -> tuple
         >>> [each.sizes for each in halving(64, 3, 3, chunks=4)]
         [(16, 5, 1), (16, 5, 2), (16, 6, 2), (16, 5, 2)]
     """
+    chunks = min(chunks, max(settings // reduction ** (rungs - 1), 1))
     ends = [settings * (i + 1) // chunks for i in range(chunks)]
     found = []
-    for start, end in zip([0, *ends], ends, strict=False):
-        sizes = [
-            _until(end, settings, reduction, i) - _until(start, settings, reduction, i)
+    for start, end in itertools.pairwise([0, *ends]):
+        sizes = (
+            _until(end, settings, reduction**i) - _until(start, settings, reduction**i)
             for i in range(rungs)
-        ]
-        kept = [n for n in sizes if n > 0]
-        found.append(Bracket(tuple(kept), shares(reduction, rungs)[: len(kept)]))
+        )
+        found.append(Bracket(tuple(sizes), shares(reduction, rungs)))
     return tuple(found)
 
 
-def _until(place: int, settings: int, reduction: int, rung: int) -> int:
-    """How many of the first ``place`` settings reach a rung; of all, at least one."""
-    n: int = place // reduction**rung
-    return max(n, 1) if place == settings else n
+def _until(place: int, settings: int, share: int) -> int:
+    """How many of the first ``place`` are one in ``share``; of all, at least one."""
+    return max(place // share, 1) if place == settings else place // share
 
 
 def hyperband(

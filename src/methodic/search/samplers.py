@@ -276,6 +276,8 @@ class Sampler:
 
     def _flush(self) -> None:
         """Tell Optuna the news, in the order of asking, whoever was first."""
+        if self.kind in ("random", "sobol"):
+            return  # they don't learn
         scores = {n: self._sign * s for n, s in self._news.items() if s is not None}
         self._scores += scores.values()
         if not self._scores:

@@ -50,6 +50,11 @@ def begin(path: Path) -> Folder:
             f"{path}: this run has no record yet, so there is nothing to compare with",
             advice=f"Go on with it: methodic resume {path}",
         )
+    if first.plan.search is not None and not first.state.found:
+        raise InputError(
+            f"{path}: the search of this run isn't over, so what it comes to can't be compared",
+            advice=f"Go on with it first: methodic resume {path}",
+        )
     check_device(first.plan.machine.device, "Reproduce the run on a machine that has it.")
     _predictions(path, first)  # a damaged file is said now, and not after all the work
     _weights(path)

@@ -1,0 +1,319 @@
+"""Searches as a run's screening: who goes on, what is confirmed, what an interruption changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from methodic import bundle, runs
+from methodic.errors import InputError, Interrupted
+from methodic.evidence.leaderboard import Leaderboard
+from methodic.files import read_json
+from methodic.plan import Plan, RunState, UnitRecord
+from methodic.recipes.io import from_data
+from methodic.recipes.types import Recipe
+from methodic.report.folder import load as read_folder
+from methodic.runs.plans import hunting
+from methodic.runs.rows.preparation import Prepared
+from methodic.tuning import NAME, CandidateRecord, Search, SearchRecord
+from tests.runs.conftest import LR, MOMENTUM, PLAIN, MakePlan, execute, stopping
+from tests.runs.test_execution import slow_machine
+
+NINE = Search(settings=9, strategy="halving", sampler="random")
+WIDE = from_data(
+    {
+        "name": "wide",
+        "model": {"kind": "mlp", "width": 8, "depth": 1},
+        "stages": [
+            {
+                "batch": {"choice": [16, 32]},
+                "optimizer": {"kind": "sgd", "lr": {"log_uniform": [0.01, 1.0]}},
+            }
+        ],
+    },
+    "wide",
+)
+SHAPES = Recipe.model_validate(
+    {
+        "name": "shapes",
+        "model": {"kind": "mlp", "width": 8, "depth": 1},
+        "stages": [{"optimizer": {"kind": "adam", "lr": 0.01}}],
+    }
+)
+
+
+def small(make_plan: MakePlan, *recipes: Recipe, search: Search = NINE, **wishes: Any) -> Plan:
+    """A search of a few seconds."""
+    chosen = recipes or (PLAIN, MOMENTUM)
+    return make_plan(*chosen, budget=60.0, seeds=2, search=search, **wishes)
+
+
+def units(folder: Path, phase: str) -> list[UnitRecord]:
+    paths = sorted((folder / "records").glob(f"{phase}-*.json"))
+    return [UnitRecord.model_validate(read_json(path, "record")) for path in paths]
+
+
+def tried(folder: Path) -> SearchRecord:
+    return SearchRecord.model_validate(read_json(folder / NAME, "search"))
+
+
+def timeless(record: SearchRecord) -> list[CandidateRecord]:
+    return [c.model_copy(update={"seconds": 0.0}) for s in record.studies for c in s.candidates]
+
+
+def state_of(folder: Path) -> RunState:
+    return RunState.model_validate(read_json(folder / "run.json", "state"))
+
+
+@pytest.fixture(scope="module")
+def done(
+    make_plan: MakePlan, prepared: Prepared, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Plan, Leaderboard]:
+    folder, plan = tmp_path_factory.mktemp("searched") / "run", small(make_plan)
+    return folder, plan, execute(plan, folder, prepared)
+
+
+def test_ever_fewer_go_on(done: tuple[Path, Plan, Leaderboard]) -> None:
+    folder, plan, _ = done
+    assert plan.screen == ()
+    for study in tried(folder).studies:
+        assert Counter(len(c.rungs) for c in study.candidates) == {1: 6, 2: 2, 3: 1}
+        total = study.steps[study.name]
+        for each in study.candidates:
+            assert [rung.step for rung in each.rungs] == [
+                -(-total // 9),
+                -(-total // 3),
+                total,
+            ][: len(each.rungs)]
+        first = [c.rungs[0].score or 0.0 for c in study.candidates]
+        went = [c.rungs[0].score or 0.0 for c in study.candidates if len(c.rungs) > 1]
+        assert sorted(first)[-3:] == sorted(went)
+
+
+def test_what_the_search_found_is_confirmed_on_fresh_seeds(
+    done: tuple[Path, Plan, Leaderboard],
+) -> None:
+    folder, _, board = done
+    found = {each.recipe: each for each in state_of(folder).found}
+    searched = {m.member.seed for r in units(folder, "screen") for m in r.members}
+    confirmed = [m for r in units(folder, "confirm") for m in r.members]
+    assert len(searched) == 1
+    assert not searched & {each.member.seed for each in confirmed}
+    for each in confirmed:
+        (share, setting), name = found[each.member.recipe].segments[-1], each.member.recipe
+        assert share == 1.0
+        assert each.numbers[LR] == setting[LR]
+        row = next(row for row in board.rows if row.name == name)
+        assert row.setting == setting
+        assert row.validation is not None
+        assert row.validation.n == 1
+        best = [c for s in tried(folder).studies for c in s.candidates if c.recipe == name]
+        assert row.validation.mean == max(c.rungs[-1].score or 0 for c in best if len(c.rungs) > 2)
+    assert bundle.load(folder).card.test is not None
+    assert (folder / "work").exists() is False
+
+
+def test_a_promoted_member_trains_as_one_that_never_halted(
+    done: tuple[Path, Plan, Leaderboard],
+    make_plan: MakePlan,
+    prepared: Prepared,
+    tmp_path: Path,
+) -> None:
+    """The same settings, all trained to the end at once: whoever came to the end is the same."""
+    folder, plan, _ = done
+    assert plan.search is not None
+    full = plan.model_copy(update={"search": plan.search.model_copy(update={"strategy": "full"})})
+    execute(full, tmp_path / "full", prepared)
+    whole = {
+        (c.recipe, c.number): c for s in tried(tmp_path / "full").studies for c in s.candidates
+    }
+    ended = [c for c in timeless(tried(folder)) if len(c.rungs) == 3]
+    assert len(ended) == 2
+    for each in ended:
+        other = whole[each.recipe, each.number]
+        assert other.setting == each.setting
+        assert other.rungs[-1].loss == each.rungs[-1].loss
+        assert other.rungs[-1].score == each.rungs[-1].score
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 5, 7])
+def test_an_interrupted_search_goes_on_where_it_was(
+    done: tuple[Path, Plan, Leaderboard], prepared: Prepared, tmp_path: Path, after: int
+) -> None:
+    folder, plan, board = done
+    with stopping(after):
+        execute(plan, tmp_path / "run", prepared)
+    if after == 3:  # a kill leaves no search.json
+        (tmp_path / "run" / NAME).unlink()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run/records").glob("*-*")}
+    again = runs.resume(tmp_path / "run")
+    assert before == {path: path.stat().st_mtime_ns for path in before}, "nothing is done twice"
+    assert timeless(tried(tmp_path / "run")) == timeless(tried(folder))
+    assert again.state.found == state_of(folder).found
+    assert again.leaderboard is not None
+    assert again.leaderboard.rows[0].test == board.rows[0].test
+
+
+def test_a_search_is_read_back(done: tuple[Path, Plan, Leaderboard]) -> None:
+    folder, plan, _ = done
+    read = read_folder(folder)
+    assert read.search == tried(folder)
+    assert [len(c.settings) for c in read.plan.contenders] == [9, 9]
+    assert plan.contenders[0].settings == ()
+    assert {r.unit.until == sum(r.unit.steps) for r in read.screened} == {True}
+
+
+def test_settings_of_structure(make_plan: MakePlan, prepared: Prepared, tmp_path: Path) -> None:
+    """Each shape is a cohort of its own, and sees as many rows as the others."""
+    plan = small(make_plan, WIDE, search=Search(settings=12, strategy="halving"))
+    execute(plan, tmp_path / "run", prepared)
+    steps = {}
+    for record in units(tmp_path / "run", "screen"):
+        (batch,) = {each["stages.0.batch"] for each in record.unit.segments[0].settings}
+        steps[batch] = sum(record.unit.steps)
+    assert steps.keys() == {16, 32}
+    assert steps[16] == pytest.approx(2 * steps[32], abs=2)
+    (found,) = state_of(tmp_path / "run").found
+    batch = found.segments[-1][1]["stages.0.batch"]
+    assert found.batch == (batch,)
+    (unit, *_) = units(tmp_path / "run", "confirm")
+    whole = plan.contenders[0]
+    assert unit.unit.steps == found.steps
+    rows = whole.confirm_steps[0] * whole.batch[0]
+    assert found.steps[0] * found.batch[0] == pytest.approx(rows, abs=found.batch[0])
+    assert bundle.load(tmp_path / "run").card.recipe.stages[0].batch == batch  # type: ignore[union-attr]
+
+
+def test_fields_that_the_user_names(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path
+) -> None:
+    fields = Search(fields=("width", "activation"), settings=6, strategy="full")
+    plan = small(make_plan, SHAPES, search=fields)
+    execute(plan, tmp_path / "run", prepared)
+    settings = [c.setting for c in timeless(tried(tmp_path / "run"))]
+    assert {frozenset(each) for each in settings} == {
+        frozenset({"model.width", "model.activation"})
+    }
+    assert len({tuple(each.values()) for each in settings}) == 6
+
+
+def test_a_method_among_others(make_plan: MakePlan, prepared: Prepared, tmp_path: Path) -> None:
+    plan = small(make_plan, search=Search(fields=("method",), settings=9, strategy="halving"))
+    execute(plan, tmp_path / "run", prepared)
+    (study,) = tried(tmp_path / "run").studies
+    assert Counter(c.recipe for c in study.candidates).keys() == {"plain", "momentum"}
+    for each in state_of(tmp_path / "run").found:
+        mine = [c for c in study.candidates if c.recipe == each.recipe]
+        assert mine[each.setting].setting == each.segments[-1][1]
+
+
+def test_a_population(make_plan: MakePlan, prepared: Prepared, tmp_path: Path) -> None:
+    """Numbers change on the way, and confirmation changes them likewise."""
+    search = Search(settings=8, strategy="population")
+    plan = small(make_plan, MOMENTUM, search=search)
+    folder = tmp_path / "run"
+    execute(plan, folder, prepared)
+    (study,) = tried(folder).studies
+    assert any(c.parent is not None for c in study.candidates)
+    (found,) = state_of(folder).found
+    for record in units(folder, "confirm"):
+        ends = [segment.until for segment in record.unit.segments]
+        assert len(ends) in (0, len(found.segments))
+        assert ends == sorted(ends)
+        assert set(ends) <= set(record.unit.evaluate)
+    with stopping(3):
+        execute(plan, tmp_path / "again", prepared)
+    runs.resume(tmp_path / "again")
+    assert timeless(tried(tmp_path / "again")) == timeless(tried(folder))
+
+
+def test_numbers_that_change_on_the_way_are_trained_so(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path
+) -> None:
+    """Two stretches of one unit are two units, one going on from the other."""
+    plan = small(make_plan, PLAIN, search=Search(settings=8, strategy="population"))
+    folder = tmp_path / "run"
+    execute(plan, folder, prepared)
+    (study,) = tried(folder).studies
+    record = next(r for r in units(folder, "confirm"))
+    curve = record.curves[0]
+    assert [p.step for p in curve] == list(record.unit.evaluate)
+    assert study.candidates
+    assert torch.isfinite(torch.tensor([p.validation_loss or 0.0 for p in curve])).all()
+
+
+@pytest.mark.parametrize("strategy", ["hyperband", "asha"])
+@pytest.mark.parametrize("sampler", ["tpe", "sobol"])
+def test_other_strategies(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, strategy: Any, sampler: Any
+) -> None:
+    plan = small(make_plan, PLAIN, search=Search(settings=9, strategy=strategy, sampler=sampler))
+    execute(plan, tmp_path / "run", prepared)
+    (study,) = tried(tmp_path / "run").studies
+    assert len(study.candidates) == 9
+    assert state_of(tmp_path / "run").found
+    assert ("ASHA" in " ".join(plan.notes)) == (strategy == "asha")
+
+
+def test_asha_goes_on_where_it_was(make_plan: MakePlan, prepared: Prepared, tmp_path: Path) -> None:
+    """In one process units end in the order of their beginning, so here it can be compared."""
+    plan = small(make_plan, PLAIN, search=Search(settings=20, strategy="asha"))
+    execute(plan, tmp_path / "whole", prepared)
+    with stopping(2):
+        execute(plan, tmp_path / "run", prepared)
+    runs.resume(tmp_path / "run")
+    assert timeless(tried(tmp_path / "run")) == timeless(tried(tmp_path / "whole"))
+
+
+def test_a_slow_machine_ends_a_search_early(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All studies alike; and it stays so after an interruption."""
+    search = Search(settings=48, strategy="halving", sampler="tpe")
+    plan = small(make_plan, search=search)
+    with monkeypatch.context() as patched:
+        slow_machine(patched, 4.0)
+        execute(plan, tmp_path / "run", prepared, started=0.0)
+    (amended,) = [a for a in state_of(tmp_path / "run").amendments if a.phase == "search"]
+    assert all(16 <= count < 48 for count in amended.blocks)
+    counts = [len(study.candidates) for study in tried(tmp_path / "run").studies]
+    assert counts == list(amended.blocks)
+    board = read_folder(tmp_path / "run").leaderboard
+    assert board is not None
+    assert any("search ended after" in note for note in board.notes)
+
+
+def test_what_a_search_refuses(make_plan: MakePlan) -> None:
+    cases: list[tuple[Recipe, Search, str]] = [
+        (SHAPES, Search(settings=8), "no range"),
+        (SHAPES, Search(fields=("widht",)), "widht"),
+        (WIDE, Search(strategy="population", settings=8), "structure|batch"),
+        (PLAIN, Search(sampler="gp", settings=300), "200|300"),
+    ]
+    for chosen, search, words in cases:
+        with pytest.raises(InputError, match=words):
+            small(make_plan, chosen, search=search)
+    with pytest.raises(InputError, match="there is one"):
+        hunting.check(Search(fields=("method",)), [PLAIN])
+    with pytest.raises(InputError, match="sampler"):
+        Search(sampler="tpo")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="settings"):
+        Search(settings=1)
+
+
+def test_a_stopped_search_says_how_far_it_came(
+    done: tuple[Path, Plan, Leaderboard], prepared: Prepared, tmp_path: Path
+) -> None:
+    _, plan, _ = done
+    try:
+        with stopping(2):
+            execute(plan, tmp_path / "run", prepared)
+    except Interrupted:  # pragma: no cover
+        pytest.fail("stopping() catches it")
+    assert sum(bool(c.rungs) for c in timeless(tried(tmp_path / "run"))) > 0
+    with pytest.raises(InputError, match="search"):
+        runs.reproduce(tmp_path / "run", out=tmp_path / "again")
