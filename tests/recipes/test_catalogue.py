@@ -194,3 +194,15 @@ def test_which_methods_are_for_images() -> None:
     assert {name for name in catalogue.names() if catalogue.takes_images(catalogue.get(name))} == (
         images
     )
+
+
+def test_what_a_space_may_need() -> None:
+    from methodic.recipes import io
+
+    objectives = {"choice": [[{"kind": "supervised"}], [{"kind": "distillation"}]]}
+    taught = io.from_data({"name": "a", "stages": [{"objectives": objectives}]}, "a")
+    assert catalogue.needs_teacher(taught)
+    assert not catalogue.reads_unlabelled(taught)
+    rows = io.from_data({"name": "a", "stages": [{"unlabelled": {"choice": [0, 64]}}]}, "a")
+    assert catalogue.reads_unlabelled(rows)
+    assert not catalogue.needs_teacher(rows)

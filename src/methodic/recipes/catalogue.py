@@ -62,14 +62,13 @@ def takes_images(recipe: Recipe) -> bool:
 
 def reads_unlabelled(recipe: Recipe) -> bool:
     """Whether a method reads rows without targets, where there are any."""
-    return any(stage.rows == "all" or stage.unlabelled for stage in recipe.stages)
+    searched = any(path.endswith((".rows", ".unlabelled")) for path in recipe.open)
+    return searched or any(stage.rows == "all" or stage.unlabelled for stage in recipe.stages)
 
 
 def needs_teacher(recipe: Recipe) -> bool:
     """Whether a method learns from what another trained network says."""
-    return any(
-        o.kind == "distillation" for s in recipe.stages for t in s.turns for o in t.objectives
-    )
+    return '"kind":"distillation"' in recipe.model_dump_json()  # options of choices included
 
 
 def check(name: str) -> None:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from methodic.errors import InputError
+from methodic.recipes.numbers import OPEN
 from methodic.recipes.ranges import Options, Structural
-from methodic.recipes.types import Recipe
+from methodic.recipes.types import Model, Recipe
 
 _CONDITION = re.compile(r"\[([^\]]*)\]")
 
@@ -62,11 +63,7 @@ def admitted(
     """
     result: dict[str, Structural] = {}
     for path, each in found.items():
-        base = data
-        for outer, label in conditions(path):
-            options = found[outer]
-            assert isinstance(options, Options)
-            base = _with(base, outer, options.choice[options.labels.index(label)])
+        base = _on_condition(data, path, found)
         if not isinstance(each, Options):
             for end in next(iter(each.model_dump().values())):
                 _tried(base, path, end, where, valid)
@@ -80,6 +77,73 @@ def admitted(
             shown = ".".join(map(str, _located(data, path)))
             raise InputError(f"{where}: {shown}: {problem}") from None
     return result
+
+
+def mapped(recipe: Recipe, change: Callable[[Recipe], Recipe]) -> Recipe:
+    """The recipe with ``change`` made to it, and to the options of its choices of parts.
+
+    Args:
+        recipe: may be a space.
+        change: of a recipe without ranges of structure; it leaves fields where they are.
+
+    Raises:
+        InputError: two options become the same.
+
+    Example:
+        >>> recipe = Recipe.model_validate({"name": "a", "stages": [{}]})
+        >>> mapped(recipe, lambda r: r.model_copy(update={"about": "changed"})).about
+        'changed'
+    """
+    data = recipe.model_dump(mode="json", exclude={OPEN})
+    opened: dict[str, Structural] = {}
+    renamed: list[tuple[str, str]] = []  # beginnings of paths, since labels may change
+    for path, each in recipe.open.items():
+        starts = [pair for pair in renamed if path.startswith(pair[0])]
+        old, new = starts[-1] if starts else ("", "")
+        here = new + path[len(old) :]
+        if isinstance(each, Options):
+            base = _on_condition(data, path, recipe.open)
+            choice = [
+                _at(
+                    change(Recipe.model_validate(_with(base, path, option))).model_dump(
+                        mode="json"
+                    ),
+                    plain(path).split("."),
+                )
+                if isinstance(option, dict | list)
+                else option
+                for option in each.choice
+            ]
+            labels = each.labels
+            try:
+                each = Options(choice=tuple(choice))
+            except ValidationError:
+                raise InputError(
+                    f"recipe {recipe.name}: {path}: two of the options come to the same here",
+                    found=", ".join(map(str, labels)),
+                    advice="Leave one of them out.",
+                ) from None
+            pairs = zip(labels, each.labels, strict=True)
+            renamed += [(f"{path}[{was}]", f"{here}[{now}]") for was, now in pairs]
+        opened[here] = each
+    return change(recipe.model_copy(update={OPEN: {}})).model_copy(update={OPEN: opened})
+
+
+def with_model(recipe: Recipe, model: Model) -> Recipe:
+    """The recipe with another network, and without ranges of the one it had."""
+    kept = {path: each for path, each in recipe.open.items() if re.match(r"model\b", path) is None}
+    return recipe.model_copy(update={"model": model, OPEN: kept})
+
+
+def _on_condition(
+    data: dict[str, Any], path: str, found: Mapping[str, Structural]
+) -> dict[str, Any]:
+    """The data with those options in place on which a path hangs."""
+    for outer, label in conditions(path):
+        options = found[outer]
+        assert isinstance(options, Options)
+        data = _with(data, outer, options.choice[options.labels.index(label)])
+    return data
 
 
 def blamed(

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from methodic.errors import InputError, unknown
 from methodic.recipes.numbers import HEADER, OPEN
 from methodic.recipes.opening import is_range, middle
-from methodic.recipes.places import conditions, plain
+from methodic.recipes.places import conditions, mapped, plain, with_model
 from methodic.recipes.problems import explain
 from methodic.recipes.ranges import Integer, LogUniform, Options, Structural, Uniform, parsed
 from methodic.recipes.searching import searchable, searched
@@ -24,9 +24,11 @@ __all__ = [
     "combinations",
     "concrete",
     "dimensions",
+    "mapped",
     "searchable",
     "searched",
     "untuned",
+    "with_model",
 ]
 
 

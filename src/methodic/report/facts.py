@@ -67,16 +67,10 @@ def _machine(plan: Plan) -> str:
 def _phases(plan: Plan) -> list[tuple[str, str]]:
     confirm = plan.confirm
     assert confirm is not None
-    screening = {member.seed for unit in plan.screen for member in unit.members}
-    models = sum(len(unit.members) for unit in plan.screen)
     seeds = cells.count(len(confirm.seeds), "fresh seed")
     folds = f", each on a fold of {confirm.folds}-fold cross-validation" * (confirm.splits == "cv")
     return [
-        (
-            "screening",
-            f"{cells.count(models, 'model')}, {cells.count(len(screening), 'seed')} a setting "
-            f"({cells.spans(screening)}), validation rows only",
-        ),
+        _screening(plan),
         (
             "confirmation",
             f"up to {cells.count(confirm.finalists, 'finalist')} and {confirm.simplest}, "
@@ -84,3 +78,17 @@ def _phases(plan: Plan) -> list[tuple[str, str]]:
             f"{confirm.scale:.2g} times a screening cohort's seconds",
         ),
     ]
+
+
+def _screening(plan: Plan) -> tuple[str, str]:
+    if plan.search is not None:
+        whose = "in all" if plan.search.together else "of each method"
+        how = f"{plan.search.sampler}, {plan.search.strategy}"
+        return "search", f"{plan.search.settings} settings {whose}, {how}; validation rows only"
+    seeds = {member.seed for unit in plan.screen for member in unit.members}
+    models = sum(len(unit.members) for unit in plan.screen)
+    return (
+        "screening",
+        f"{cells.count(models, 'model')}, {cells.count(len(seeds), 'seed')} a setting "
+        f"({cells.spans(seeds)}), validation rows only",
+    )

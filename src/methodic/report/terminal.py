@@ -191,6 +191,8 @@ def _methods(plan: Plan) -> Table:
     table.add_column("method", overflow="fold")
     for title in ("settings × seeds", "steps", "batch", "evaluations", "≈ time"):
         table.add_column(title, justify="right")
+    search, looks = plan.search, 0 if plan.confirm is None else plan.confirm.evaluations
+    each = 0.0 if search is None else search.seconds / len(plan.contenders)
     for contender in plan.contenders:
         mine = [
             unit
@@ -202,11 +204,11 @@ def _methods(plan: Plan) -> Table:
         seeds = len({member.seed for member in members})
         shown = [
             contender.recipe.name,
-            f"{settings} × {seeds}",
+            f"{settings} × {seeds}" if search is None else f"{search.settings} × 1",
             " + ".join(f"{n:,}" for n in contender.steps),
             " + ".join(f"{n:,}" for n in contender.batch),
-            str(max((len(unit.evaluate) for unit in mine), default=0)),
-            cells.seconds(_estimate(contender, mine)),
+            str(max((len(unit.evaluate) for unit in mine), default=looks)),
+            cells.seconds(_estimate(contender, mine) if search is None else each),
         ]
         table.add_row(*(Text(cell) for cell in shown))
     return table
@@ -224,9 +226,12 @@ def _choices(plan: Plan) -> list[tuple[str, str]]:
         for contender in plan.contenders
         if (name := contender.recipe.name)
     ]
-    if plan.screen:
+    if plan.search is not None:
+        work = [plan.search.seconds]
+    if sum(work):
         workers = max(plan.machine.workers, 1)
-        told = f"about {cells.seconds(sum(work) / workers)} for the screening"
+        what = "screening" if plan.search is None else "search"
+        told = f"about {cells.seconds(sum(work) / workers)} for the {what}"
         pairs.append(("time", f"{told}, on {cells.count(workers, 'worker')}"))
     if plan.baselines:
         kinds = ", ".join(each.kind.replace("_", " ") for each in plan.baselines)

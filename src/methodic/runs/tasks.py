@@ -22,6 +22,7 @@ from methodic.engine import checkpoint, loop
 from methodic.engine.checkpoint import Standing, UnusableError
 from methodic.engine.evaluation import outputs, validated
 from methodic.engine.keeper import INTERVAL, Count, Keeper
+from methodic.engine.native.values import UncompilableError
 from methodic.engine.parts import Cohort
 from methodic.engine.workers import stoppable
 from methodic.errors import InputError
@@ -121,9 +122,15 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
         last = number == len(segments) - 1
         with contextlib.ExitStack() as stack:
             own = keeper if last else stack.enter_context(keeper.part(f"segment-{number}"))
-            cohort, rows, trained = _lap(
-                prepared, plan, machine, unit, recipes, seeds, own, given, Lap(halted, until)
-            )
+            rest = unit, recipes, seeds, own, given, Lap(halted, until)
+            try:
+                cohort, rows, trained = _lap(prepared, plan, machine, *rest)
+            except UncompilableError:
+                if not by_name[unit.members[0].recipe].recipe.open:
+                    raise
+                # Of a search's structures only one was tried before the plan was frozen.
+                machine = machine.model_copy(update={"compiled": False})
+                cohort, rows, trained = _lap(prepared, plan, machine, *rest)
         halted = trained.standing
     if trained.standing is not None:
         _halt(folder, unit, trained.standing)

@@ -133,7 +133,7 @@ def ranked(
         greater_is_better: of the scores.
     """
     able = [each for each in found if each[1].able]
-    return sorted(able, key=lambda each: place(*each, greater_is_better))
+    return sorted(able, key=lambda each: place(each[0], each[1], greater_is_better))
 
 
 class Fresh(Protocol):

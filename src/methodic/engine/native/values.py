@@ -28,9 +28,13 @@ C_TYPES = {
 _ALIGN = 64  # bytes
 
 
-def unsupported(what: str) -> InputError:
+class UncompilableError(InputError):
+    """A step can't be machine code; as it is, it can be taken all the same."""
+
+
+def unsupported(what: str) -> UncompilableError:
     """The graph holds something that isn't written as loops."""
-    return InputError(
+    return UncompilableError(
         "a part of the training step can't be turned into machine code",
         found=what,
         advice="Leave compilation out: --no-compile.",

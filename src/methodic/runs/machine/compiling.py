@@ -29,7 +29,12 @@ class Choice:
 
 
 def choose(
-    survey: Survey, timed: Sequence[Timed], worker_seconds: float, workers: int, asked: bool | None
+    survey: Survey,
+    timed: Sequence[Timed],
+    worker_seconds: float,
+    workers: int,
+    asked: bool | None,
+    more: int = 0,
 ) -> Choice:
     """Compile or not.
 
@@ -39,20 +44,22 @@ def choose(
         worker_seconds: of training that are planned.
         workers: which load compiled code each for itself; 0 counts as 1.
         asked: what the user asked for, if anything.
+        more: structures that a search may come to beside those of ``timed``.
     """
     if asked is False:
         return Choice(False, "Not compiled, as asked.")
     if (reason := _impossible(survey)) is not None:
         return Choice(False, f"Not compiled: {reason}.")
     saved = worker_seconds * (1 - 1 / FASTER)
-    workers, methods = max(workers, 1), len(timed)
+    workers, methods = max(workers, 1), len(timed) + more
     if asked is None and saved <= MARGIN * _cost(workers, methods, 0):
         return Choice(False, f"Not compiled: it would save {saved:.0f} s at the most.")
     if asked:
         return Choice(True, "Compiled, as asked.")
     # Tracing takes seconds, too; where nothing was ever compiled, the answer is known.
     recipes = [method.recipe for method in timed]
-    cost = _cost(workers, methods, survey.uncompiled(recipes) if anything_known() else methods)
+    cold = survey.uncompiled(recipes) + more if anything_known() else methods
+    cost = _cost(workers, methods, cold)
     words = f"compiling costs {cost:.0f} s and saves about {saved:.0f} s of the workers' time"
     if saved <= MARGIN * cost:
         return Choice(False, f"Not compiled: {words}.")

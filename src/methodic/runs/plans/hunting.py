@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from methodic.errors import InputError
 from methodic.recipes import spaces
+from methodic.recipes.ranges import Integer, Options
+from methodic.recipes.searching import searched
 from methodic.recipes.types import Recipe
 from methodic.search.study import Study
 from methodic.tuning import Sampler, Search, SearchPlan, Strategy
@@ -41,10 +43,28 @@ class Hunt:
         """The search with so many settings."""
         return self.plan.model_copy(update={"settings": settings})
 
+    def structures(self, settings: int, recipes: Sequence[Recipe]) -> int:
+        """How many shapes of network or batch it may come to, beside each recipe's own."""
+        return sum(min(_shapes(recipe), settings) - 1 for recipe in recipes)
+
     def trainings(self, settings: int, recipes: Sequence[Recipe]) -> float:
         """What it costs, in whole trainings of one member."""
         endless = {recipe.name: 10**6 for recipe in recipes}
         return math.fsum(each.cost for each in studies(self.of(settings), recipes, endless, True))
+
+
+def _shapes(recipe: Recipe) -> int:
+    """Combinations of a recipe's choices of structure, those that exclude each other included."""
+    sizes = []
+    for each in spaces.dimensions(recipe):
+        if each.path not in recipe.open:
+            continue
+        if isinstance(each.range, Integer):
+            low, high = each.range.integer
+            sizes.append(high - low + 1)
+        elif isinstance(each.range, Options):
+            sizes.append(len(each.range.choice))
+    return math.prod(sizes)
 
 
 def studies(
@@ -89,7 +109,7 @@ def opened(recipes: Sequence[Recipe], search: Search) -> list[Recipe]:
         InputError: an unknown field, or a recipe in which nothing is left to search for.
     """
     fields = [field for field in search.fields if field != METHOD]
-    found = [spaces.searched(recipe, fields) if fields else recipe for recipe in recipes]
+    found = [searched(recipe, fields) if fields else recipe for recipe in recipes]
     together = METHOD in search.fields
     for recipe in found:
         if not together and not spaces.dimensions(recipe):

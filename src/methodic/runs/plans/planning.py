@@ -271,7 +271,8 @@ def _compiling(
     Returns:
         in words why or why not, and what a step of all methods takes in both ways.
     """
-    choice = choose(survey, fit.methods, fit.cohorts * fit.share, workers, asked)
+    more = 0 if wanted.hunt is None else wanted.hunt.structures(fit.shape.points, wanted.recipes)
+    choice = choose(survey, fit.methods, fit.cohorts * fit.share, workers, asked, more)
     if not choice.compiled:
         return [choice.why], []
     eager = survey.machine
