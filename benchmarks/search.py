@@ -2,11 +2,11 @@
 
 1. The same space, number of settings and halving schedule on digits, Adult and California housing,
    for networks of two hidden layers: `methodic run` until RUN/search.json stands, with all that
-   comes before it (start-up, reading, measuring, compiling from an empty cache, baselines); Optuna's
-   settings with a loop in plain PyTorch and halving by hand (`_search_optuna.py`); scikit-learn's
-   HalvingRandomSearchCV (`_search_sklearn.py`). Everybody has all cores, is a process of its own,
-   and its time is that of the whole process. Scores are the best validation scores of the last
-   rung, of the last weights, on the same rows.
+   comes before it (start-up, reading, measuring, compiling from an empty cache, baselines);
+   Optuna's settings with a loop in plain PyTorch and halving by hand (`_search_optuna.py`);
+   scikit-learn's HalvingRandomSearchCV (`_search_sklearn.py`). Everybody has all cores, is a
+   process of its own, and its time is that of the whole process. Scores are the best validation
+   scores of the last rung, of the last weights, on the same rows.
 2. Bookkeeping: what a study adds to a candidate beside what its sampler costs in bare Optuna.
 3. TPE and Gaussian processes against random settings: the same budget, paired seeds.
 
@@ -15,20 +15,16 @@ With --save, what is done is kept in results/search-runs.json, and done again by
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 import tempfile
-import time
 from argparse import ArgumentParser
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import _search_runs as runs
 import _shared as shared
 import numpy as np
-import tables
 from _bench import Goal
 from _bookkeeping import SAMPLERS, overhead
 
@@ -38,30 +34,6 @@ WIDTHS = {64: 3.0, 128: 1.3}
 """Width of the network → how many times faster than both peers it is meant to be."""
 LEARNING = ("tpe", "gp")
 WITHIN = 0.5  # milliseconds of bookkeeping for each candidate
-_BATCH = 128
-
-
-@dataclass(frozen=True)
-class Case:
-    """A data set; ``epochs`` of a whole training, a multiple of 9 for whole epochs in each rung."""
-
-    title: str
-    name: str
-    metric: str
-    epochs: int
-    target: str | None = None
-
-    @property
-    def sign(self) -> float:
-        """−1 where less is better."""
-        return -1.0 if self.metric == "rmse" else 1.0
-
-
-CASES = (
-    Case("digits", "digits", "accuracy", 198),
-    Case("Adult", "adult", "auc", 18, "income"),
-    Case("California housing", "california_housing", "rmse", 54, "MedHouseVal"),
-)
 
 
 def main() -> None:
@@ -71,7 +43,7 @@ def main() -> None:
         parser.add_argument("--seeds", type=int, default=10, help="0 … N−1")
         parser.add_argument("--settings", type=int, default=64)
         parser.add_argument("--only", choices=PARTS)
-        parser.add_argument("--data", choices=[case.name for case in CASES])
+        parser.add_argument("--data", choices=[case.name for case in runs.CASES])
         parser.add_argument("--width", type=int, choices=list(WIDTHS))
 
     asked = shared.options(__doc__, add)
@@ -94,8 +66,8 @@ def main() -> None:
     report.end(asked.save)
 
 
-def _cases(asked: Any) -> list[Case]:
-    return [case for case in CASES if asked.data in (None, case.name)]
+def _cases(asked: Any) -> list[runs.Case]:
+    return [case for case in runs.CASES if asked.data in (None, case.name)]
 
 
 # --- beside two libraries ---------------------------------------------------------------------
@@ -120,14 +92,14 @@ def _peers(report: shared.Report, asked: Any, kept: shared.Kept, goals: list[Goa
 
 
 def _round(
-    case: Case, width: int, seed: int, asked: Any, kept: shared.Kept
+    case: runs.Case, width: int, seed: int, asked: Any, kept: shared.Kept
 ) -> dict[str, Any] | None:
     """Everybody once on one split; who begins changes from seed to seed."""
 
     def measure() -> dict[str, Any] | None:
         with tempfile.TemporaryDirectory() as name:
             scratch = Path(name)
-            source = _source(case, scratch, asked.quick)
+            source = runs.copied(case, scratch, asked.quick)
             if source is None:
                 return None
             rows = scratch / "rows"
@@ -140,7 +112,9 @@ def _round(
             order = ["methodic", *PEERS]
             order = order[seed % 3 :] + order[: seed % 3]
             return {
-                who: _ours(case, source, job, scratch) if who == "methodic" else _peer(who, job)
+                who: runs.halved(case, source, job, scratch)
+                if who == "methodic"
+                else runs.peer(who, job)
                 for who in order
             }
 
@@ -148,98 +122,7 @@ def _round(
     return found
 
 
-def _source(case: Case, scratch: Path, quick: bool) -> str | None:
-    """What is read: a built-in name, or a copy of a file."""
-    if case.target is None:
-        return case.name
-    path = tables.find(next(each for each in tables.CASES if each.file == case.name))
-    if path is None:
-        return None
-    table = scratch / f"{case.name}.parquet"
-    tables.copy(path, table, tables.QUICK_ROWS if quick else None)
-    return str(table)
-
-
-def _ours(case: Case, source: str, job: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
-    """A run until its search is done. Its steps are counted, so that the budget decides nothing."""
-    rows = _rows(Path(job["folder"]))
-    steps = job["epochs"] * rows // _BATCH
-    recipe = scratch / "searched.yaml"
-    recipe.write_text(
-        "name: searched\n"
-        f"model: {{kind: mlp, width: {job['width']}, depth: 2}}\n"
-        "stages:\n"
-        f"  - batch: {_BATCH}\n"
-        "    optimizer: {kind: adamw, lr: {log_uniform: [1.0e-4, 3.0e-2]},"
-        " weight_decay: {log_uniform: [1.0e-6, 1.0e-1]}}\n"
-        "    schedule: {kind: constant}\n"
-        f"stop: {{steps: {steps}, keep: last}}\n"
-    )
-    options = ["--recipe", str(recipe), "--sampler", "random", "--strategy", "halving"]
-    options += ["--settings", str(job["settings"])]
-    return _searched(case, source, options, job["seed"], scratch / "run", steps)
-
-
-def _searched(
-    case: Case, source: str, options: Sequence[str], seed: int, out: Path, steps: int
-) -> dict[str, Any]:
-    """`methodic run` with a search, compiled code from an empty cache."""
-    command = [shared.METHODIC, "run", source, *options, "--metric", case.metric]
-    command += ["--target", case.target] if case.target else []
-    command += ["--seed", str(seed), "--finalists", "1", "--seeds", "1", "--splits", "one"]
-    command += ["--budget", "1h", "--quiet", "--out", str(out)]
-    with tempfile.TemporaryDirectory() as cache:
-        begun = time.time()
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            env={**shared.clean_environment(), "XDG_CACHE_HOME": cache},
-        )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr[-2000:]}")
-    record = json.loads((out / "search.json").read_text())
-    (study,) = record["studies"]
-    if list(study["steps"].values()) != [steps]:
-        raise RuntimeError(f"{study['steps']} steps were planned, not {steps}")
-    ends = [each for each in study["candidates"] if each["status"] == "finished"]
-    scores = [each["rungs"][-1]["score"] for each in ends]
-    card = json.loads((out / "model" / "bundle.json").read_text())["card"]
-    return {
-        "seconds": (out / "search.json").stat().st_mtime - begun,
-        "score": case.sign * max(case.sign * score for score in scores),
-        "steps": steps,
-        "asked": [each["rungs"][-1]["score"] for each in study["candidates"]],
-        "training": sum(each["seconds"] for each in study["candidates"]),
-        "test": card["test"],
-        "machine": json.loads((out / "plan.json").read_text())["machine"],
-    }
-
-
-def _rows(folder: Path) -> int:
-    import polars as pl
-
-    return int(pl.scan_parquet(folder / "train.parquet").select(pl.len()).collect().item())
-
-
-def _peer(which: str, job: Mapping[str, Any]) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as scratch:
-        out = Path(scratch) / "result.json"
-        script = str(shared.HERE / f"_search_{which}.py")
-        begun = time.perf_counter()
-        done = subprocess.run(
-            [shared.PYTHON, script, json.dumps(dict(job)), str(out)],
-            capture_output=True,
-            text=True,
-            env=shared.clean_environment(),
-        )
-        seconds = time.perf_counter() - begun
-        if done.returncode:
-            raise RuntimeError(f"{which}: {done.stderr[-2000:]}")
-        return {"seconds": seconds, **json.loads(out.read_text())}
-
-
-def _compared(case: Case, width: int, found: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+def _compared(case: runs.Case, width: int, found: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     ours = [each["methodic"] for each in found]
     rows = [
         [
@@ -281,7 +164,7 @@ def _times(found: Sequence[Mapping[str, Any]], which: str) -> tuple[float, str]:
 
 
 def _claims(
-    case: Case, width: int, wanted: float, found: Sequence[Mapping[str, Any]]
+    case: runs.Case, width: int, wanted: float, found: Sequence[Mapping[str, Any]]
 ) -> list[Goal]:
     """Faster than both; and no worse: the interval of the paired difference isn't all below 0."""
     from methodic.evidence.numbers.statistics import t_interval
@@ -326,46 +209,31 @@ def _samplers(report: shared.Report, asked: Any, kept: shared.Kept, _: list[Goal
     )
     rows = []
     for case in _cases(asked):
-        runs = {
+        done = {
             which: [_sampled(case, which, seed, asked, kept) for seed in range(asked.seeds)]
             for which in ("random", *LEARNING)
         }
-        if any(each is None for found in runs.values() for each in found):
+        if any(each is None for found in done.values() for each in found):
             report.say(f"\n**{case.title}: skipped**, its file can't be had (tables.py).")
             continue
-        report.raw.setdefault("samplers", {})[case.name] = runs
-        rows += _learnt(case, runs)
+        report.raw.setdefault("samplers", {})[case.name] = done
+        rows += _learnt(case, done)
     names = ["data", "settings", "best validation", "less random", "test", "less random", "seconds"]
     report.table(names, rows)
 
 
 def _sampled(
-    case: Case, sampler: str, seed: int, asked: Any, kept: shared.Kept
+    case: runs.Case, sampler: str, seed: int, asked: Any, kept: shared.Kept
 ) -> dict[str, Any] | None:
     def measure() -> dict[str, Any] | None:
         with tempfile.TemporaryDirectory() as name:
             scratch = Path(name)
-            source = _source(case, scratch, asked.quick)
+            source = runs.copied(case, scratch, asked.quick)
             if source is None:
                 return None
             shared.write_split(source, case.target, seed, scratch / "rows")
             epochs = 3 if asked.quick else case.epochs // 3
-            steps = epochs * _rows(scratch / "rows") // _BATCH
-            recipe = scratch / "searched.yaml"
-            recipe.write_text(
-                "name: searched\n"
-                "model: {kind: mlp, width: {choice: [32, 64, 128]}, depth: 2,"
-                " dropout: {uniform: [0.01, 0.5]}}\n"
-                "stages:\n"
-                f"  - batch: {_BATCH}\n"
-                "    optimizer: {kind: adamw, lr: {log_uniform: [1.0e-5, 1.0e-1]},"
-                " weight_decay: {log_uniform: [1.0e-6, 1.0]}}\n"
-                "    schedule: {kind: cosine, warmup: 0.1}\n"
-                f"stop: {{steps: {steps}, keep: last}}\n"
-            )
-            options = ["--recipe", str(recipe), "--sampler", sampler, "--strategy", "full"]
-            options += ["--settings", str(asked.settings)]
-            return _searched(case, source, options, seed, scratch / "run", steps)
+            return runs.sampled(case, source, sampler, seed, epochs, asked.settings, scratch)
 
     found: dict[str, Any] | None = kept.get(
         f"{case.name}-{sampler}-{asked.settings}-{seed}", measure
@@ -373,13 +241,13 @@ def _sampled(
     return found
 
 
-def _learnt(case: Case, runs: Mapping[str, Sequence[Any]]) -> list[list[str]]:
+def _learnt(case: runs.Case, done: Mapping[str, Sequence[Any]]) -> list[list[str]]:
     rows = []
-    for which, found in runs.items():
+    for which, found in done.items():
         cells = [case.title if which == "random" else "", which]
         for field in ("score", "test"):
             values = [each[field] for each in found]
-            gains = [x - y[field] for x, y in zip(values, runs["random"], strict=True)]
+            gains = [x - y[field] for x, y in zip(values, done["random"], strict=True)]
             cells += [
                 shared.mean_interval(values),
                 "" if which == "random" else shared.mean_interval(gains),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from methodic.errors import InputError
@@ -18,15 +19,16 @@ _UNITS = {
 _ACCEPTED = "seconds, minutes or hours, such as 90, 60s, 2m or 1h; at least 10s"
 
 
-def parse_budget(text: str | float, name: str = "--budget") -> float:
+def parse_budget(text: str | float, name: str = "--budget", endless: bool = False) -> float:
     """Seconds in a budget.
 
     Args:
         text: a number of seconds, or a number with the unit s, m or h.
         name: what to call the budget in an error.
+        endless: "none" is accepted, too.
 
     Returns:
-        seconds, at least `SHORTEST`.
+        seconds, at least `SHORTEST`; infinity for "none".
 
     Raises:
         InputError: not a duration, or too short.
@@ -37,6 +39,8 @@ def parse_budget(text: str | float, name: str = "--budget") -> float:
     """
     if isinstance(text, bool):
         raise InputError(f"{name}: not a duration", found=text, accepted=_ACCEPTED)
+    if endless and (text == math.inf or str(text).strip().lower() == "none"):
+        return math.inf
     match = _FORM.fullmatch(str(text).strip().lower())
     if match is None or match[2] not in _UNITS:
         raise InputError(f"{name}: not a duration", found=repr(text), accepted=_ACCEPTED)

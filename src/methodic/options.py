@@ -92,7 +92,12 @@ Teacher = Annotated[
     str | None,
     typer.Option(metavar="RUN|BUNDLE", help="A trained model to learn from (distillation)."),
 ]
-Budget = Annotated[str, typer.Option(help="Time to the verdict: 90, 60s, 2m, 1h.")]
+Budget = Annotated[
+    str,
+    typer.Option(
+        help="Time to the verdict: 90, 60s, 2m, 1h; none: as long as the recipes' stop says."
+    ),
+]
 Recipes = Annotated[
     str | None,
     typer.Option(

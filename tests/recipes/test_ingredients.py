@@ -277,10 +277,10 @@ def test_one_thing_goes_and_all_else_stays(
 @pytest.mark.parametrize("name", catalogue.names())
 def test_the_library(name: str) -> None:
     """Each method of the library, in the middle of its ranges; what it is named for is found."""
-    from methodic.evidence.design import concrete, grid
+    from methodic.recipes.spaces import concrete, untuned
 
     chosen = catalogue.get(name)
-    chosen = concrete(chosen, grid(chosen, 1)[0])
+    chosen = concrete(chosen, untuned(chosen))
     found = ingredients(chosen)
     keys = [each.key for each in found]
     assert len(set(keys)) == len(keys)

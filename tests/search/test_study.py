@@ -6,7 +6,8 @@ from methodic.errors import InputError
 from methodic.recipes.spaces import concrete, untuned
 from methodic.recipes.types import Recipe
 from methodic.search.jobs import Job, Outcome
-from methodic.search.study import METHOD, Study, space
+from methodic.search.methods import METHOD, space
+from methodic.search.study import Study
 from methodic.tuning import SearchPlan
 from tests.search.spaces import quality, recipe, run, study, trained, wide
 

@@ -55,7 +55,7 @@ def run_command(
 ) -> None:
     """Compare training methods on DATA, keep the best model, say how sure that is."""
     started = monotonic()  # reading the data is part of the budget
-    seconds = parse_budget(budget)
+    seconds = parse_budget(budget, endless=True)
     arguments.check_out(out)
     speed = arguments.speed(compile, precision, memory_format, width)
     arguments.check_design(equal, splits, detect, seeds, finalists)
@@ -148,7 +148,7 @@ def plan_command(
     quiet: o.Quiet = False,
 ) -> None:
     """Show what `run` would do with the same options, and for how long. Trains nothing."""
-    seconds = parse_budget(budget)
+    seconds = parse_budget(budget, endless=True)
     arguments.check_out(out)
     speed = arguments.speed(compile, precision, memory_format, width)
     arguments.check_design(equal, splits, detect, seeds, finalists)

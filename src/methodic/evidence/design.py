@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -12,7 +12,7 @@ from methodic.evidence.numbers.power import seeds_needed, upper_deviation
 from methodic.evidence.numbers.statistics import ALPHA
 from methodic.metrics import Metric
 from methodic.plan import ConfirmPlan, MemberRecord, Phase, UnitRecord, difference
-from methodic.recipes.numbers import ranges, replace
+from methodic.recipes.numbers import ranges
 from methodic.recipes.ranges import Choice, LogUniform, Range
 from methodic.recipes.types import Recipe
 
@@ -62,23 +62,6 @@ def _axis(each: Range, points: int) -> list[float]:
         low, high = each.log_uniform if isinstance(each, LogUniform) else each.uniform
         numbers = [min(max(x, low), high) for x in numbers]
     return list(dict.fromkeys(numbers))
-
-
-def concrete(recipe: Recipe, setting: Mapping[str, float]) -> Recipe:
-    """The recipe with the numbers of ``setting`` in place of its ranges.
-
-    Raises:
-        InputError: a path that the recipe doesn't have, a number that it refuses, or a range that
-            the setting leaves open.
-    """
-    result = replace(recipe, setting)
-    if left := ranges(result):
-        raise InputError(
-            f"recipe {recipe.name} still has ranges",
-            found=", ".join(left),
-            accepted="a number for each",
-        )
-    return result
 
 
 def seeds(seed: int, phase: Phase, n: int) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,8 +23,8 @@ from methodic.runs.folders import new_run
 from methodic.runs.given import Given, Objects, again, owned
 from methodic.runs.outcome import reproduction
 from methodic.runs.outcome.results import Run, finish, load_run
-from methodic.runs.plans import admission, planning, single
-from methodic.runs.plans.wishes import DEFAULT_BUDGET, wish
+from methodic.runs.plans import admission, fixed, planning, single
+from methodic.runs.plans.wishes import DEFAULT_BUDGET, Wishes, wish
 from methodic.runs.rows import diagnosing, origin, preparation, teaching
 from methodic.tuning import Search
 
@@ -160,7 +161,7 @@ def run(
         network = admission.admit(model, prepared, data.schema.task, work, pool, wishes, parts)
         given = Given(network, parts)
         gone = time.monotonic() - started
-        plan = planning.make(data, prepared, work, pool, wishes, gone, given)
+        plan = _planned(data, prepared, work, pool, wishes, gone, given)
         preparation.save_folds(data, plan, work)
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
         origin.write(folder, data)
@@ -227,7 +228,21 @@ def make_plan(
         network = admission.admit(model, prepared, data.schema.task, work, pool, wishes, parts)
         given = Given(network, parts)
         gone = time.monotonic() - started
-        return planning.make(data, prepared, work, pool, wishes, gone, given)
+        return _planned(data, prepared, work, pool, wishes, gone, given)
+
+
+def _planned(
+    data: DataSet,
+    prepared: preparation.Prepared,
+    work: Path,
+    pool: Pool,
+    wishes: Wishes,
+    gone: float,
+    given: Given,
+) -> Plan:
+    """The plan for a budget, or one without."""
+    make = fixed.make if math.isinf(wishes.budget) else planning.make
+    return make(data, prepared, work, pool, wishes, gone, given)
 
 
 def train_method(

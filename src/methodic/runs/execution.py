@@ -132,12 +132,14 @@ class Execution:
         most += len(confirm_units(plan, some, blocks=self._pilot())) if some else 0
         self.progress.start(most, plan.budget)
         self.crew.pace.begin()
-        rivals = self._rivals()
+        rivals = self._rivals() if plan.search is None else []
         if plan.train:
             self.progress.phase("training")
             self.crew.units("train", plan.train)
         else:
             self._screen()
+            # A search waits for the slowest of a rung; beside it a baseline would be in the way.
+            rivals = rivals or self._rivals()
             self._confirm()
             self._ablate()
         for rival in rivals:

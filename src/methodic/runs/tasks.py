@@ -126,9 +126,9 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
             try:
                 cohort, rows, trained = _lap(prepared, plan, machine, *rest)
             except UncompilableError:
-                if not by_name[unit.members[0].recipe].recipe.open:
+                if not machine.compiled:
                     raise
-                # Of a search's structures only one was tried before the plan was frozen.
+                # Not every step was tried before the plan was frozen: a search comes to others.
                 machine = machine.model_copy(update={"compiled": False})
                 cohort, rows, trained = _lap(prepared, plan, machine, *rest)
         halted = trained.standing

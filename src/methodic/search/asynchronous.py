@@ -6,6 +6,7 @@ Source: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" 
 from __future__ import annotations
 
 import bisect
+from collections.abc import Collection
 
 from methodic.search.chance import uniform
 from methodic.search.jobs import Candidate, Fresh, Job, Outcome, Place, place
@@ -49,6 +50,11 @@ class Asynchronous:
         if job is not None:
             self._ready.append(job)
         return job is None
+
+    @property
+    def alive(self) -> Collection[int]:
+        """Candidates that may train on: standings change, so all of them."""
+        return self._members
 
     def ask(self, free: int) -> list[Job]:
         """At most ``free`` jobs."""

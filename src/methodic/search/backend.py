@@ -109,6 +109,20 @@ class Axis:
         return min(max(value, self.distribution.low), self.distribution.high)
 
 
+def distribution(dimension: Dimension) -> BaseDistribution:
+    """A dimension as Optuna's users know it, with the options themselves."""
+    from optuna.distributions import CategoricalDistribution
+
+    each = Axis(dimension)
+    return each.distribution if each.options is None else CategoricalDistribution(each.options)
+
+
+def inside(dimension: Dimension, value: Scalar) -> Scalar:
+    """A value within its range: untuned ones are rounded, and may lie beside it."""
+    each = Axis(dimension)
+    return value if each.options is not None else each.told(value)
+
+
 def ordered(options: Sequence[Scalar]) -> bool:
     """Whether options are numbers that rise, or fall."""
     if any(isinstance(each, bool | str) for each in options):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -150,6 +150,11 @@ class Scheduler(Protocol):
     @property
     def over(self) -> bool:
         """Whether there will be no more jobs."""
+        ...
+
+    @property
+    def alive(self) -> Collection[int]:
+        """Candidates that may train on."""
         ...
 
     def ask(self, free: int) -> list[Job]:

@@ -9,7 +9,7 @@ Source: Jaderberg et al. 2017 (arXiv 1711.09846): truncation selection; perturb 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from methodic.errors import InputError
 from methodic.recipes.ranges import LogUniform, Options, Uniform
@@ -99,6 +99,11 @@ class Population:
         """Whether there will be no more jobs."""
         self._begin()
         return not self._members
+
+    @property
+    def alive(self) -> Collection[int]:
+        """Candidates that may train on."""
+        return self._members
 
     def ask(self, free: int) -> list[Job]:  # noqa: ARG002 - a round belongs together
         """All of a round as soon as the one before is judged."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from methodic.search.jobs import Candidate, Fresh, Job, Outcome, ranked
@@ -152,6 +152,11 @@ class Halving:
         """Whether there will be no more jobs."""
         self._begin()
         return self._bracket is None
+
+    @property
+    def alive(self) -> Collection[int]:
+        """Candidates that may train on."""
+        return () if self._bracket is None else self._members
 
     def ask(self, free: int) -> list[Job]:  # noqa: ARG002 - a rung belongs together
         """All of a rung as soon as the one before is judged, however many are ``free``."""

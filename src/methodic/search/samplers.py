@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from methodic.errors import InputError
 from methodic.recipes.spaces import Dimension
 from methodic.search import points
-from methodic.search.backend import Axis, empty, quiet, unconditional
+from methodic.search.backend import Axis, quiet, unconditional
 from methodic.search.chance import seed_of, uniform
+from methodic.search.memory import Memory
 from methodic.tuning import Sampler as Kind
 from methodic.tuning import Scalar, Setting
 
 if TYPE_CHECKING:
     from optuna import Trial
-    from optuna.trial import TrialState
 
 MOST_FOR_GP = 200
 """Settings of a Gaussian process: its cost grows with their third power."""
@@ -28,14 +25,6 @@ WIDTH = 8
 
 _TRIES = 20  # at a setting that is new and accepted, before one is looked for in order
 _LISTED = 100_000  # points of a space that are written down to find one
-_OUTLIER = 3.0  # times the distance from the median to the best: further below is all the same
-
-
-@dataclass
-class _Asked:
-    setting: Setting
-    trial: Trial | None  # None: of a grid, which nobody learns from
-    told: bool = False
 
 
 class Sampler:
@@ -45,11 +34,7 @@ class Sampler:
     the order of tells between two asks, in this process or another: the sampler is made anew at
     each ask, seeded from (``seed``, number of the setting), and Optuna's trials, in memory, are
     all that it remembers. A setting is asked once: a finite space ends when it is exhausted.
-
-    Diverged settings are told as worse than the worst score so far, since a sampler that never
-    hears of them (as of Optuna's failed trials) asks for such settings again and again. How much
-    worse is one distance from the median to the best; scores far below all others are lifted to
-    three of these, or one outlier would be all that a Gaussian process sees.
+    What diverged is told as worse than all others; see `Memory`.
 
     Args:
         kind: which.
@@ -95,24 +80,20 @@ class Sampler:
             )
         self.kind = kind
         self.dimensions = tuple(dimensions)
-        self._seed, self._sign, self._width = seed, 1 if greater_is_better else -1, width
+        self._seed, self._width = seed, width
         self._first = list(first)
         self._accepts = accepts
         self._axes = {each.path: Axis(each) for each in self.dimensions}
         finite = points.finite(self.dimensions)
         self._values = finite
         self._points = None if finite is None else points.count(self.dimensions, finite)
-        self._asked: list[_Asked] = []
+        self.count = 0
+        """Settings asked for, and taken."""
         self._seen: set[tuple[tuple[str, bool, Scalar], ...]] = set()
-        self._refused: list[Trial] = []
-        self._news: dict[int, float | None] = {}
-        self._scores: list[float] = []
-        self._lowest = float("inf")
         self._ended = False
-        if kind == "grid":
-            self._grid = self._shuffled(settings)
-        else:
-            self._study = empty()
+        learns = kind in ("tpe", "gp", "cmaes")
+        self._memory = Memory(self._axes, greater_is_better=greater_is_better, learns=learns)
+        self._grid = self._shuffled(settings) if kind == "grid" else iter(())
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -146,23 +127,39 @@ class Sampler:
         Raises:
             InputError: the recipe refuses whatever the sampler chooses.
         """
+        found: list[Setting] = []
         if self.kind == "grid":
-            found = [_Asked(each, None) for each in self._from_grid(n)]
-            self._asked += found
-            return [each.setting for each in found]
+            found += self._from_grid(n)
+            for setting in found:
+                self._memory.add(setting, None)
+            self.count += len(found)
+            return found
         with quiet():
-            self._flush()
+            self._memory.tell()
             self._renew()
-            start = len(self._asked)
             for _ in range(n):
-                if self.kind == "random" and len(self._asked) > start:
+                if self.kind == "random" and found:
                     self._renew()  # so that settings don't depend on the size of batches
-                each = self._next()
-                if each is None:
+                setting_and_trial = self._next()
+                if setting_and_trial is None:
                     self._ended = True
                     break
-                self._asked.append(each)
-        return [each.setting for each in self._asked[start:]]
+                found.append(setting_and_trial[0])
+                self._memory.add(*setting_and_trial)
+                self.count += 1
+        return found
+
+    def take(self, setting: Setting) -> int:
+        """Somebody else tries a setting; its number, to be told how it did."""
+        with quiet():
+            if self.kind == "sobol":
+                self._renew()
+                self._fixed(setting)  # the next point of the sequence is theirs
+            learns = self.kind in ("tpe", "gp", "cmaes")
+            self._memory.add(setting, self._memory.take(setting) if learns else None)
+        self._seen.add(_key(setting))
+        self.count += 1
+        return self.count - 1
 
     def tell(self, number: int, score: float | None) -> None:
         """How a setting did. Told again, it is one more observation.
@@ -171,40 +168,45 @@ class Sampler:
             number: of the setting, in the order of asking.
             score: None where it diverged.
         """
-        self._news[number] = score if score is not None and math.isfinite(score) else None
+        self._memory.hear(number, score)
+
+    def forget(self, number: int) -> None:
+        """Whoever tried a setting is gone, and nothing is known of it."""
+        with quiet():
+            self._memory.forget(number)
 
     def _renew(self) -> None:
         from methodic.search.informed import sampler  # imports Optuna
 
-        seed = seed_of(self._seed, "ask", len(self._asked))
+        seed = seed_of(self._seed, "ask", self.count)
         sequence = seed_of(self._seed, "sequence")
-        self._study.sampler = sampler(self.kind, seed, sequence, self._axes, self._width)
+        self._memory.study.sampler = sampler(self.kind, seed, sequence, self._axes, self._width)
 
-    def _next(self) -> _Asked | None:
-        """A setting that is new and accepted."""
-        number, refusal = len(self._asked), None
+    def _next(self) -> tuple[Setting, int] | None:
+        """A setting that is new and accepted, and its trial."""
+        number, refusal = self.count, None
         if number < len(self._first):
-            fixed = self._fixed(self._first[number])
-            self._seen.add(_key(fixed.setting))
-            return fixed
+            self._seen.add(_key(self._first[number]))
+            return dict(self._first[number]), self._fixed(self._first[number])
         for _ in range(_TRIES):
             if self.exhausted:
                 return None
-            trial = self._study.ask()
+            trial = self._memory.study.ask()
             setting = self._suggested(trial)
             if _key(setting) in self._seen:
-                self._study.tell(trial, state=_failed())
+                self._memory.fail(trial.number)
                 continue
             self._seen.add(_key(setting))
             refusal = self._refusal(setting)
             if refusal is None:
-                return _Asked(setting, trial)
-            self._refused.append(trial)
-        if self._points is None or self._points > _LISTED:
-            if refusal is not None:
-                raise refusal
-            return _Asked(setting, self._study.ask())
-        return self._unseen(number)
+                return setting, trial.number
+            self._memory.refuse(trial.number)
+        if self._points is not None and self._points <= _LISTED:
+            return self._unseen(number)
+        if refusal is not None:
+            raise refusal
+        trial = self._memory.study.ask()
+        return self._suggested(trial), trial.number
 
     def _suggested(self, trial: Trial) -> Setting:
         setting: Setting = {}
@@ -213,15 +215,15 @@ class Sampler:
                 setting[path] = axis.asked(trial)
         return setting
 
-    def _fixed(self, setting: Setting) -> _Asked:
+    def _fixed(self, setting: Setting) -> int:
         """A setting of ours, as a trial that the sampler hears of like any other."""
         told = {path: self._axes[path].told(value) for path, value in setting.items()}
-        self._study.enqueue_trial(told)
-        trial = self._study.ask()
+        self._memory.study.enqueue_trial(told)
+        trial = self._memory.study.ask()
         self._suggested(trial)
-        return _Asked(dict(setting), trial)
+        return trial.number
 
-    def _unseen(self, number: int) -> _Asked | None:
+    def _unseen(self, number: int) -> tuple[Setting, int] | None:
         """One of the points that are left, at random."""
         assert self._values is not None
         left = [
@@ -234,7 +236,7 @@ class Sampler:
             setting = left.pop(place)
             self._seen.add(_key(setting))
             if self._refusal(setting) is None:
-                return self._fixed(setting)
+                return setting, self._fixed(setting)
         return None
 
     def _refusal(self, setting: Setting) -> InputError | None:
@@ -273,51 +275,6 @@ class Sampler:
             if new and (setting in self._first or self._refusal(setting) is None):
                 n -= 1
                 yield setting
-
-    def _flush(self) -> None:
-        """Tell Optuna the news, in the order of asking, whoever was first."""
-        if self.kind in ("random", "sobol"):
-            return  # they don't learn
-        scores = {n: self._sign * s for n, s in self._news.items() if s is not None}
-        self._scores += scores.values()
-        if not self._scores:
-            return  # nothing to be worse than: what diverged stays under way until there is
-        best, middle = max(self._scores), statistics.median(self._scores)
-        spread = best - middle or best - min(self._scores) or max(abs(best), 1.0)
-        floor = middle - _OUTLIER * spread
-        told = {n: max(score, floor) for n, score in scores.items()}
-        self._lowest = min([self._lowest, *told.values()])
-        for number in sorted(self._news):
-            self._tell(number, told.get(number, self._lowest - spread))
-        for trial in self._refused:
-            self._study.tell(trial, self._lowest - spread)
-        self._news.clear()
-        self._refused.clear()
-
-    def _tell(self, number: int, value: float) -> None:
-        from optuna.trial import create_trial
-
-        asked = self._asked[number]
-        if asked.trial is None:
-            return
-        if not asked.told:
-            self._study.tell(asked.trial, value)
-            asked.told = True
-            return
-        paths = asked.setting
-        self._study.add_trial(
-            create_trial(
-                params=dict(asked.trial.params),
-                distributions={path: self._axes[path].distribution for path in paths},
-                value=value,
-            )
-        )
-
-
-def _failed() -> TrialState:
-    from optuna.trial import TrialState
-
-    return TrialState.FAIL
 
 
 def _key(setting: Mapping[str, Scalar]) -> tuple[tuple[str, bool, Scalar], ...]:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from methodic.errors import InputError
-from methodic.recipes.ranges import Options
-from methodic.recipes.spaces import Dimension, concrete, dimensions, untuned
+from methodic.recipes.spaces import concrete, untuned
 from methodic.recipes.types import Recipe
 from methodic.search import asynchronous
 from methodic.search.asynchronous import Asynchronous
 from methodic.search.chance import seed_of
 from methodic.search.jobs import Candidate, Job, Outcome, Scheduler, ranked
-from methodic.search.populations import Population, check
+from methodic.search.methods import joined, parted, space, suits
+from methodic.search.populations import Population
 from methodic.search.rungs import Bracket, Halving, chunks_of, halving, hyperband
 from methodic.search.samplers import WIDTH, Sampler
+from methodic.search.shared import Shared
 from methodic.tuning import SearchPlan, Setting, StudyRecord
-
-METHOD = "method"
-"""The dimension that says which of several methods."""
 
 _BRACKET = (
     16  # candidates of a bracket of halving, where the sampler learns from bracket to bracket
@@ -42,9 +39,10 @@ class Study:
         plan: how to search.
         steps: optimizer steps of a whole training, by recipe.
         greater_is_better: of the scores.
+        shared: where other processes search along; then what is tried depends on them, too.
 
     Raises:
-        InputError: the sampler or the strategy doesn't suit the space; see `Sampler`, `check`.
+        InputError: the sampler or the strategy doesn't suit the space; see `Sampler`, `suits`.
 
     Example:
         >>> recipe = Recipe.model_validate({"name": "sgd", "stages": [{"optimizer": {"kind": "sgd",
@@ -67,21 +65,24 @@ class Study:
         *,
         steps: Mapping[str, int],
         greater_is_better: bool,
+        shared: Shared | None = None,
     ) -> None:
-        _check(name, recipes, plan)
+        suits(name, recipes, plan, shared=shared is not None)
+        self._shared = shared
+        self._open: set[int] = set()  # candidates that others see as running
         self.name, self.plan = name, plan
         self._recipes = {each.name: each for each in recipes}
         self._steps, self._greater = dict(steps), greater_is_better
         self._seed = seed_of(plan.seed, "search", name)
         self._space = space(recipes)
-        width = _width(plan)
+        width = _width(plan, shared is not None)
         self._sampler = Sampler(
             plan.sampler,
             self._space,
             seed=self._seed,
             greater_is_better=greater_is_better,
             settings=plan.settings,
-            first=[_joined(each, untuned(each), recipes) for each in recipes],
+            first=[joined(each.name, untuned(each), len(recipes)) for each in recipes],
             width=width or WIDTH,
             accepts=self._accepts if any(each.open for each in recipes) else None,
         )
@@ -90,13 +91,16 @@ class Study:
         self._brackets = _brackets(plan, self._settings, width)
         self._candidates: list[Candidate] = []
         self._asked: dict[int, int] = {}  # candidate → number of its setting
-        self._running: list[Job] = []
+        self._running: dict[tuple[int, int], Job] = {}  # by candidate and rung
         self._scheduler = self._strategy()
 
     @property
     def over(self) -> bool:
         """Whether there will be no more jobs, and all are told."""
-        return not self._running and self._scheduler.over
+        over = not self._running and self._scheduler.over
+        if over:
+            self._settle(())
+        return over
 
     @property
     def cost(self) -> float:
@@ -120,7 +124,7 @@ class Study:
             free: how many can be trained now. Only ASHA minds; the others give all of a rung.
         """
         jobs = self._scheduler.ask(free)
-        self._running += jobs
+        self._running |= {(job.candidate, job.rung): job for job in jobs}
         return jobs
 
     def tell(self, job: Job, outcome: Outcome) -> None:
@@ -129,14 +133,16 @@ class Study:
         Raises:
             ValueError: it wasn't asked for, or is told already.
         """
-        if job not in self._running:
+        if self._running.pop((job.candidate, job.rung), None) != job:
             raise ValueError(f"job {job} isn't under way")
-        self._running.remove(job)
         self._candidates[job.candidate].looks.append((job, outcome))
         if job.candidate in self._asked:
             score = outcome.score if outcome.able else None
             self._sampler.tell(self._asked[job.candidate], score)
         self._scheduler.tell(job, outcome)
+        if self._shared is not None:
+            self._shared.look(job.candidate, outcome.step, outcome.score if outcome.able else None)
+            self._settle(self._scheduler.alive)
 
     def shorten(self) -> None:
         """Time is running out: no fresh candidates; who is under way competes to the end."""
@@ -192,26 +198,41 @@ class Study:
         return self._lineage(each.parent, each.looks[0][0].since) + found
 
     def _accepts(self, setting: Setting) -> None:
-        name, own = self._own(setting)
+        name, own = parted(setting, self._recipes)
         concrete(self._recipes[name], own)
-
-    def _own(self, setting: Setting) -> tuple[str, Setting]:
-        """Which method, and its own setting."""
-        if len(self._recipes) == 1:
-            return next(iter(self._recipes)), setting
-        name = str(setting[METHOD])
-        return name, {path.partition("/")[2]: v for path, v in setting.items() if path != METHOD}
 
     def _fresh(self, n: int) -> list[Candidate]:
         n = min(n, self._settings - len(self._asked))
+        first = self._sampler.count
+        if n < 1:
+            settings = []
+        elif self._shared is not None:
+            settings = self._shared.claim(self._sampler, n)
+        else:
+            settings = [(each, first + i) for i, each in enumerate(self._sampler.ask(n))]
         found = []
-        for setting in self._sampler.ask(n) if n > 0 else ():
-            recipe, own = self._own(setting)
+        for setting, asked in settings:
+            recipe, own = parted(setting, self._recipes)
             number = len(self._candidates)
-            self._asked[number] = len(self._asked)
+            self._asked[number] = asked
             found.append(Candidate(number, recipe, own))
             self._candidates.append(found[-1])
+        self._open |= {each.number for each in found}
         return found
+
+    def _settle(self, alive: Collection[int]) -> None:
+        """Tell the others who trains no more."""
+        if self._shared is None:
+            return
+        for number in sorted(self._open):
+            each = self._candidates[number]
+            status = each.status
+            going = number in alive or any(number == running for running, _ in self._running)
+            if each.outcome is None or (status == "dropped" and going):
+                continue
+            assert status != "replaced"
+            self._shared.end(number, status, each.outcome.score)
+            self._open.discard(number)
 
     def _copy(self, parent: int, setting: Setting) -> Candidate:
         recipe = self._candidates[parent].recipe
@@ -236,56 +257,9 @@ class Study:
         return Halving(self._brackets, self._fresh, greater_is_better=greater)
 
 
-def space(recipes: Sequence[Recipe]) -> tuple[Dimension, ...]:
-    """The dimensions of one method's space; or of several together, where the method comes first.
-
-    Paths have the method's name before them then: "adamw_cosine/stages.0.batch".
-    """
-    if len(recipes) == 1:
-        return dimensions(recipes[0])
-    found = [Dimension(METHOD, Options(choice=tuple(each.name for each in recipes)))]
-    for recipe in recipes:
-        mine = (METHOD, recipe.name)
-        for each in dimensions(recipe):
-            given = tuple((f"{recipe.name}/{path}", value) for path, value in each.given)
-            path = f"{recipe.name}/{each.path}"
-            found.append(Dimension(path, each.range, (mine, *given)))
-    return tuple(found)
-
-
-def _joined(recipe: Recipe, setting: Setting, recipes: Sequence[Recipe]) -> Setting:
-    if len(recipes) == 1:
-        return setting
-    return {METHOD: recipe.name, **{f"{recipe.name}/{path}": v for path, v in setting.items()}}
-
-
-def _check(name: str, recipes: Sequence[Recipe], plan: SearchPlan) -> None:
-    if plan.settings < 1:
-        raise InputError(
-            "a search needs settings", found=plan.settings, accepted="at least 1, such as 64"
-        )
-    if plan.reduction < 2 or plan.rungs < 1:
-        raise InputError(
-            "a search drops candidates from rung to rung",
-            found=f"one in {plan.reduction} goes on, {plan.rungs} rungs",
-            accepted="one in 2 or more, and at least 1 rung",
-        )
-    if plan.strategy != "population":
-        return
-    if len(recipes) > 1:
-        raise InputError(
-            "population-based training can't choose among methods: one has no use for another's "
-            "weights",
-            found=", ".join(each.name for each in recipes),
-            advice="Leave 'method' out of the search, so that each has a population of its own; or "
-            "take --strategy halving.",
-        )
-    check(dimensions(recipes[0]), tuple(recipes[0].open), f"recipe {name}")
-
-
-def _width(plan: SearchPlan) -> int | None:
-    """Candidates that are asked for together; None where a sampler has nothing to learn."""
-    if plan.sampler in ("random", "sobol", "grid"):
+def _width(plan: SearchPlan, shared: bool) -> int | None:
+    """Candidates that are asked for together; None: all, where a sampler has nothing to learn."""
+    if plan.sampler in ("random", "sobol", "grid") and not shared:
         return None
     if plan.strategy in ("halving", "hyperband"):
         smallest: int = plan.reduction ** (plan.rungs - 1)  # of which one reaches the last rung

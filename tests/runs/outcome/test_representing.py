@@ -350,7 +350,7 @@ def test_a_whole_run(make_plan: MakePlan, more: Prepared, tmp_path: Path) -> Non
 def test_a_method_that_reads_them_is_confirmed_even_if_it_is_the_last(
     make_plan: MakePlan, more: Prepared, tmp_path: Path
 ) -> None:
-    rates = {"kind": "sgd", "lr": {"choice": [1e-5]}}
+    rates = {"kind": "sgd", "lr": 1e-5}
     last = recipe(
         "last", objectives=[{"kind": "supervised"}, VICREG], unlabelled=8, optimizer=rates
     )

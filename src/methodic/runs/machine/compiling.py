@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from methodic.engine.native.library import anything_known, missing_compiler
+from methodic.plan import Machine
 from methodic.runs.machine.speed import Survey, Timed
 
 # Seconds, measured on a processor of 2023 with one thread to itself.
@@ -17,6 +18,7 @@ START = 2.5  # of each worker: importing what traces
 TRACE = 0.6  # of each worker for each method
 COLD = 2.5  # of one worker for each method that isn't in the cache: the C++ compiler
 FASTER = 3.0  # how much faster a step of a small network gets, at the least
+EAGER = 3e-4  # a member's step in a cohort of small networks, at the least
 MARGIN = 2.0
 
 
@@ -48,7 +50,7 @@ def choose(
     """
     if asked is False:
         return Choice(False, "Not compiled, as asked.")
-    if (reason := _impossible(survey)) is not None:
+    if (reason := impossible(survey.machine, survey.given.network is not None)) is not None:
         return Choice(False, f"Not compiled: {reason}.")
     saved = worker_seconds * (1 - 1 / FASTER)
     workers, methods = max(workers, 1), len(timed) + more
@@ -66,15 +68,38 @@ def choose(
     return Choice(True, f"Compiled: {words}.")
 
 
-def _impossible(survey: Survey) -> str | None:
-    """Why nothing can be compiled in this run, in words."""
-    if survey.given.network is not None:
+def impossible(machine: Machine, own: bool) -> str | None:
+    """Why nothing can be compiled in this run, in words; ``own``: the user's network is trained."""
+    if own:
         return "a network of your own runs as it is"
-    if survey.machine.device != "cpu":
-        return f"compiled steps run on the processor, not on {survey.machine.device}"
-    if survey.machine.precision != "float32":
-        return f"compiled steps are float32, not {survey.machine.precision}"
+    if machine.device != "cpu":
+        return f"compiled steps run on the processor, not on {machine.device}"
+    if machine.precision != "float32":
+        return f"compiled steps are float32, not {machine.precision}"
     return missing_compiler()
+
+
+def unmeasured(
+    machine: Machine, own: bool, methods: int, member_steps: float, asked: bool | None
+) -> Choice:
+    """Compile or not, where no step was timed: judged by what every step costs at least.
+
+    Args:
+        machine: the run's.
+        own: the user's network is trained.
+        methods: different steps to compile.
+        member_steps: of all members together.
+        asked: what the user asked for, if anything.
+    """
+    if asked is False:
+        return Choice(False, "Not compiled, as asked.")
+    if (reason := impossible(machine, own)) is not None:
+        return Choice(False, f"Not compiled: {reason}.")
+    saved = member_steps * EAGER * (1 - 1 / FASTER)
+    cost = _cost(max(machine.workers, 1), methods, methods)
+    compiled = asked or saved > MARGIN * cost
+    words = f"it costs at most {cost:.0f} s and saves at least {saved:.0f} s"
+    return Choice(bool(compiled), f"{'Compiled' if compiled else 'Not compiled'}: {words}.")
 
 
 def _cost(workers: int, methods: int, cold: int) -> float:

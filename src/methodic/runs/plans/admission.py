@@ -12,6 +12,7 @@ from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.plan import Task
+from methodic.recipes import spaces
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import Auto
 from methodic.runs import networks
@@ -58,7 +59,7 @@ def admit(
     if source is None:
         return None
     rows = prepared.counts[0]
-    recipe = build.resolve(wishes.recipes[0], task, rows).model_copy(update={"model": Auto()})
+    recipe = spaces.with_model(build.resolve(wishes.recipes[0], task, rows), Auto())
     found = checked_module(
         networks.started(source, wishes.seed),
         prepared,

@@ -22,9 +22,9 @@ from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.evidence.simplicity import parts
-from methodic.plan import ConfirmPlan, Contender, DataFacts, Machine, Plan, Splits, Tried
-from methodic.recipes import catalogue
-from methodic.recipes.types import Auto
+from methodic.plan import ConfirmPlan, Contender, DataFacts, Machine, Plan, Splits, Task, Tried
+from methodic.recipes import catalogue, spaces
+from methodic.recipes.types import Auto, Recipe
 from methodic.runs.given import NOTHING, Given
 from methodic.runs.machine import placement
 from methodic.runs.machine.choosing import asked_for
@@ -104,6 +104,28 @@ def machine(wishes: Wishes) -> Machine:
     )
 
 
+def methods(
+    task: Task, prepared: Prepared, wishes: Wishes, given: Given
+) -> tuple[list[Recipe], Hunt | None]:
+    """The recipes as they suit the data, with ranges where a search was asked for; and the search.
+
+    Raises:
+        InputError: there is nothing to search for.
+    """
+    rows = prepared.counts[0]
+    recipes = [
+        spaces.mapped(recipe, lambda each: build.resolve(each, task, rows, prepared.inputs))
+        for recipe in wishes.recipes
+    ]
+    if given.network is not None:
+        recipes = [spaces.with_model(recipe, Auto()) for recipe in recipes]
+    if wishes.search is None:
+        return recipes, None
+    recipes = hunting.opened(recipes, wishes.search)
+    workers = processors() if wishes.workers is None else wishes.workers
+    return recipes, hunting.hunt(wishes.search, wishes.seed, workers, len(recipes))
+
+
 def make(
     data: DataSet,
     prepared: Prepared,
@@ -127,15 +149,8 @@ def make(
         InputError: the budget is too small for these data.
     """
     task, rows = data.schema.task, prepared.counts[0]
-    recipes = [build.resolve(recipe, task, rows, prepared.inputs) for recipe in wishes.recipes]
     network = given.network
-    if network is not None:
-        recipes = [recipe.model_copy(update={"model": Auto()}) for recipe in recipes]
-    hunt = None
-    if wishes.search is not None:
-        recipes = hunting.opened(recipes, wishes.search)
-        workers = processors() if wishes.workers is None else wishes.workers
-        hunt = hunting.hunt(wishes.search, wishes.seed, workers, len(recipes))
+    recipes, hunt = methods(task, prepared, wishes, given)
     began = time.monotonic()
     chosen = machine(wishes)
     images = any(x.ndim == 4 for x in prepared.rows["train"].inputs.values())

@@ -116,7 +116,7 @@ def wish(
     chosen = get_metric(metric, task) if metric is not None else _default(data)
     if splits == "cv" and (reason := uncrossable(data)) is not None:
         raise InputError(reason, advice="Ask for --splits one.")
-    seconds = DEFAULT_BUDGET if budget is None else parse_budget(budget)
+    seconds = DEFAULT_BUDGET if budget is None else parse_budget(budget, endless=True)
     facts = portfolio.facts_of(data, seconds, module)
     fitting = portfolio.chosen(facts) if recipes is None else None
     named = recipes is not None and recipes != "all"
