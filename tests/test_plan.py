@@ -6,7 +6,6 @@ import pytest
 from pydantic import ValidationError
 
 from methodic import plan
-from methodic.errors import InputError
 from methodic.plan import (
     Amendment,
     BaselinePlan,
@@ -124,16 +123,3 @@ def test_values_do_not_change() -> None:
 def test_what_a_run_reads_carries_its_format() -> None:
     for value in (WHOLE, RECORD, VALUES[3], VALUES[4]):
         assert value.model_dump()["format"] == plan.FORMAT
-
-
-def test_what_is_wanted_of_the_machine() -> None:
-    assert plan.asked("auto", "auto", None) == plan.Asked()
-    found = plan.asked("bfloat16", "channels_last", 4)
-    assert (found.precision, found.memory_format, found.width) == ("bfloat16", "channels_last", 4)
-    with pytest.raises(InputError, match="'bfloat61'") as caught:
-        plan.asked("bfloat61", "auto", None)
-    assert caught.value.advice == "Did you mean 'bfloat16'?"
-    with pytest.raises(InputError, match="memory format"):
-        plan.asked("auto", "last", None)
-    with pytest.raises(InputError, match="--width must be at least 1"):
-        plan.asked("auto", "auto", 0)

@@ -31,6 +31,7 @@ FLOORS = [
     ["types rng"],
     ["recipes"],
     ["plan"],
+    ["asking"],
     ["metrics"],
     ["evidence"],
     ["data"],
@@ -55,6 +56,7 @@ TOGETHER = {name: names for rooms in FLOORS for names in rooms for name in names
 
 TORCH_FREE = (
     "arguments",
+    "asking",
     "cli",
     "commands",
     "console",
@@ -77,6 +79,8 @@ TORCH_FREE = (
     "recipes",
     "report",
     "schedules",
+    "search",
+    "tuning",
 )
 
 # Modules without a test file of their own, and why.
@@ -113,6 +117,10 @@ UNMIRRORED = {
     "methodic.commands.models": "tests/test_cli.py",
     "methodic.commands.rates": "tests/test_cli.py",
     "methodic.commands.running": "tests/test_cli.py",
+    "methodic.runs.again": "tests/runs/test_execution.py, tests/runs/outcome/test_reproduction.py",
+    "methodic.runs.cohorts": "tests/runs/test_tasks.py, whose units are cohorts",
+    "methodic.runs.paths": "names of files; every test of a run reads some of them",
+    "methodic.runs.plans.words": "tests/runs/plans/test_planning.py reads what plans say",
     "methodic.runs.crew": "tests/runs/test_execution.py, whose executions are a crew's work",
     "methodic.types": "protocols and plain containers; tests/contract/ holds their implementations",
 }

@@ -225,7 +225,7 @@ def speed(
     Raises:
         InputError: an unknown word. Whether the machine and the network can do that shows later.
     """
-    from methodic.plan import asked
+    from methodic.asking import asked
 
     asked(precision, memory_format, width)
     return {
@@ -240,8 +240,8 @@ def check_design(
     equal: str, splits: str, detect: str | None, seeds: int | None, finalists: str | None
 ) -> None:
     """Refuse unknown words, and wishes that don't fit each other."""
-    from methodic.plan import check_design as check
-    from methodic.plan import count_of_finalists
+    from methodic.asking import check_design as check
+    from methodic.asking import count_of_finalists
 
     check(equal, splits, detect, seeds)
     count_of_finalists(finalists)

@@ -36,7 +36,7 @@ def test_the_diverged_are_worse_than_the_worst(bad):
 
 
 def test_equal_scores_and_a_single_one_leave_room_below():
-    assert values(memory([0.5, None, 0.5])) == [0.5, 0.0, 0.5]
+    assert values(memory([0.5, None, 0.5])) == [0.5, -0.5, 0.5]
     assert values(memory([2.0, None])) == [2.0, 0.0]
     assert values(memory([0.0, None])) == [0.0, -1.0]
 

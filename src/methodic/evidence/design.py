@@ -7,11 +7,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import product
 
+from methodic.asking import difference
 from methodic.errors import InputError
 from methodic.evidence.numbers.power import seeds_needed, upper_deviation
 from methodic.evidence.numbers.statistics import ALPHA
 from methodic.metrics import Metric
-from methodic.plan import ConfirmPlan, MemberRecord, Phase, UnitRecord, difference
+from methodic.plan import ConfirmPlan, MemberRecord, Phase, UnitRecord
 from methodic.recipes.numbers import ranges
 from methodic.recipes.ranges import Choice, LogUniform, Range
 from methodic.recipes.types import Recipe

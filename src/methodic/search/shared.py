@@ -13,7 +13,7 @@ interrupted one finds in the data base what it claimed, and goes on with just th
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from methodic.errors import InputError
@@ -99,30 +99,46 @@ class Shared:
 
     def look(self, candidate: int, step: int, score: float | None) -> None:
         """How a candidate of this run did, after so many steps."""
-        trial = self._ids[candidate]
-        if trial in self._open and score is not None:
-            with self._storage.explained():
-                self._storage.rdb.set_trial_intermediate_value(trial, step, score)
+        if score is not None:
+            rdb = self._storage.rdb
+            self._write(
+                self._ids[candidate],
+                lambda trial: rdb.set_trial_intermediate_value(trial, step, score),
+            )
 
     def end(self, candidate: int, how: End, score: float | None) -> None:
         """A candidate of this run trains no more."""
         from optuna.trial import TrialState
 
-        trial = self._ids[candidate]
-        if trial not in self._open:
-            return
-        self._open.discard(trial)
-        self._storage.let_go(trial)
         rdb = self._storage.rdb
-        with self._storage.explained(), silent():
-            if rdb.get_trial(trial).state.is_finished():
-                return  # given up for dead, though it wasn't
+
+        def ended(trial: int) -> None:
             if how == "diverged" or score is None:
                 rdb.set_trial_user_attr(trial, _DIVERGED, True)
                 rdb.set_trial_state_values(trial, TrialState.FAIL)
-                return
-            state = TrialState.COMPLETE if how == "finished" else TrialState.PRUNED
-            rdb.set_trial_state_values(trial, state, [score])
+            else:
+                state = TrialState.COMPLETE if how == "finished" else TrialState.PRUNED
+                rdb.set_trial_state_values(trial, state, [score])
+
+        trial = self._ids[candidate]
+        self._write(trial, ended)
+        self._close(trial)
+
+    def _write(self, trial: int, what: Callable[[int], None]) -> None:
+        """Write to a trial of this run, unless it is finished: others may have given it up."""
+        from optuna.exceptions import UpdateFinishedTrialError
+
+        if trial not in self._open:
+            return
+        with self._storage.explained():
+            try:
+                what(trial)
+            except UpdateFinishedTrialError:
+                self._close(trial)
+
+    def _close(self, trial: int) -> None:
+        self._open.discard(trial)
+        self._storage.let_go(trial)
 
     def _made(self, about: dict[str, str]) -> Study:
         """The study, made if it isn't there; one that was made for something else is refused."""

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from methodic.plan import Asked, Machine
+from methodic.asking import Asked
+from methodic.plan import Machine
 from methodic.recipes.kinds.models import CNN
 from methodic.recipes.types import Recipe
 from methodic.runs import cohorts

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from methodic.asking import Asked
 from methodic.errors import InputError
-from methodic.plan import Asked, Machine
+from methodic.plan import Machine
 from methodic.recipes.kinds.models import CNN
 from methodic.runs.given import Given
 from methodic.runs.machine import choosing

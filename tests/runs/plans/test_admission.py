@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from torch import nn
 
+from methodic.asking import Asked
 from methodic.data.dataset import DataSet
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
-from methodic.plan import Asked
 from methodic.runs.given import Given
 from methodic.runs.networks import Network
 from methodic.runs.plans import admission

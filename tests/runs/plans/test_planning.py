@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from methodic.asking import Asked
 from methodic.data.dataset import DataSet
 from methodic.errors import InputError
 from methodic.evidence import design
-from methodic.plan import Asked, Plan
+from methodic.plan import Plan
 from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
 from methodic.runs.machine import choosing

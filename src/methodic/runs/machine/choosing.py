@@ -17,10 +17,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from methodic.asking import Asked
 from methodic.engine.native.library import missing_compiler
 from methodic.errors import InputError
 from methodic.models.precision import has_bfloat16
-from methodic.plan import Asked, Machine, Tried
+from methodic.plan import Machine, Tried
 from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
 from methodic.runs.machine.speed import WIDTH, Survey, Timed

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from methodic.asking import Asked, check_design, count_of_finalists
 from methodic.data.columns.conform import class_codes
 from methodic.data.dataset import DataSet
 from methodic.data.splits import uncrossable
@@ -17,7 +18,7 @@ from methodic.durations import parse_budget
 from methodic.errors import InputError
 from methodic.evidence.design import difference_of
 from methodic.metrics import Metric, default_metric, get_metric
-from methodic.plan import Asked, Equal, Splits, check_design, count_of_finalists
+from methodic.plan import Equal, Splits
 from methodic.recipes import catalogue
 from methodic.recipes.types import Recipe
 from methodic.runs import resuming

@@ -1,0 +1,62 @@
+"""What is searched for, in which studies, and what that costs."""
+
+from __future__ import annotations
+
+import pytest
+
+from methodic.errors import InputError
+from methodic.recipes.io import from_data
+from methodic.recipes.types import Recipe
+from methodic.runs.plans import hunting
+from methodic.tuning import Search
+from tests.runs.conftest import MOMENTUM, PLAIN
+
+
+def shaped(**stage: object) -> Recipe:
+    model = {"kind": "mlp", "width": {"choice": [8, 16, 32]}, "depth": {"integer": [1, 2]}}
+    return from_data({"name": "shaped", "model": model, "stages": [stage]}, "shaped")
+
+
+def test_halving_costs_what_its_rungs_cost() -> None:
+    """27 settings: 27/9 + 9·(1/3 − 1/9) + 3·(1 − 1/3) whole trainings, of each method."""
+    hunt = hunting.hunt(Search(strategy="halving", sampler="random"), 0, 2, 2)
+    assert hunt.trainings(27, [PLAIN]) == pytest.approx(3 + 2 + 2)
+    assert hunt.trainings(27, [PLAIN, MOMENTUM]) == pytest.approx(14)
+    full = hunting.hunt(Search(strategy="full"), 0, 2, 2)
+    assert full.trainings(27, [PLAIN]) == pytest.approx(27)
+    both = hunting.hunt(Search(fields=("method",), strategy="full"), 0, 2, 2)
+    assert both.trainings(27, [PLAIN, MOMENTUM]) == pytest.approx(27)
+
+
+def test_the_workers_are_divided_among_the_studies() -> None:
+    assert hunting.hunt(Search(), 0, 2, 1).plan.parts == 2
+    assert hunting.hunt(Search(), 0, 2, 3).plan.parts == 1
+    assert hunting.hunt(Search(fields=("method",)), 0, 4, 3).plan.parts == 4
+    assert hunting.hunt(Search(), 0, 0, 1).plan.parts == 1
+
+
+def test_structures_are_counted() -> None:
+    hunt = hunting.hunt(Search(), 0, 1, 1)
+    assert hunt.structures(64, [shaped()]) == 5
+    assert hunt.structures(4, [shaped()]) == 3, "no more than settings"
+    assert hunt.structures(64, [PLAIN]) == 0
+
+
+def test_how_many_settings_are_left_to_the_budget() -> None:
+    assert hunting.hunt(Search(), 0, 1, 1).counts == (64, 32, 16, 8)
+    assert hunting.hunt(Search(settings=5), 0, 1, 1).counts == (5,)
+
+
+def test_ranges_of_a_recipe_stay() -> None:
+    (opened,) = hunting.opened([PLAIN], Search(fields=("lr", "width")))
+    assert opened.stages[0].turns[0].optimizer.lr == PLAIN.stages[0].turns[0].optimizer.lr  # type: ignore[union-attr]
+    assert "model.width" in opened.open
+
+
+def test_nothing_to_search_for() -> None:
+    bare = Recipe.model_validate({"name": "bare", "stages": [{"optimizer": {"kind": "adam"}}]})
+    with pytest.raises(InputError, match="nothing to search for") as error:
+        hunting.opened([bare], Search())
+    assert "methodic recipes bare --space" in (error.value.advice or "")
+    with pytest.raises(InputError, match="there is one"):
+        hunting.check(Search(fields=("method",)), [PLAIN])
