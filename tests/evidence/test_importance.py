@@ -9,7 +9,7 @@ import sys
 import pytest
 from report.searched import ADAM, LR, MOMENTUM, OPTIMIZER, Search, conditional
 
-from methodic.evidence.importance import FEWEST, Importance, importance
+from methodic.evidence.importance import FEWEST, MOST, Importance, importance
 from methodic.recipes.ranges import LogUniform
 from methodic.tuning import CandidateRecord, Rung, SearchPlan, SearchRecord, Setting, StudyRecord
 
@@ -155,3 +155,12 @@ def test_optuna_waits_until_it_is_needed() -> None:
         "assert not {'optuna', 'sklearn', 'scipy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_of_very_many_an_even_part_is_enough() -> None:
+    few, many = (
+        importance(Search(methods=("adamw",), settings=n).make(), {})[0] for n in (MOST, 1500)
+    )
+    assert many.settings == 1500
+    assert {each.among for each in many.shares} == {1500}
+    assert shares(many)[LR] == pytest.approx(shares(few)[LR], abs=0.05)

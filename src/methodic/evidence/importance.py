@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 FEWEST = 10
 """Fewer scores than that say nothing about importance."""
 
+MOST = 200
+"""Of more candidates so many are taken, evenly along the order of asking: time grows faster than
+their number, and shares hardly change."""
+
 Spaces = Mapping[str, Mapping[str, object]]
 """Method → path → range, as far as known."""
 
@@ -141,7 +145,7 @@ def _importance(
     shares: list[Share] = []
     if not why:
         for group in _groups(scored, axis):
-            values = _fanova([axis[path] for path in group.varying], group.among, seed)
+            values = _fanova([axis[path] for path in group.varying], _thinned(group.among), seed)
             n = len(group.among)
             shares += [Share(path=path, share=values[path], among=n) for path in group.own]
         shares.sort(key=lambda each: -each.share)
@@ -181,6 +185,11 @@ def _groups(scored: Sequence[_Scored], axis: Mapping[str, Axis]) -> Iterator[_Gr
         own = tuple(path for path in varying if having[path] == places)
         if own and len(among) >= FEWEST and len({score for _, score in among}) > 1:
             yield _Group(own, varying, among)
+
+
+def _thinned(among: Sequence[_Scored]) -> Sequence[_Scored]:
+    n = len(among)
+    return among if n <= MOST else [among[i * n // MOST] for i in range(MOST)]
 
 
 def _fanova(axis: Sequence[Axis], among: Sequence[_Scored], seed: int) -> dict[str, float]:
