@@ -29,7 +29,7 @@ def record(*settings: dict[str, Any]) -> SearchRecord:
             recipe="adam",
             number=number,
             setting=setting,
-            rungs=(Rung(step=9, score=0.5, loss=1.0, setting=setting),),
+            rungs=(Rung(step=9, until=1.0, score=0.5, loss=1.0, setting=setting),),
             status="finished",
             seconds=1.0,
         )

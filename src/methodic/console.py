@@ -117,14 +117,17 @@ def show_run(run: Run, as_json: bool) -> None:
         )
         return
     from methodic.report import doubts
-    from methodic.report.terminal import findings, leaderboard_table
+    from methodic.report.terminal import findings, leaderboard_table, search_table
 
     if run.leaderboard is not None:
         board = run.leaderboard
         # What rows without a target mean for the claim stands in the plan, beside other notes.
         planned = run.plan.notes if run.plan.data.unlabelled else ()
         notes = dict.fromkeys((*planned, *board.notes))
-        show(leaderboard_table(board), *notes, board.verdict)
+        show(leaderboard_table(board))
+        if run.search is not None:
+            show(search_table(run.search))
+        show(*notes, board.verdict)
         show(*findings(board, run.ablation))
     if run.diagnosis is not None:
         show(*doubts.lines(run.diagnosis))

@@ -60,6 +60,7 @@ class Rung(_Value):
     """How a candidate did when it was looked at."""
 
     step: int  # optimizer steps of the whole run by then
+    until: float  # the share of the whole training that these are
     score: float | None  # of its best weights until then, on validation rows; None: not finite
     loss: float | None
     setting: Setting  # with which it trained until here

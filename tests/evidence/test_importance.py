@@ -21,7 +21,7 @@ def search(settings: list[Setting], scores: list[float | None]) -> SearchRecord:
             recipe="a",
             number=i,
             setting=setting,
-            rungs=(Rung(step=10, score=score, loss=score, setting=setting),),
+            rungs=(Rung(step=10, until=1.0, score=score, loss=score, setting=setting),),
             status="diverged" if score is None else "finished",
             seconds=1.0,
         )

@@ -11,7 +11,10 @@ HALVED = Search(methods=("adamw",), settings=27, strategy="halving")
 
 def candidate(*scores: float | None, status: str = "finished", **fields: object) -> CandidateRecord:
     """Looked at after each third."""
-    rungs = [Rung(step=300 * (i + 1), score=x, loss=x, setting={}) for i, x in enumerate(scores)]
+    rungs = [
+        Rung(step=300 * (i + 1), until=(i + 1) / 3, score=x, loss=x, setting={})
+        for i, x in enumerate(scores)
+    ]
     return CandidateRecord.model_validate(
         {
             "recipe": "a",

@@ -141,7 +141,13 @@ class Search:
             number=number,
             setting=setting,
             rungs=tuple(
-                Rung(step=step, score=x, loss=None if x is None else 1 - x / 2, setting=setting)
+                Rung(
+                    step=step,
+                    until=step / STEPS,
+                    score=x,
+                    loss=None if x is None else 1 - x / 2,
+                    setting=setting,
+                )
                 for step, x in zip(steps, scores, strict=False)
             ),
             seconds=0.5 * steps[-1] / STEPS,

@@ -43,8 +43,8 @@ class Tuning:
         known = [each for each in self.candidates if sound(each)]
         whole = [each for each in known if each.status == "finished"]
         if not whole:
-            furthest = max((each.rungs[-1].step for each in known), default=0)
-            whole = [each for each in known if each.rungs[-1].step == furthest]
+            furthest = max((each.rungs[-1].until for each in known), default=0.0)
+            whole = [each for each in known if each.rungs[-1].until == furthest]
         sign = 1.0 if self.greater_is_better else -1.0
         return max(whole, key=lambda each: sign * (last(each) or 0.0), default=None)
 
@@ -73,18 +73,11 @@ class Tuning:
     def _share(self, each: CandidateRecord) -> float:
         if not each.rungs:
             return 0.0
-        return each.rungs[-1].step / self.steps_of(each) - self.start(each)
-
-    def steps_of(self, each: CandidateRecord) -> int:  # noqa: ARG002
-        """Optimizer steps of a whole training of this candidate."""
-        return self.steps
+        return each.rungs[-1].until - self.start(each)
 
     def shares(self, each: CandidateRecord) -> list[float]:
-        """After which shares of a whole training it was looked at, to the hundredth.
-
-        Rungs are whole steps, so the shares of trainings of other lengths differ a little.
-        """
-        return [min(1.0, round(rung.step / self.steps_of(each), 2)) for rung in each.rungs]
+        """After which shares of a whole training it was looked at, to the hundredth."""
+        return [round(rung.until, 2) for rung in each.rungs]
 
     def curve(self, each: CandidateRecord) -> list[tuple[float, float]]:
         """(share of a whole training, score) wherever it was looked at and had a finite score."""

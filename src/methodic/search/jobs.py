@@ -103,7 +103,13 @@ class Candidate:
             number=self.number,
             setting=self.setting,
             rungs=tuple(
-                Rung(step=outcome.step, score=outcome.score, loss=outcome.loss, setting=job.setting)
+                Rung(
+                    step=outcome.step,
+                    until=job.until,
+                    score=outcome.score,
+                    loss=outcome.loss,
+                    setting=job.setting,
+                )
                 for job, outcome in self.looks
             ),
             status=self.status,

@@ -16,6 +16,7 @@ from methodic.report import notebook, page
 from methodic.report.folder import load as read_folder
 from methodic.runs import networks
 from methodic.runs.networks import Source
+from methodic.tuning import SearchRecord
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,6 +38,7 @@ class Run:
         ablation: what mattered in the winner; None where it was not measured.
         diagnosis: leaks and lies in the data, and what was looked for; None where nobody looked.
         model: the user's own network, in a run that trains it; needed for predictions.
+        search: what a search tried; None in a run without one.
     """
 
     folder: Path
@@ -47,6 +49,7 @@ class Run:
     ablation: Ablation | None = None
     diagnosis: Findings | None = None
     model: Source | None = field(default=None, repr=False, compare=False)
+    search: SearchRecord | None = None
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -130,4 +133,5 @@ def load_run(folder: Path | str, model: Source | None = None) -> Run:
         ablation=read.ablation,
         diagnosis=read.findings,
         model=model,
+        search=read.search,
     )
