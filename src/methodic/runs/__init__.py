@@ -165,7 +165,8 @@ def run(
         preparation.save_folds(data, plan, work)
         write_text(folder / "plan.json", plan.model_dump_json(indent=1))
         origin.write(folder, data)
-        Execution(folder, plan, prepared, pool, progress, started, given).run()
+        url = None if search is None else search.study
+        Execution(folder, plan, prepared, pool, progress, started, given, url).run()
     return finish(folder, model)
 
 

@@ -51,6 +51,7 @@ class Execution:
         progress: told what happens.
         started: `time.monotonic()` at which the budget began to run.
         given: what the user brought.
+        study: URL of a shared search's storage, as the user typed it.
     """
 
     def __init__(
@@ -62,12 +63,14 @@ class Execution:
         progress: Quiet,
         started: float,
         given: Given = NOTHING,
+        study: str | None = None,
     ) -> None:
         self.folder = folder
         self.plan = plan
         self.prepared = prepared
         self.pool = pool
         self.progress = progress
+        self.study = study
         self.crew = Crew(folder, plan, pool, progress, started, given)
         self.scoring = Scoring(folder, plan, prepared)
 
@@ -158,7 +161,7 @@ class Execution:
             tried = SearchRecord.model_validate(document)
         else:
             rows = self.prepared.rows["train"]
-            tried, found = Searching(self.crew, (len(rows), rows.every)).run()
+            tried, found = Searching(self.crew, (len(rows), rows.every), self.study).run()
             self.crew.save(found=found)
         self.plan = settled(self.plan, tried, self.state.found)
         self.crew.follow(self.plan)

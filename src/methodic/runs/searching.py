@@ -31,6 +31,7 @@ from methodic.runs.machine.speed import batches
 from methodic.runs.paths import WORK, record_path
 from methodic.runs.plans.hunting import studies
 from methodic.runs.plans.units import EVALUATIONS, evaluations
+from methodic.runs.sharing import Sharing
 from methodic.search.jobs import Job, Outcome
 from methodic.search.study import Study
 from methodic.tuning import NAME, Found, SearchPlan, SearchRecord, Segment
@@ -92,9 +93,10 @@ class Searching:
     Args:
         crew: the workers.
         counts: training rows with a target, and all training rows.
+        study: URL of the storage that other processes share, if it isn't the plan's to the letter.
     """
 
-    def __init__(self, crew: Crew, counts: tuple[int, int]) -> None:
+    def __init__(self, crew: Crew, counts: tuple[int, int], study: str | None = None) -> None:
         assert crew.plan.search is not None
         self.crew = crew
         self.counts = counts
@@ -104,6 +106,10 @@ class Searching:
         self._order = Order(crew.folder / WORK / "order.json" if matters else None)
         # One seed for all: candidates begin alike, so that they differ in their settings only.
         (self._seed,) = design.seeds(self.plan.seed, "screen", 1)
+        greater = crew.metric.greater_is_better
+        self._sharing = None
+        if self.plan.shared is not None:
+            self._sharing = Sharing(crew.folder, crew.plan, study, greater_is_better=greater)
         self._under = [
             _Under(number, study)
             for number, study in enumerate(
@@ -111,7 +117,8 @@ class Searching:
                     self.plan,
                     [each.recipe for each in crew.plan.contenders],
                     {each.recipe.name: sum(each.steps) for each in crew.plan.contenders},
-                    crew.metric.greater_is_better,
+                    greater,
+                    None if self._sharing is None else self._sharing.study,
                 )
             )
         ]
@@ -128,6 +135,8 @@ class Searching:
                 for record in records:
                     self._hear(record)
         finally:
+            if self._sharing is not None:
+                self._sharing.close()
             write_text(self.crew.folder / NAME, self.record().model_dump_json(indent=1))
         return self.record(), self._found()
 

@@ -70,6 +70,18 @@ def public(url: URL | str) -> str:
     return make_url(url)._replace(password=None).render_as_string(hide_password=False)
 
 
+def place(url: str) -> str:
+    """The address for a plan: without a password, and a file by its whole path.
+
+    Who goes on with the run gives a password as PostgreSQL's own programs take it: PGPASSWORD, or
+    a .pgpass file.
+    """
+    found = parsed(url)
+    if found.get_backend_name() == "sqlite" and found.database is not None:
+        found = found.set(database=str(Path(found.database).resolve()))
+    return public(found)
+
+
 class Storage:
     """A data base, open.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from methodic.errors import InputError
@@ -11,6 +11,8 @@ from methodic.recipes import spaces
 from methodic.recipes.ranges import Integer, Options
 from methodic.recipes.searching import searched
 from methodic.recipes.types import Recipe
+from methodic.search import storage
+from methodic.search.shared import Shared
 from methodic.search.study import Study
 from methodic.tuning import Sampler, Search, SearchPlan, Strategy
 
@@ -67,8 +69,16 @@ def _shapes(recipe: Recipe) -> int:
     return math.prod(sizes)
 
 
+Share = Callable[[str, Sequence[Recipe]], Shared]
+"""Name of a study and its recipes → the study as other processes see it."""
+
+
 def studies(
-    plan: SearchPlan, recipes: Sequence[Recipe], steps: Mapping[str, int], greater_is_better: bool
+    plan: SearchPlan,
+    recipes: Sequence[Recipe],
+    steps: Mapping[str, int],
+    greater_is_better: bool,
+    share: Share | None = None,
 ) -> list[Study]:
     """The studies of a search: one of all methods together, or one of each.
 
@@ -77,13 +87,21 @@ def studies(
         recipes: the methods, with ranges.
         steps: optimizer steps of a whole training, by recipe.
         greater_is_better: of the scores.
+        share: makes a study one that other processes search along in.
 
     Raises:
         InputError: the sampler or the strategy doesn't suit a method's ranges.
     """
     groups = [("methods", recipes)] if plan.together else [(one.name, [one]) for one in recipes]
     return [
-        Study(name, group, plan, steps=steps, greater_is_better=greater_is_better)
+        Study(
+            name,
+            group,
+            plan,
+            steps=steps,
+            greater_is_better=greater_is_better,
+            shared=None if share is None else share(name, group),
+        )
         for name, group in groups
     ]
 
@@ -92,8 +110,10 @@ def check(search: Search, recipes: Sequence[Recipe]) -> None:
     """Refuse what makes no sense for these recipes.
 
     Raises:
-        InputError: a choice among one method.
+        InputError: a choice among one method, or a study that can't be reached.
     """
+    if search.study is not None:
+        storage.Storage(search.study).close()  # now, and not when all else is ready
     if METHOD in search.fields and len(recipes) < 2:
         raise InputError(
             "--search method chooses among methods, and there is one",
@@ -140,7 +160,7 @@ def hunt(search: Search, seed: int, workers: int, methods: int) -> Hunt:
         together=together,
         seed=seed,
         parts=max(1, -(-max(workers, 1) // count)),
-        shared=search.study,
+        shared=None if search.study is None else storage.place(search.study),
     )
     return Hunt(plan)
 

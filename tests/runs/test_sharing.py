@@ -1,0 +1,88 @@
+"""Runs that search along in one data base: together they try what one would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from methodic import runs
+from methodic.errors import InputError
+from methodic.plan import Plan
+from methodic.runs.plans import hunting
+from methodic.runs.rows.preparation import Prepared
+from methodic.tuning import Search
+from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan, execute, stopping
+from tests.runs.test_searching import small, timeless, tried
+
+
+def shared(make_plan: MakePlan, url: str, settings: int = 9) -> Plan:
+    search = Search(settings=settings, strategy="full", sampler="tpe", study=url)
+    return small(make_plan, PLAIN, search=search)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'search.db'}"
+
+
+def test_a_run_alone_tries_all(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, url: str
+) -> None:
+    import optuna
+
+    execute(shared(make_plan, url), tmp_path / "run", prepared)
+    mine = timeless(tried(tmp_path / "run"))
+    assert len(mine) == 9
+    (name,) = optuna.get_all_study_names(url)
+    trials = optuna.load_study(study_name=name, storage=url).trials
+    assert name == "iris/plain"
+    assert sorted(t.value for t in trials) == sorted(c.rungs[-1].score for c in mine)  # type: ignore[type-var]
+
+
+def test_another_run_goes_on_where_the_first_one_is(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, url: str
+) -> None:
+    """The first is stopped after some of its candidates; the second takes what is left."""
+    plan = shared(make_plan, url, settings=40)
+    with stopping(1):
+        execute(plan, tmp_path / "one", prepared)
+    execute(plan, tmp_path / "two", prepared)
+    runs.resume(tmp_path / "one")
+    one, two = (timeless(tried(tmp_path / name)) for name in ("one", "two"))
+    assert len(one) + len(two) == 40
+    assert one
+    assert two
+    settings = [tuple(sorted(each.setting.items())) for each in (*one, *two)]
+    assert len(set(settings)) == 40, "nobody tries what another one tries"
+
+
+def test_a_password_is_written_nowhere(make_plan: MakePlan, url: str) -> None:
+    search = Search(study="postgresql://ann:secret@localhost/searches")
+    hunt = hunting.hunt(search, 0, 1, 1)
+    assert "secret" not in hunt.plan.model_dump_json()
+    assert hunt.plan.shared is not None
+    assert "ann@localhost" in hunt.plan.shared
+    assert shared(make_plan, "sqlite:///here.db").search.shared == f"sqlite:///{Path.cwd()}/here.db"  # type: ignore[union-attr]
+
+
+def test_a_study_of_another_search_is_refused(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, url: str
+) -> None:
+    execute(shared(make_plan, url), tmp_path / "run", prepared)
+    plan = shared(make_plan, url)
+    longer = plan.contenders[0].model_copy(update={"steps": (999,)})
+    with pytest.raises(InputError, match="made for another search") as error:
+        execute(plan.model_copy(update={"contenders": (longer,)}), tmp_path / "other", prepared)
+    assert "999" in (error.value.found or "")
+
+
+def test_nobody_is_there(tmp_path: Path) -> None:
+    for wrong in (
+        "postgresql://nobody@localhost:1/searches",
+        "sqlite:////no/such/folder/search.db",
+        "mysql://host/db",
+        "search.db",
+    ):
+        with pytest.raises(InputError, match="--study"):
+            hunting.check(Search(study=wrong), [PLAIN, MOMENTUM])
