@@ -53,7 +53,7 @@ def copied(case: Case, scratch: Path, quick: bool) -> str | None:
 
 
 def halved(case: Case, source: str, job: Mapping[str, Any], scratch: Path) -> dict[str, Any]:
-    """A run until its search is done. Its steps are counted, so that the budget decides nothing."""
+    """A run until its search is done, without a budget: as many steps as a peer takes."""
     rows = count(Path(job["folder"]))
     steps = job["epochs"] * rows // _BATCH
     recipe = scratch / "searched.yaml"
@@ -69,43 +69,64 @@ def halved(case: Case, source: str, job: Mapping[str, Any], scratch: Path) -> di
     )
     options = ["--recipe", str(recipe), "--sampler", "random", "--strategy", "halving"]
     options += ["--settings", str(job["settings"])]
-    return searched(case, source, options, job["seed"], scratch / "run", steps)
+    return searched(case, source, options, job["seed"], scratch / "run", steps, whole=False)
 
 
 def searched(
-    case: Case, source: str, options: Sequence[str], seed: int, out: Path, steps: int
+    case: Case,
+    source: str,
+    options: Sequence[str],
+    seed: int,
+    out: Path,
+    steps: int,
+    whole: bool = True,
 ) -> dict[str, Any]:
-    """`methodic run` with a search, compiled code from an empty cache."""
+    """`methodic run` with a search, compiled code from an empty cache.
+
+    Args:
+        case, source, options, seed, out: of the run.
+        steps: that it must take.
+        whole: to the end of the run; else it is ended as soon as its search is over.
+    """
     command = [shared.METHODIC, "run", source, *options, "--metric", case.metric]
     command += ["--target", case.target] if case.target else []
     command += ["--seed", str(seed), "--finalists", "1", "--seeds", "1", "--splits", "one"]
-    command += ["--budget", "1h", "--quiet", "--out", str(out)]
+    command += ["--budget", "none", "--quiet", "--out", str(out)]
     with tempfile.TemporaryDirectory() as cache:
+        environment = {**shared.clean_environment(), "XDG_CACHE_HOME": cache}
         begun = time.time()
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            env={**shared.clean_environment(), "XDG_CACHE_HOME": cache},
+        run = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
         )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr[-2000:]}")
+        while not whole and run.poll() is None and not (out / "search.json").exists():
+            time.sleep(0.02)
+        if not whole and run.poll() is None:
+            run.kill()
+            run.wait()
+        else:
+            _, said = run.communicate()
+            if run.returncode:
+                raise RuntimeError(f"{' '.join(command)}: {said[-2000:]}")
     record = json.loads((out / "search.json").read_text())
     (study,) = record["studies"]
     if list(study["steps"].values()) != [steps]:
         raise RuntimeError(f"{study['steps']} steps were planned, not {steps}")
     ends = [each for each in study["candidates"] if each["status"] == "finished"]
     scores = [each["rungs"][-1]["score"] for each in ends]
-    card = json.loads((out / "model" / "bundle.json").read_text())["card"]
     return {
         "seconds": (out / "search.json").stat().st_mtime - begun,
         "score": case.sign * max(case.sign * score for score in scores),
         "steps": steps,
         "asked": [each["rungs"][-1]["score"] for each in study["candidates"]],
         "training": sum(each["seconds"] for each in study["candidates"]),
-        "test": card["test"],
+        "test": _test(out) if whole else None,
         "machine": json.loads((out / "plan.json").read_text())["machine"],
     }
+
+
+def _test(out: Path) -> float:
+    card = json.loads((out / "model" / "bundle.json").read_text())["card"]
+    return float(card["test"])
 
 
 def count(folder: Path) -> int:
