@@ -17,6 +17,7 @@ from methodic.tuning import (
     SearchPlan,
     SearchRecord,
     StudyRecord,
+    without_password,
 )
 from tests.report.runs import make_plan
 
@@ -82,3 +83,19 @@ def test_a_settled_plan_has_the_settings_that_were_tried() -> None:
     assert (adam.batch, adam.confirm_steps) == ((7,), (3,))
     assert sgd.settings == (), "nothing was tried of it"
     assert sgd.confirm_steps == plan.contenders[1].confirm_steps
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("postgresql://ann:secret@host/db", "postgresql://ann@host/db"),
+        ("--study=postgresql://ann:secret@host/db", "--study=postgresql://ann@host/db"),
+        ("postgresql://h/db?user=ann&password=secret", "postgresql://h/db?user=ann"),
+        ("postgresql://h/db?password=secret&user=ann", "postgresql://h/db?user=ann"),
+        ("postgresql://h/db?sslpassword=secret", "postgresql://h/db"),
+        ("sqlite:///search.db", "sqlite:///search.db"),
+        ("data with a:b@c", "data with a:b@c"),
+    ],
+)
+def test_addresses_are_shown_without_a_password(typed: str, shown: str) -> None:
+    assert without_password(typed) == shown

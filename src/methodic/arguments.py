@@ -273,8 +273,13 @@ def search(
 
 
 def typed() -> str:
-    """The command as it was typed."""
-    return shlex.join(["methodic", *sys.argv[1:]])
+    """The command as it was typed, but for a password."""
+    words = list(sys.argv[1:])
+    if any(word.startswith("--study") for word in words):
+        from methodic.tuning import without_password
+
+        words = [without_password(word) for word in words]
+    return shlex.join(["methodic", *words])
 
 
 def columns(values: Sequence[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ They stand in plan.json and RUN/search.json; nothing here imports torch or optun
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -29,6 +30,20 @@ Strategy = Literal["full", "halving", "hyperband", "asha", "population"]
 
 
 MOST = 100_000  # settings of a study
+
+
+_SECRETS = re.compile(r"(?<=[?&])(?:password|passfile|sslpassword)=[^&#\s]*&?")
+_PASSWORD = re.compile(r"(?<=://)([^:@/\s]*):[^@/\s]*@")
+
+
+def without_password(url: str) -> str:
+    """An address as records and people may see it.
+
+    Example:
+        >>> without_password("postgresql://ann:secret@host/db?password=secret&user=ann")
+        'postgresql://ann@host/db?user=ann'
+    """
+    return _SECRETS.sub("", _PASSWORD.sub(r"\1@", url)).rstrip("?&")
 
 
 class _Value(BaseModel):
@@ -60,7 +75,7 @@ class Rung(_Value):
     """How a candidate did when it was looked at."""
 
     step: int  # optimizer steps of the whole run by then
-    until: float  # the share of the whole training that these are
+    until: float  # the share of the training that these are: of its last stage
     score: float | None  # of its best weights until then, on validation rows; None: not finite
     loss: float | None
     setting: Setting  # with which it trained until here

@@ -48,3 +48,17 @@ def test_where_nobody_came_to_the_end_the_furthest_are_compared() -> None:
     """Of each method by itself."""
     records = [rung("a", [0.5, 0.6], 10), rung("a", [0.7], 30), rung("b", [0.4], 100)]
     assert whole(records) == records[1:]
+
+
+def test_whoever_diverged_at_last_leaves_the_place_to_others() -> None:
+    """The only one in the last rung is lost: those of the rung before are compared."""
+    first, last = rung("a", [0.9, 0.8], 30), rung("a", [None], 100, setting=5)
+    assert whole([first, last]) == [first]
+    everyone = [rung("b", [None, None], 30)]
+    assert whole(everyone) == everyone, "all of them: that is what there is to say"
+
+
+def test_whoever_diverged_later_has_no_earlier_score_either() -> None:
+    first, other = rung("a", [0.9], 30, setting=1), rung("a", [0.5], 30, setting=2)
+    lost = rung("a", [None], 100, setting=1)
+    assert whole([first, other, lost]) == [other]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from methodic import bundle, runs
 from methodic.errors import InputError, Interrupted
 from methodic.evidence.leaderboard import Leaderboard
-from methodic.files import read_json
+from methodic.files import read_json, write_text
 from methodic.plan import Plan, RunState, UnitRecord
 from methodic.recipes.io import from_data
 from methodic.recipes.types import Recipe
@@ -317,3 +318,66 @@ def test_a_stopped_search_says_how_far_it_came(
     assert sum(bool(c.rungs) for c in timeless(tried(tmp_path / "run"))) > 0
     with pytest.raises(InputError, match="search"):
         runs.reproduce(tmp_path / "run", out=tmp_path / "again")
+
+
+def test_a_cut_search_tries_no_more_when_it_goes_on(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All its records are there at once then; it must stop asking where it stopped."""
+    search = Search(settings=48, strategy="halving", sampler="tpe")
+    plan, folder = small(make_plan, PLAIN, search=search), tmp_path / "run"
+    with monkeypatch.context() as patched:
+        slow_machine(patched, 4.0)
+        execute(plan, folder, prepared, started=0.0)
+    whole = timeless(tried(folder))
+    again = tmp_path / "again"
+    again.mkdir()
+    shutil.copytree(folder / "records", again / "records")
+    for path in (again / "records").glob("[cab]*"):
+        path.unlink()
+    stopped = state_of(folder).model_copy(update={"found": (), "finalists": (), "winner": None})
+    amendments = tuple(a for a in stopped.amendments if a.phase == "search")
+    write_text(
+        again / "run.json", stopped.model_copy(update={"amendments": amendments}).model_dump_json()
+    )
+    execute(plan, again, prepared)
+    assert timeless(tried(again)) == whole
+
+
+def test_rungs_of_a_recipe_with_stages_lie_in_the_last_one(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path
+) -> None:
+    """Before it the head may not have been trained at all."""
+    entropy = [{"kind": "cross_entropy"}]
+    stages = [
+        {"name": name, "share": 0.5, "batch": 32, "objectives": entropy, "optimizer": rate}
+        for name, rate in (
+            ("first", {"kind": "sgd", "lr": 0.1}),
+            ("second", {"kind": "sgd", "lr": {"log_uniform": [0.01, 1.0]}}),
+        )
+    ]
+    staged = Recipe.model_validate(
+        {"name": "staged", "model": {"kind": "mlp", "width": 8, "depth": 1}, "stages": stages}
+    )
+    plan = small(make_plan, staged)
+    execute(plan, tmp_path / "run", prepared)
+    first, second = plan.contenders[0].steps
+    (study,) = tried(tmp_path / "run").studies
+    looked = sorted({rung.step for each in study.candidates for rung in each.rungs})
+    assert looked == [first + -(-second // 9), first + -(-second // 3), first + second]
+
+
+def test_a_reproduced_search_has_the_lengths_of_the_first(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path
+) -> None:
+    """Although the winner has another batch than the recipe's own."""
+    plan = small(make_plan, WIDE, search=Search(settings=8, strategy="full"))
+    plan = plan.model_copy(update={"data": plan.data.model_copy(update={"source": "iris"})})
+    execute(plan, tmp_path / "run", prepared)
+    compared = runs.reproduce(tmp_path / "run", out=tmp_path / "again")
+    assert compared.grade == "bit", compared.verdict
+    steps = [
+        {r.unit.id: r.unit.steps for r in units(tmp_path / name, "screen")}
+        for name in ("run", "again")
+    ]
+    assert steps[0] == steps[1]

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from methodic.evidence import design
 from methodic.evidence.numbers.digits import digits
 from methodic.evidence.numbers.statistics import ALPHA, Interval, corrected_paired, holm, paired
 from methodic.metrics import Metric, get_metric

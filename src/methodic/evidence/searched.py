@@ -46,7 +46,12 @@ class Tuning:
             furthest = max((each.rungs[-1].until for each in known), default=0.0)
             whole = [each for each in known if each.rungs[-1].until == furthest]
         sign = 1.0 if self.greater_is_better else -1.0
-        return max(whole, key=lambda each: sign * (last(each) or 0.0), default=None)
+
+        def place(each: CandidateRecord) -> tuple[float, float]:
+            loss = each.rungs[-1].loss
+            return sign * (last(each) or 0.0), -math.inf if loss is None else -loss
+
+        return max(whole, key=place, default=None)
 
     @cached_property
     def trainings(self) -> float:

@@ -16,18 +16,25 @@ def whole(records: Sequence[UnitRecord]) -> list[UnitRecord]:
     Args:
         records: of a screening; without a search they are all whole.
     """
+    if not any(record.unit.segments for record in records):
+        return list(records)
+    everyone = [(record, each) for record in records for each in record.members]
+    lost = {_who(each) for _, each in everyone if each.status == "diverged"}
     furthest: dict[str, float] = {}
-    for record in records:
-        for each in record.members:
+    for record, each in everyone:
+        if _who(each) not in lost:
             name = each.member.recipe
             furthest[name] = max(furthest.get(name, 0.0), _share(record, each))
+
+    def counts(record: UnitRecord, each: MemberRecord) -> bool:
+        name = each.member.recipe
+        if name not in furthest:  # all of them diverged, and that is what there is to say
+            return True
+        return _who(each) not in lost and _share(record, each) > furthest[name] - 1e-3
+
     found = []
     for record in records:
-        kept = [
-            place
-            for place, each in enumerate(record.members)
-            if _share(record, each) > furthest[each.member.recipe] - 1e-3
-        ]
+        kept = [place for place, each in enumerate(record.members) if counts(record, each)]
         if len(kept) == len(record.members):
             found.append(record)
         elif kept:
@@ -39,6 +46,10 @@ def whole(records: Sequence[UnitRecord]) -> list[UnitRecord]:
             }
             found.append(record.model_copy(update=changes))
     return found
+
+
+def _who(record: MemberRecord) -> tuple[str, int]:
+    return record.member.recipe, record.member.setting
 
 
 def _share(record: UnitRecord, member: MemberRecord) -> float:

@@ -26,7 +26,7 @@ from methodic.recipes.ranges import (
     Uniform,
     parsed,
 )
-from methodic.recipes.types import Drive, Recipe, Stage, Turn
+from methodic.recipes.types import Drive, Recipe, Stage, Stop, Turn
 
 Opened = dict[str, Structural]
 
@@ -34,6 +34,7 @@ _FIXED: dict[type[BaseModel], tuple[str, ...]] = {
     Recipe: ("name", *HEADER, "stages", OPEN),
     Stage: ("name", "share", "turns"),
     Drive: ("number",),
+    Stop: ("steps", "epochs"),  # all settings train equally long
     JoinedPart: ("share",),
     OwnRule: ("name",),
     OwnSchedule: ("name",),

@@ -65,6 +65,7 @@ class Folder:
     findings: Findings | None = None  # mostly about the data; None where nobody looked
     representations: Representations | None = None  # of methods that learn without targets
     search: SearchRecord | None = None  # what a search tried; None where settings were a grid
+    frozen: Plan | None = None  # as it was before a search had found its settings
 
     @cached_property
     def anytime(self) -> tuple[Anytime, ...]:
@@ -149,6 +150,7 @@ def load(folder: Path) -> Folder:
     search = _optional(folder / SEARCH, "search", SearchRecord)
     return Folder(
         plan=settled(plan, search if state.found else None, state.found),
+        frozen=plan,
         state=state,
         leaderboard=_optional(folder / "leaderboard.json", "leaderboard", Leaderboard),
         analysis=_optional(folder / "analysis.json", "analysis", Analysis),

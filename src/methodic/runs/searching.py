@@ -30,7 +30,7 @@ from methodic.runs.crew import Crew
 from methodic.runs.machine.speed import batches
 from methodic.runs.paths import WORK, record_path
 from methodic.runs.plans.hunting import studies
-from methodic.runs.plans.units import EVALUATIONS, evaluations
+from methodic.runs.plans.units import EVALUATIONS, evaluations, halt
 from methodic.runs.sharing import Sharing
 from methodic.search.jobs import Job, Outcome
 from methodic.search.study import Study
@@ -61,7 +61,7 @@ class _Under:
         return self.places[job.candidate]
 
 
-ASKED, TOLD = "asked", "told"
+ASKED, TOLD, CUT = "asked", "told", "cut"
 
 
 class Order:
@@ -134,6 +134,8 @@ class Searching:
                 records, waiting = self.crew.soon(waiting)
                 for record in records:
                     self._hear(record)
+            for under in self._under:
+                assert under.study.over  # which tells the others, too, in a shared search
         finally:
             if self._sharing is not None:
                 self._sharing.close()
@@ -153,11 +155,11 @@ class Searching:
     def _begin(self, under_way: int) -> set[Future[str]]:
         """Ask all studies for jobs until none has any; what was done before is told at once."""
         begun: set[Future[str]] = set()
-        self._shorten()
         asking = True
         while asking:
             asking = False
             for under in self._under:
+                self._shorten()
                 idle = max(self.crew.pool.workers, 1) - under_way - len(begun)
                 free = max(idle, 0) * WIDTH
                 units = self._units(under, under.study.ask(free))
@@ -172,13 +174,18 @@ class Searching:
     def _again(self) -> set[Future[str]]:
         """Ask and tell what an earlier execution asked and told, where the order matters."""
         waiting: dict[str, Unit] = {}
-        for kind, what, free in list(self._order.events):
-            if kind == ASKED:
+        for number, (kind, what, free) in enumerate(list(self._order.events)):
+            if kind == CUT:
+                self._end()
+            elif kind == ASKED:
                 under = self._under[int(what)]
                 waiting |= {unit.id: unit for unit in self._units(under, under.study.ask(free))}
-            else:
+            elif record_path(self.crew.folder, what).exists():
                 del waiting[what]
                 self._tell(self.crew.record(what))
+            else:  # somebody deleted it, so that it is done again; what came after it, too
+                self._order.events = self._order.events[:number]
+                break
         return self._given(waiting.values())
 
     def _given(self, units: Iterable[Unit]) -> set[Future[str]]:
@@ -215,6 +222,10 @@ class Searching:
         if all(count >= self.plan.settings for count in asked):
             return
         self.crew.cut(tuple(asked))
+        self._order.note(CUT, "")
+        self._end()
+
+    def _end(self) -> None:
         for under in self._under:
             under.study.shorten()
 
@@ -247,7 +258,7 @@ class Searching:
         steps: tuple[int, ...],
     ) -> Unit:
         total, first = sum(steps), jobs[0]
-        until = total if first.until >= 1 else max(1, math.ceil(first.until * total))
+        until = halt(first.until, steps)
         name = f"screen-{under.number:02d}-{first.rung:02d}-{first.candidate:05d}"
         origins = []
         for place, job in enumerate(jobs):

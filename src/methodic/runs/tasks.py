@@ -118,7 +118,9 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
             with_setting(by_name[m.recipe].recipe, setting, m.off)
             for m, setting in zip(unit.members, segment.settings, strict=True)
         ]
-        until = segment.until if segment.until < sum(unit.steps) else None
+        # The only step of a training may be a rung's end, and somebody may go on from there.
+        halts = segment.until < sum(unit.steps) or sum(unit.steps) == 1
+        until = segment.until if halts else None
         last = number == len(segments) - 1
         with contextlib.ExitStack() as stack:
             own = keeper if last else stack.enter_context(keeper.part(f"segment-{number}"))

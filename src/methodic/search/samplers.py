@@ -23,7 +23,8 @@ MOST_FOR_GP = 200
 WIDTH = 8
 """Settings that are asked for together: a sampler that learns has news so often."""
 
-_TRIES = 20  # at a setting that is new and accepted, before one is looked for in order
+_AGAIN = 20  # settings that were asked before, until one is looked for in order
+_TRIES = 1000  # at a setting that is accepted
 _LISTED = 100_000  # points of a space that are written down to find one
 
 
@@ -188,6 +189,7 @@ class Sampler:
         if number < len(self._first):
             self._seen.add(_key(self._first[number]))
             return dict(self._first[number]), self._fixed(self._first[number])
+        known = 0
         for _ in range(_TRIES):
             if self.exhausted:
                 return None
@@ -195,6 +197,9 @@ class Sampler:
             setting = self._suggested(trial)
             if _key(setting) in self._seen:
                 self._memory.fail(trial.number)
+                known += 1
+                if known == _AGAIN:
+                    break
                 continue
             self._seen.add(_key(setting))
             refusal = self._refusal(setting)

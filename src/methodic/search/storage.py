@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from methodic.errors import InputError
 from methodic.search.backend import silent
 from methodic.search.chance import seed_of
+from methodic.tuning import without_password
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -67,7 +68,7 @@ def public(url: URL | str) -> str:
     """
     from sqlalchemy.engine import make_url
 
-    return make_url(url)._replace(password=None).render_as_string(hide_password=False)
+    return without_password(make_url(url).render_as_string(hide_password=False))
 
 
 def place(url: str) -> str:

@@ -58,5 +58,28 @@ def test_nothing_to_search_for() -> None:
     with pytest.raises(InputError, match="nothing to search for") as error:
         hunting.opened([bare], Search())
     assert "methodic recipes bare --space" in (error.value.advice or "")
+    assert hunting.opened([bare, PLAIN], Search()) == [bare, PLAIN], "the other has some"
+    with pytest.raises(InputError, match="no method of this run has such a field") as error:
+        hunting.opened([PLAIN], Search(fields=("beta2",)))
+    assert "lr" in (error.value.accepted or "")
+    with pytest.raises(InputError, match="needs to know how many"):
+        hunting.check(Search(sampler="grid"), [PLAIN])
     with pytest.raises(InputError, match="there is one"):
         hunting.check(Search(fields=("method",)), [PLAIN])
+
+
+def test_rungs_lie_in_the_last_stage() -> None:
+    """What comes before is paid for every setting."""
+    entropy = [{"kind": "cross_entropy"}]
+    rate = {"kind": "sgd", "lr": {"log_uniform": [0.01, 1.0]}}
+    staged = Recipe.model_validate(
+        {
+            "name": "staged",
+            "stages": [
+                {"name": "first", "share": 0.4, "objectives": entropy},
+                {"name": "second", "share": 0.6, "objectives": entropy, "optimizer": rate},
+            ],
+        }
+    )
+    hunt = hunting.hunt(Search(strategy="halving", sampler="random"), 0, 2, 2)
+    assert hunt.trainings(27, [staged]) == pytest.approx(27 * 0.4 + 0.6 * 7)

@@ -74,7 +74,7 @@ def plan_again(
         data: the same as then, maybe read from another place.
         workers: processes; None takes the plan's.
     """
-    plan, state = first.plan, first.state
+    plan, state = first.frozen or first.plan, first.state
     amendments = list(state.amendments)
     rivals = plan.baselines
     if state.status != "finished":
@@ -157,7 +157,7 @@ def begun(path: Path, first: Folder, folder: Path) -> Folder:
     if folder.resolve() == path.resolve():
         raise InputError(f"{folder}: --out names the run itself", accepted=ACCEPTED)
     again = read_folder(folder)
-    if not _same_plan(first.plan, again.plan):
+    if not _same_plan(first.frozen or first.plan, again.frozen or again.plan):
         raise InputError(
             f"{folder}: --out names a run of another plan than {path}", accepted=ACCEPTED
         )

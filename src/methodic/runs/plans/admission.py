@@ -10,10 +10,8 @@ from methodic import build
 from methodic.build.own import Own
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
-from methodic.evidence import design
 from methodic.plan import Task
 from methodic.recipes import spaces
-from methodic.recipes.numbers import replace
 from methodic.recipes.types import Auto
 from methodic.runs import networks
 from methodic.runs.given import Given
@@ -88,7 +86,7 @@ def admit(
     if width is not None or last:
         why = f"as asked; {found.reason}"
         return network.measured(together=not last and width != 1, why=why)
-    members = [replace(recipe, design.grid(recipe, 1)[0]).model_dump_json()] * BLOCK
+    members = [spaces.concrete(recipe, spaces.untuned(recipe)).model_dump_json()] * BLOCK
     chosen = machine(wishes)
     timed = [
         pool.submit(measure, work, members, wishes.metric, chosen, Given(each, own))

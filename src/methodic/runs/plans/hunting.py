@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from methodic.errors import InputError
 from methodic.recipes import spaces
 from methodic.recipes.ranges import Integer, Options
-from methodic.recipes.searching import searched
+from methodic.recipes.searching import WORDS, searchable, searched
 from methodic.recipes.types import Recipe
 from methodic.search import storage
 from methodic.search.shared import Shared
@@ -50,9 +50,17 @@ class Hunt:
         return sum(min(_shapes(recipe), settings) - 1 for recipe in recipes)
 
     def trainings(self, settings: int, recipes: Sequence[Recipe]) -> float:
-        """What it costs, in whole trainings of one member."""
+        """What it costs, in whole trainings of one member.
+
+        Rungs lie in a recipe's last stage; what comes before is paid for every setting.
+        """
         endless = {recipe.name: 10**6 for recipe in recipes}
-        return math.fsum(each.cost for each in studies(self.of(settings), recipes, endless, True))
+        found = 0.0
+        for study in studies(self.of(settings), recipes, endless, True):
+            mine = [each for each in recipes if each.name in study.record().recipes]
+            before = math.fsum(1 - each.stages[-1].share for each in mine) / len(mine)
+            found += before * settings + (1 - before) * study.cost
+        return found
 
 
 def _shapes(recipe: Recipe) -> int:
@@ -110,8 +118,14 @@ def check(search: Search, recipes: Sequence[Recipe]) -> None:
     """Refuse what makes no sense for these recipes.
 
     Raises:
-        InputError: a choice among one method, or a study that can't be reached.
+        InputError: a choice among one method, a grid of nobody knows how many points, or a study
+            that can't be reached.
     """
+    if search.sampler == "grid" and search.settings is None:
+        raise InputError(
+            "--sampler grid divides the ranges into points, and needs to know how many",
+            accepted="--settings, such as --settings 64",
+        )
     if search.study is not None:
         storage.Storage(search.study).close()  # now, and not when all else is ready
     if METHOD in search.fields and len(recipes) < 2:
@@ -129,16 +143,24 @@ def opened(recipes: Sequence[Recipe], search: Search) -> list[Recipe]:
         InputError: an unknown field, or a recipe in which nothing is left to search for.
     """
     fields = [field for field in search.fields if field != METHOD]
-    found = [searched(recipe, fields) if fields else recipe for recipe in recipes]
-    together = METHOD in search.fields
-    for recipe in found:
-        if not together and not spaces.dimensions(recipe):
+    for field in fields:
+        known = [searchable(recipe) for recipe in recipes]
+        if field in WORDS and not any(field in each for each in known):
+            listed = dict.fromkeys(word for each in known for word in each)
             raise InputError(
-                f"recipe {recipe.name} has no range, so there is nothing to search for",
-                accepted="a range in the recipe, such as lr: {log_uniform: [0.0001, 0.1]}, "
-                "or fields to search for: --search lr,weight_decay",
-                advice=f"See what can be searched: methodic recipes {recipe.name} --space",
+                f"--search {field}: no method of this run has such a field",
+                found=", ".join(recipe.name for recipe in recipes),
+                accepted=", ".join(listed),
             )
+    found = [searched(recipe, fields) if fields else recipe for recipe in recipes]
+    if METHOD not in search.fields and not any(spaces.dimensions(each) for each in found):
+        recipe = found[0]
+        raise InputError(
+            f"recipe {recipe.name} has no range, so there is nothing to search for",
+            accepted="a range in the recipe, such as lr: {log_uniform: [0.0001, 0.1]}, "
+            "or fields to search for: --search lr,weight_decay",
+            advice=f"See what can be searched: methodic recipes {recipe.name} --space",
+        )
     return found
 
 

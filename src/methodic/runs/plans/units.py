@@ -64,7 +64,7 @@ def confirm_units(
         for name, setting in finalists:
             steps = by_name[name].confirm_steps
             some = seeds[start : start + size]
-            segments = course(courses.get(name, ()), sum(steps), len(some))
+            segments = course(courses.get(name, ()), steps, len(some))
             looks = evaluations(sum(steps), plan.confirm.evaluations)
             units.append(
                 Unit(
@@ -82,12 +82,30 @@ def confirm_units(
     return units
 
 
+def halt(share: float, steps: Sequence[int]) -> int:
+    """The step of the whole run at which a share of a training is over.
+
+    A share is one of the last stage: before it, a network may not have been shown a target yet, so
+    that its score would say nothing.
+
+    Args:
+        share: above 0, at most 1.
+        steps: by stage.
+
+    Example:
+        >>> halt(1 / 3, (90,)), halt(1 / 3, (100, 90)), halt(1.0, (100, 90))
+        (30, 130, 190)
+    """
+    *before, last = steps
+    return sum(steps) if share >= 1 else sum(before) + max(1, math.ceil(share * last))
+
+
 def course(
-    shares: Sequence[tuple[float, Setting]], total: int, members: int
+    shares: Sequence[tuple[float, Setting]], steps: Sequence[int], members: int
 ) -> tuple[Segment, ...]:
-    """Settings that change on the way, as segments of a training of ``total`` steps."""
+    """Settings that change on the way, as segments of a training of so many steps by stage."""
     return tuple(
-        Segment(until=max(1, math.ceil(share * total)), settings=(setting,) * members)
+        Segment(until=halt(share, steps), settings=(setting,) * members)
         for share, setting in shares
     )
 
