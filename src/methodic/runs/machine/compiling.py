@@ -18,7 +18,7 @@ START = 2.5  # of each worker: importing what traces
 TRACE = 0.6  # of each worker for each method
 COLD = 2.5  # of one worker for each method that isn't in the cache: the C++ compiler
 FASTER = 3.0  # how much faster a step of a small network gets, at the least
-EAGER = 3e-4  # a member's step in a cohort of small networks, at the least
+EAGER = 5e-4  # a member's step in a cohort of small networks, not compiled
 MARGIN = 2.0
 
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from methodic.baselines import plan_baselines
 from methodic.data.dataset import DataSet
 from methodic.data.splits import FOLDS
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.evidence.simplicity import parts
-from methodic.plan import ConfirmPlan, Contender, Plan
+from methodic.plan import BaselinePlan, ConfirmPlan, Contender, Plan
 from methodic.recipes.types import Recipe
 from methodic.runs.given import NOTHING, Given
 from methodic.runs.machine.choosing import asked_for
@@ -32,7 +31,7 @@ from methodic.runs.rows.preparation import Prepared
 POINTS = 5  # of each range, in the grid of a screening
 FINALISTS = 3
 SETTINGS = 64  # of a search
-BASELINE_SECONDS = 120.0  # of each fit, at most
+ITERATIONS = 1000  # of gradient boosting, at most; it stops where validation rows say so
 
 
 def make(
@@ -75,12 +74,10 @@ def make(
         budget=None,
         machine=machine.model_copy(update={"compiled": choice.compiled}),
         contenders=contenders,
-        baselines=plan_baselines(
-            task,
-            prepared.counts[0],
-            prepared.encoders.width + prepared.encoders.columns,
-            prepared.outputs,
-            BASELINE_SECONDS,
+        baselines=(
+            BaselinePlan(kind="constant"),
+            BaselinePlan(kind="linear"),
+            BaselinePlan(kind="gradient_boosting", iterations=ITERATIONS),
         ),
         screen=() if hunt is not None else screen_units(contenders, wishes.seed, EVALUATIONS),
         search=None if hunt is None else hunt.of(settings),
