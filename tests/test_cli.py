@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from methodic import cli
 from methodic.errors import InputError, Interrupted
 from methodic.evidence.sameness import Difference, Reproduction, Tally
 from methodic.recipes import catalogue, io
+from methodic.tuning import Search
 
 
 def methodic(*args: str) -> int:
@@ -122,8 +124,56 @@ def test_run_passes_everything_on(
         "equal": "steps",
         "splits": "one",
         "detect": None,
+        "search": None,
         "out": tmp_path / "new",
     }
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_what_a_search_is_asked_for_is_passed_on(
+    runs: dict[str, dict[str, Any]], table: Path, command: str
+) -> None:
+    options = [
+        "--target",
+        "label",
+        "--search",
+        "lr,width",
+        "--sampler",
+        "tpe",
+        "--settings",
+        "12",
+        "--strategy",
+        "hyperband",
+        "--budget",
+        "none",
+        "--json",
+    ]
+    assert methodic(command, str(table), *options) in (0, 1)  # a plan isn't shown here
+    call = runs["run"]
+    assert call["search"] == Search(("lr", "width"), "tpe", 12, "hyperband")
+    assert call["budget"] == math.inf
+
+
+def test_wrong_words_about_a_search(table: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong, told in (
+        (["--sampler", "tpo"], "tpe"),
+        (["--strategy", "half"], "halving"),
+        (["--settings", "1"], "2"),
+    ):
+        assert methodic("run", str(table), "--target", "label", *wrong) == 2
+        assert told in capsys.readouterr().err
+
+
+def test_a_password_is_not_part_of_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    from methodic.arguments import typed
+
+    for words in (
+        ["--study", "postgresql://ann:secret@host/db"],
+        ["--study=postgresql://ann:secret@host/db"],
+    ):
+        monkeypatch.setattr(sys, "argv", ["methodic", "run", "digits", *words])
+        assert "secret" not in typed()
+        assert "ann@host" in typed()
 
 
 @pytest.mark.parametrize("command", ["run", "plan", "train"])

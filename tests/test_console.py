@@ -125,7 +125,7 @@ def test_what_the_plan_says_of_rows_without_a_target_stands_below_the_ranking(
         plan = SimpleNamespace(notes=notes, data=SimpleNamespace(unlabelled=unlabelled))
         here = dict.fromkeys(("folder", "bundle_path", "report_path"), Path("here"))
         run: Any = SimpleNamespace(
-            plan=plan, leaderboard=board, ablation=None, diagnosis=None, **here
+            plan=plan, leaderboard=board, ablation=None, diagnosis=None, search=None, **here
         )
         console.show_run(run, as_json=False)
         return capsys.readouterr().out

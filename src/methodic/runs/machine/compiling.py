@@ -18,7 +18,8 @@ START = 2.5  # of each worker: importing what traces
 TRACE = 0.6  # of each worker for each method
 COLD = 2.5  # of one worker for each method that isn't in the cache: the C++ compiler
 FASTER = 3.0  # how much faster a step of a small network gets, at the least
-EAGER = 5e-4  # a member's step in a cohort of small networks, not compiled
+EAGER = 3.5e-4  # of a member's step that isn't compiled, however small its network is
+PER_SECOND = 2.5e10  # floating-point operations of one thread, beside that
 MARGIN = 2.0
 
 
@@ -79,23 +80,36 @@ def impossible(machine: Machine, own: bool) -> str | None:
     return missing_compiler()
 
 
+def eager(parameters: int, batch: int) -> float:
+    """Seconds of a member's step that isn't compiled, about.
+
+    Two operations for each weight and row in the forward pass, four in the backward one, and what
+    every step costs.
+
+    Args:
+        parameters: of the network.
+        batch: rows.
+    """
+    return EAGER + 6 * batch * parameters / PER_SECOND
+
+
 def unmeasured(
-    machine: Machine, own: bool, methods: int, member_steps: float, asked: bool | None
+    machine: Machine, own: bool, methods: int, eager_seconds: float, asked: bool | None
 ) -> Choice:
-    """Compile or not, where no step was timed: judged by what every step costs at least.
+    """Compile or not, where no step was timed.
 
     Args:
         machine: the run's.
         own: the user's network is trained.
         methods: different steps to compile.
-        member_steps: of all members together.
+        eager_seconds: of all steps as they are, from `eager`.
         asked: what the user asked for, if anything.
     """
     if asked is False:
         return Choice(False, "Not compiled, as asked.")
     if (reason := impossible(machine, own)) is not None:
         return Choice(False, f"Not compiled: {reason}.")
-    saved = member_steps * EAGER * (1 - 1 / FASTER)
+    saved = eager_seconds * (1 - 1 / FASTER)
     cost = _cost(max(machine.workers, 1), methods, methods)
     compiled = asked or saved > MARGIN * cost
     words = f"it costs at most {cost:.0f} s and saves at least {saved:.0f} s"

@@ -7,8 +7,10 @@ gives the same plan, and the same bits, on every machine of a kind.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
+from methodic import build
 from methodic.data.dataset import DataSet
 from methodic.data.splits import FOLDS
 from methodic.engine.workers import Pool
@@ -16,10 +18,11 @@ from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.evidence.simplicity import parts
 from methodic.plan import BaselinePlan, ConfirmPlan, Contender, Plan
+from methodic.recipes import spaces
 from methodic.recipes.types import Recipe
 from methodic.runs.given import NOTHING, Given
 from methodic.runs.machine.choosing import asked_for
-from methodic.runs.machine.compiling import unmeasured
+from methodic.runs.machine.compiling import eager, unmeasured
 from methodic.runs.machine.speed import Speed, Timed, batches, steps_within
 from methodic.runs.plans import hunting, planning
 from methodic.runs.plans.hunting import Hunt
@@ -63,7 +66,7 @@ def make(
         machine,
         own,
         len(recipes) + structures,
-        _member_steps(contenders, hunt, settings, min(finalists + 1, len(recipes)) * seeds),
+        _seconds(contenders, prepared, hunt, settings, min(finalists + 1, len(recipes)) * seeds),
         wishes.compile,
     )
     crossed = splits == "cv"
@@ -130,17 +133,33 @@ def _contender(recipe: Recipe, prepared: Prepared, grid: bool) -> Contender:
     )
 
 
-def _member_steps(
-    contenders: tuple[Contender, ...], hunt: Hunt | None, settings: int, confirmed: int
+def _seconds(
+    contenders: Sequence[Contender],
+    prepared: Prepared,
+    hunt: Hunt | None,
+    settings: int,
+    confirmed: int,
 ) -> float:
-    """Steps of all members of the run, about."""
-    lengths = [sum(each.steps) for each in contenders]
-    mean = sum(lengths) / len(lengths)
+    """What all steps of the run take without compilation, about."""
+    each = [
+        sum(one.steps) * eager(_parameters(one.recipe, prepared), one.batch[-1])
+        for one in contenders
+    ]
+    mean = sum(each) / len(each)
     if hunt is not None:
-        screened = hunt.trainings(settings, [each.recipe for each in contenders]) * mean
+        screened = hunt.trainings(settings, [one.recipe for one in contenders]) * mean
     else:
         screened = sum(
-            n * len(each.settings) * SCREEN_SEEDS
-            for n, each in zip(lengths, contenders, strict=True)
+            seconds * len(one.settings) * SCREEN_SEEDS
+            for seconds, one in zip(each, contenders, strict=True)
         )
     return screened + confirmed * mean
+
+
+def _parameters(recipe: Recipe, prepared: Prepared) -> int:
+    """Of a recipe's own network; 0 for a network of the user's, which isn't compiled anyway."""
+    if recipe.model.kind == "auto":
+        return 0
+    chosen = spaces.concrete(recipe, spaces.untuned(recipe))
+    model = build.network(chosen, prepared.inputs, prepared.outputs)
+    return sum(math.prod(spec.shape) for spec in model.parameters().values())
