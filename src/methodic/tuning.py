@@ -19,6 +19,9 @@ FORMAT = 1
 
 NAME = "search.json"
 
+METHOD = "method"
+"""What the choice among several methods is called: as a field, and as a dimension."""
+
 Scalar = bool | int | float | str
 """What a field of a recipe has in place of a range; for a choice of parts, the option's label."""
 

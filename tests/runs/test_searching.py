@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from methodic import bundle, runs
 from methodic.errors import InputError, Interrupted
 from methodic.evidence.leaderboard import Leaderboard
-from methodic.files import read_json, write_text
-from methodic.plan import Plan, RunState, UnitRecord
+from methodic.files import make_folder, read_json, write_text
+from methodic.plan import Member, Origin, Plan, RunState, Unit, UnitRecord
 from methodic.recipes.io import from_data
 from methodic.recipes.types import Recipe
 from methodic.report.folder import load as read_folder
+from methodic.runs import paths, tasks
 from methodic.runs.plans import hunting
+from methodic.runs.rows import preparation
 from methodic.runs.rows.preparation import Prepared
-from methodic.tuning import NAME, CandidateRecord, Search, SearchRecord
-from tests.runs.conftest import LR, MOMENTUM, PLAIN, MakePlan, execute, stopping
+from methodic.tuning import NAME, CandidateRecord, Search, SearchRecord, Segment
+from tests.runs.conftest import LR, MOMENTUM, PLAIN, MakePlan, execute, recipe, stopping
 from tests.runs.test_execution import slow_machine
 
 NINE = Search(settings=9, strategy="halving", sampler="random")
@@ -235,16 +236,39 @@ def test_a_population(make_plan: MakePlan, prepared: Prepared, tmp_path: Path) -
 def test_numbers_that_change_on_the_way_are_trained_so(
     make_plan: MakePlan, prepared: Prepared, tmp_path: Path
 ) -> None:
-    """Two stretches of one unit are two units, one going on from the other."""
-    plan = small(make_plan, PLAIN, search=Search(settings=8, strategy="population"))
-    folder = tmp_path / "run"
-    execute(plan, folder, prepared)
-    (study,) = tried(folder).studies
-    record = next(r for r in units(folder, "confirm"))
-    curve = record.curves[0]
-    assert [p.step for p in curve] == list(record.unit.evaluate)
-    assert study.candidates
-    assert torch.isfinite(torch.tensor([p.validation_loss or 0.0 for p in curve])).all()
+    """A unit of two segments is two units, one of which goes on from the other."""
+    plan = small(make_plan, MOMENTUM)
+    make_folder(tmp_path / paths.WORK)
+    make_folder(tmp_path / "records")
+    preparation.save(prepared, tmp_path / paths.WORK)
+    steps = plan.contenders[0].steps
+    (total,), half = steps, sum(steps) // 2
+
+    def train(name: str, *segments: tuple[int, float], origin: str = "") -> UnitRecord:
+        unit = Unit(
+            id=f"screen-{name}",
+            phase="screen",
+            block=0,
+            members=(Member(recipe="momentum", setting=0, seed=5),),
+            steps=steps,
+            evaluate=(half, total),
+            origins=(Origin(unit=f"screen-{origin}", place=0),) if origin else (),
+            segments=tuple(
+                Segment(until=until, settings=({LR: rate},)) for until, rate in segments
+            ),
+        )
+        tasks.train_unit(tmp_path, plan.model_dump_json(), unit.model_dump_json())
+        record = read_json(paths.record_path(tmp_path, unit.id), "record")
+        return UnitRecord.model_validate(record)
+
+    changed = train("changed", (half, 0.02), (total, 0.5))
+    train("first", (half, 0.02))
+    then = train("then", (total, 0.5), origin="first")
+    same = train("same", (total, 0.02))
+    assert changed.curves == then.curves
+    assert changed.curves[0][0] == same.curves[0][0]
+    assert changed.curves[0][1] != same.curves[0][1]
+    assert changed.members[0].numbers[LR] == 0.5
 
 
 @pytest.mark.parametrize("strategy", ["hyperband", "asha"])
@@ -381,3 +405,16 @@ def test_a_reproduced_search_has_the_lengths_of_the_first(
         for name in ("run", "again")
     ]
     assert steps[0] == steps[1]
+
+
+def test_a_space_that_is_used_up_is_not_cut(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However short the time is: nothing was left out."""
+    rates = {"kind": "sgd", "lr": {"choice": [0.01, 0.1, 0.5]}}
+    few = recipe("few", optimizer=rates)
+    plan = small(make_plan, few, search=Search(settings=48, strategy="full", sampler="tpe"))
+    slow_machine(monkeypatch, 30.0)
+    execute(plan, tmp_path / "run", prepared, started=0.0)
+    assert len(timeless(tried(tmp_path / "run"))) == 3
+    assert not [a for a in state_of(tmp_path / "run").amendments if a.phase == "search"]

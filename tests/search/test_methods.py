@@ -1,8 +1,8 @@
 import pytest
 
 from methodic.errors import InputError
-from methodic.search.methods import METHOD, joined, parted, space, suits
-from methodic.tuning import SearchPlan
+from methodic.search.methods import joined, parted, space, suits
+from methodic.tuning import METHOD, SearchPlan
 from tests.search.spaces import recipe, wide
 
 POPULATION = SearchPlan(sampler="random", settings=8, strategy="population")

@@ -6,9 +6,9 @@ from methodic.errors import InputError
 from methodic.recipes.spaces import concrete, untuned
 from methodic.recipes.types import Recipe
 from methodic.search.jobs import Job, Outcome
-from methodic.search.methods import METHOD, space
+from methodic.search.methods import space
 from methodic.search.study import Study
-from methodic.tuning import SearchPlan
+from methodic.tuning import METHOD, SearchPlan
 from tests.search.spaces import quality, recipe, run, study, trained, wide
 
 SYNCHRONOUS = ("full", "halving", "hyperband", "population")

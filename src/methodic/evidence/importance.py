@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from methodic.evidence.axes import Axis, axes, is_number
-from methodic.evidence.searched import METHOD, Tuning, tunings
+from methodic.evidence.searched import Tuning, tunings
 from methodic.plan import Value
-from methodic.tuning import CandidateRecord, Scalar, SearchRecord, Setting
+from methodic.tuning import METHOD, CandidateRecord, Scalar, SearchRecord, Setting
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -12,9 +12,6 @@ from functools import cached_property
 
 from methodic.tuning import CandidateRecord, Rung, SearchRecord, StudyRecord
 
-METHOD = "method"
-"""What the choice among several methods is called, where one study chose."""
-
 
 @dataclass(frozen=True)
 class Tuning:

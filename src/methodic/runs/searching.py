@@ -125,8 +125,8 @@ class Searching:
 
     def run(self) -> tuple[SearchRecord, tuple[Found, ...]]:
         """Search to the end, or go on with a search; returns what was tried and what was found."""
-        waiting = self._again()
         try:
+            waiting = self._again()
             while True:
                 waiting |= self._begin(len(waiting))
                 if not waiting:
@@ -134,8 +134,8 @@ class Searching:
                 records, waiting = self.crew.soon(waiting)
                 for record in records:
                     self._hear(record)
-            for under in self._under:
-                assert under.study.over  # which tells the others, too, in a shared search
+            over = [under.study.over for under in self._under]  # closes shared candidates, too
+            assert all(over)
         finally:
             if self._sharing is not None:
                 self._sharing.close()
@@ -219,7 +219,7 @@ class Searching:
         asked = [len(under.places) for under in self._under]
         if left is None or not all(asked) or left > self.crew.pace.confirmation():
             return
-        if all(count >= self.plan.settings for count in asked):
+        if not any(under.study.asking for under in self._under):
             return
         self.crew.cut(tuple(asked))
         self._order.note(CUT, "")

@@ -9,10 +9,7 @@ from methodic.recipes.ranges import Options
 from methodic.recipes.spaces import Dimension, dimensions
 from methodic.recipes.types import Recipe
 from methodic.search.populations import check
-from methodic.tuning import SearchPlan, Setting
-
-METHOD = "method"
-"""The dimension that says which of several methods."""
+from methodic.tuning import METHOD, SearchPlan, Setting
 
 
 def space(recipes: Sequence[Recipe]) -> tuple[Dimension, ...]:

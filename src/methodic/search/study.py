@@ -103,6 +103,11 @@ class Study:
         return over
 
     @property
+    def asking(self) -> bool:
+        """Whether it may ask for settings that it hasn't asked for yet."""
+        return len(self._asked) < self._settings and not self._sampler.exhausted and not self.over
+
+    @property
     def cost(self) -> float:
         """Whole trainings that the study will take, about; of the first steps of a job nothing
         is paid twice."""

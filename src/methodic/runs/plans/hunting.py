@@ -14,10 +14,7 @@ from methodic.recipes.types import Recipe
 from methodic.search import storage
 from methodic.search.shared import Shared
 from methodic.search.study import Study
-from methodic.tuning import Sampler, Search, SearchPlan, Strategy
-
-METHOD = "method"
-"""The field that makes one search of all methods."""
+from methodic.tuning import METHOD, Sampler, Search, SearchPlan, Strategy
 
 SAMPLER: Sampler = "random"
 STRATEGY: Strategy = "halving"
