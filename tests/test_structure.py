@@ -46,7 +46,7 @@ FLOORS = [
     ["search"],
     ["report"],
     ["runs"],
-    ["estimators"],
+    ["estimators", "served"],
     ["cli commands console arguments options"],
 ]
 LEVEL = {

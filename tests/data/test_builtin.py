@@ -31,6 +31,19 @@ def test_classes_are_named_where_they_have_names() -> None:
     assert sorted(set(builtin("digits")[0]["target"])) == list(range(10))
 
 
+def test_digits_are_read_as_scikit_learn_reads_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file by its function, and by us without it."""
+    ours = builtin("digits")[0]
+    monkeypatch.setattr("methodic.data.builtin._digits", lambda: None)
+    assert ours.equals(builtin("digits")[0])
+    assert ours.schema == builtin("digits")[0].schema
+
+
+def test_a_moved_file_of_digits_is_left_to_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("methodic.data.builtin.find_spec", lambda _: None)
+    assert builtin("digits")[0].shape == SHAPES["digits"]
+
+
 def test_unknown_name() -> None:
     with pytest.raises(InputError, match="Did you mean 'diabetes'"):
         builtin("diabetis")

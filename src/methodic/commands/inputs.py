@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from methodic import arguments
+from methodic.engine import forking
 
 if TYPE_CHECKING:
     from methodic.data.dataset import DataSet
@@ -20,8 +21,13 @@ def inputs(
     device: str,
     recipes: str | None,
     files: Sequence[str] | None,
+    workers: int | None = 0,
 ) -> tuple[DataSet, Any]:
     """Check everything that is cheap to check, then read the recipes, then the data.
+
+    Args:
+        data, reading, metric, device, recipes, files: as they were typed.
+        workers: processes that will train, if any; they prepare themselves while data are read.
 
     Returns:
         the data; and the recipes, "all" for the whole library, or None where none was named.
@@ -33,6 +39,8 @@ def inputs(
     arguments.check_device(device)
     arguments.check_metric(metric)
     names = arguments.check_recipes(recipes, files or ())
+    if workers != 0:
+        forking.begin()
     from methodic.recipes import catalogue
 
     chosen: tuple[Recipe, ...] | Literal["all"] | None = None

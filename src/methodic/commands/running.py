@@ -75,7 +75,7 @@ def run_command(
         labels=labels,
         teacher=teacher,
     )
-    dataset, chosen = inputs(data, read, metric, device, recipes, recipe)
+    dataset, chosen = inputs(data, read, metric, device, recipes, recipe, workers)
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs import run
 
@@ -168,7 +168,7 @@ def plan_command(
         labels=labels,
         teacher=teacher,
     )
-    dataset, chosen = inputs(data, read, metric, device, recipes, recipe)
+    dataset, chosen = inputs(data, read, metric, device, recipes, recipe, workers)
     from methodic.runs import make_plan
 
     plan = make_plan(

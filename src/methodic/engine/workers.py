@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from multiprocessing import parent_process
 from multiprocessing.connection import wait
 from typing import Any, Generic, TypeVar
 
+from methodic.engine import forking
 from methodic.errors import InputError, Interrupted
 
 T = TypeVar("T")
@@ -42,8 +44,8 @@ class _Job(Generic[T]):
 class Pool:
     """A pool of worker processes; a context manager.
 
-    Workers are fresh interpreters that don't import the program's main module, so that a script
-    needs no `if __name__ == "__main__"` and forked locks can't hang.
+    Workers don't import the program's main module, so that a script needs no
+    `if __name__ == "__main__"`; see `engine.forking`.
 
     Args:
         workers: how many processes; 0 runs every task in this process, at once.
@@ -157,15 +159,15 @@ class Pool:
             raise
 
     def _started(self) -> ProcessPoolExecutor:
-        from loky.backend import get_context
-
         executor = ProcessPoolExecutor(
             self.workers,
-            get_context("loky"),
+            forking.context(),
             _start,
             (self.workers, self.threads, os.getpid()),
         )
-        for _ in range(self.workers):  # they start while the data are prepared
+        # All begin at once: of one that begins later the executor may not notice the death.
+        executor._safe_to_dynamically_spawn_children = False  # type: ignore[attr-defined]
+        if forking.fresh():  # who needs long begins while the data are prepared
             executor.submit(os.getpid)
         return executor
 
@@ -326,8 +328,12 @@ def _follow(parent: int) -> None:
 
     Else it would go on and write into a run that is being resumed.
     """
-    while os.getppid() == parent:
-        time.sleep(0.2)
+    process = parent_process()
+    if process is None:  # a fresh interpreter
+        while os.getppid() == parent:
+            time.sleep(0.2)
+    else:
+        process.join()
     os._exit(1)
 
 

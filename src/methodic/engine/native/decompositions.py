@@ -24,7 +24,6 @@ def decompositions() -> Mapping[Any, Callable[..., Any]]:
         "native_layer_norm",
         "softplus",
         "silu",
-        "addcmul",
         "softplus_backward",
         "sigmoid_backward",
         "tanh_backward",
@@ -42,11 +41,30 @@ def decompositions() -> Mapping[Any, Callable[..., Any]]:
                 table[op] = decomposition_table[op]
     table[aten.nll_loss2d_forward.default] = _nll_loss
     table[aten.nll_loss2d_backward.default] = _nll_loss_backward
+    table[aten.addcmul.default] = _addcmul
     table[aten.var_mean.correction] = _var_mean
     table[aten.eye.default] = _eye
     for kept in (aten.embedding_dense_backward, aten.mish, aten.mish_backward):
         table.pop(kept.default, None)
+    # torch's own way for operations in place goes through its compiler, which isn't loaded here.
+    for op in list(table):
+        base = op.name().partition("::")[2].partition(".")[0]
+        if base.endswith("_") and not base.endswith("__"):
+            plain = getattr(getattr(aten, base[:-1]), op._overloadname, None)
+            if plain is not None:
+                table[op] = _in_place(plain)
     return table
+
+
+def _in_place(plain: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def written(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        return x.copy_(plain(x, *args, **kwargs))
+
+    return written
+
+
+def _addcmul(x: Tensor, a: Tensor, b: Tensor, *, value: float = 1) -> Tensor:
+    return x + value * a * b
 
 
 def _var_mean(

@@ -5,9 +5,10 @@ in the last place where torch's is (exp, log), and below 2·10⁻⁷ for the oth
 """
 
 PRELUDE = r"""
-#include <cmath>
-#include <cstdint>
-#include <cstring>
+#include <stdint.h>
+#include <string.h>
+#define INFINITY __builtin_inff()  // <math.h> takes the compiler longer than many a step does
+#define NAN __builtin_nanf("")
 #if defined(__AVX512F__)
 constexpr int W = 16, REGISTERS = 32;
 #elif defined(__AVX__)

@@ -16,6 +16,7 @@ from methodic.engine.native.decompositions import decompositions
 from methodic.engine.native.lowering import Lowering
 from methodic.engine.native.prelude import PRELUDE
 from methodic.engine.native.program import Program
+from methodic.engine.native.tracing import traced
 from methodic.engine.native.values import C_TYPES, Storage, View, strides_of, unsupported
 
 # What a step reads, by where it differs: for each member and step, for each member, for none.
@@ -33,7 +34,7 @@ def source(
     one: Any, arguments: Any, moments: Sequence[int] = ()
 ) -> tuple[str, list[Tensor], int, pytree.TreeSpec]:
     """C++ for ``one``, the constants that it reads, bytes of scratch, and the tree that it saw."""
-    graph, outputs = _traced(one, arguments)
+    graph, constants, outputs = _traced(one, arguments)
     program = Program()
     kinds = (_STATE, _STEP, _MEMBER, _SHARED)
     inputs = [
@@ -41,14 +42,13 @@ def source(
         for kind, tree in zip(kinds, arguments, strict=True)
         for leaf in pytree.tree_leaves(tree)
     ]
-    constants = _constants(graph)
     inputs += [_Input(_SHARED, tuple(x.shape), x.dtype) for x in constants.values()]
     views = [_stored(f"in{n}", each) for n, each in enumerate(inputs)]
     by_name = dict(zip(constants, views[len(inputs) - len(constants) :], strict=True))
     states = sum(each.kind == _STATE for each in inputs)
     targets = [_stored(f"out{n}", inputs[n]) for n in range(states)]
     given = views[: len(inputs) - len(constants)]
-    values = Lowering(program, given, by_name, targets).run(graph.graph)
+    values = Lowering(program, given, by_name, targets).run(graph)
     for n, value in enumerate(values):
         kind = torch.bool if n == 0 else torch.float32
         program.copy(
@@ -63,9 +63,7 @@ def source(
     return text, list(constants.values()), scratch, outputs
 
 
-def _traced(one: Any, arguments: Any) -> tuple[fx.GraphModule, pytree.TreeSpec]:
-    from torch.fx.experimental.proxy_tensor import make_fx
-
+def _traced(one: Any, arguments: Any) -> tuple[fx.Graph, dict[str, Tensor], pytree.TreeSpec]:
     seen: list[pytree.TreeSpec] = []
 
     def noted(*trees: Any) -> Any:
@@ -73,17 +71,8 @@ def _traced(one: Any, arguments: Any) -> tuple[fx.GraphModule, pytree.TreeSpec]:
         seen.append(pytree.tree_structure(rest))
         return new, finite, rest
 
-    try:
-        graph = make_fx(noted, decomposition_table=decompositions())(*arguments)
-    except RuntimeError as error:  # torch says what tracing refuses in many lines
-        found = str(error).split(" - ")[0].split(". ")[0].splitlines()[0]
-        raise unsupported(found) from None
-    return graph, seen[-1]
-
-
-def _constants(graph: fx.GraphModule) -> dict[str, Tensor]:
-    names = [node.target for node in graph.graph.nodes if node.op == "get_attr"]
-    return {str(name): getattr(graph, str(name)).contiguous() for name in dict.fromkeys(names)}
+    graph, constants = traced(noted, arguments, decompositions())
+    return graph, {name: x.contiguous() for name, x in constants.items()}, seen[-1]
 
 
 def _stored(name: str, each: _Input) -> View:

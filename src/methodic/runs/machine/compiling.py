@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from methodic.engine import forking
 from methodic.engine.native.library import anything_known, missing_compiler
 from methodic.plan import Machine
 from methodic.runs.machine.speed import Survey, Timed
 
 # Seconds, measured on a processor of 2023 with one thread to itself.
-START = 2.5  # of each worker: importing what traces
-TRACE = 0.6  # of each worker for each method
-COLD = 2.5  # of one worker for each method that isn't in the cache: the C++ compiler
+START = 2.5  # of each worker that is a fresh interpreter: importing what traces
+TRACE = 0.3  # of each worker for each method
+COLD = 1.5  # of one worker for each method that isn't in the cache: the C++ compiler
 FASTER = 3.0  # how much faster a step of a small network gets, at the least
 EAGER = 3.5e-4  # of a member's step that isn't compiled, however small its network is
 PER_SECOND = 2.5e10  # floating-point operations of one thread, beside that
@@ -118,4 +119,5 @@ def unmeasured(
 
 def _cost(workers: int, methods: int, cold: int) -> float:
     """Seconds of all workers together; ``cold`` methods aren't in the cache."""
-    return workers * (START + TRACE * methods) + COLD * cold
+    start = START if forking.fresh() else 0.0
+    return workers * (start + TRACE * methods) + COLD * cold

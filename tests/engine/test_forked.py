@@ -1,0 +1,74 @@
+"""Processes that are forked from a server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_processes_are_copies_of_one_server_that_has_one_thread() -> None:
+    from methodic.engine.forked import Context, running
+
+    with ProcessPoolExecutor(2, Context()) as pool:
+        pids = {pool.submit(os.getpid).result() for _ in range(3)}
+        servers = {parent(pid) for pid in pids}
+        known = pool.submit(eval, "'methodic.runs.tasks' in __import__('sys').modules").result()
+    assert known, "what the server imported is there"
+    (server,) = servers
+    assert server == running()._forkserver_pid  # type: ignore[attr-defined]
+    assert parent(server) == os.getpid()
+    threads = list(Path(f"/proc/{server}/task").iterdir())
+    assert len(threads) == 1, "forking would copy locks that other threads hold"
+
+
+def test_a_server_that_died_is_replaced() -> None:
+    from methodic.engine.forked import Context, running
+
+    before = running()._forkserver_pid  # type: ignore[attr-defined]
+    os.kill(before, signal.SIGKILL)
+    os.waitid(os.P_PID, before, os.WEXITED | os.WNOWAIT)
+    with ProcessPoolExecutor(1, Context()) as pool:
+        assert pool.submit(pow, 2, 5).result() == 32
+    assert running()._forkserver_pid != before  # type: ignore[attr-defined]
+
+
+SCRIPT = """
+import os, sys, time
+from methodic.engine.workers import Pool
+print("main", flush=True)
+with Pool(1, 1) as pool:
+    print(pool.submit(os.getpid).result(), flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_main_module_is_left_alone_and_nobody_survives_a_kill(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    run = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    with run as main:
+        assert main.stdout is not None
+        assert main.stdout.readline() == "main\n"
+        worker = int(main.stdout.readline())
+        server = parent(worker)
+        assert server != main.pid
+        main.kill()
+        main.wait()
+        deadline = time.monotonic() + 20
+        while any(Path(f"/proc/{pid}").exists() for pid in (worker, server)):
+            assert time.monotonic() < deadline, "somebody survived"
+            time.sleep(0.05)
+        assert main.stdout.read() == "", "the script ran once"
