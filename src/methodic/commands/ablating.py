@@ -80,7 +80,7 @@ def ablate_command(
         )
     arguments.check_out(out)
     read = arguments.reading(target, test=None if split is None else str(split))
-    dataset, chosen = inputs(source, read, metric, "cpu", None, [recipe])
+    dataset, chosen = inputs(source, read, metric, "cpu", None, [recipe], workers)
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs import run
     from methodic.runs.outcome.ablation import ablate

@@ -6,6 +6,7 @@ import shlex
 
 from methodic import arguments, console
 from methodic import options as o
+from methodic.engine import forking
 
 
 def resume_command(
@@ -16,6 +17,7 @@ def resume_command(
 ) -> None:
     """Go on with a run that was stopped; the plan stays the same."""
     arguments.check_run(folder)
+    forking.begin()
     from methodic.runs import resume
 
     with console.running(folder, silent=json or quiet) as progress:
@@ -40,6 +42,7 @@ def reproduce_command(
         arguments.check_data(data)
     if out is None or not (out / "plan.json").is_file():  # else it goes on there
         arguments.check_out(out)
+    forking.begin()
     from methodic.runs import reproduce
 
     go_on = shlex.join(["methodic", "reproduce", str(folder), "--out"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from methodic.engine import forking
 from methodic.errors import InputError
 from methodic.plan import Machine
 from methodic.runs.given import Given
@@ -20,7 +21,10 @@ def why(plan: object) -> str:
 
 
 @pytest.mark.parametrize(("budget", "cold"), [(10.0, False), (20.0, True), (30.0, True)])
-def test_a_short_run_is_not_compiled(make_plan: MakePlan, budget: float, cold: bool) -> None:
+def test_a_short_run_is_not_compiled(
+    make_plan: MakePlan, budget: float, cold: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forking, "fresh", lambda: True)
     plan = make_plan(PLAIN, MOMENTUM, step=0.01, budget=budget, cold=cold, compile=None)
     assert not plan.machine.compiled
     assert why(plan).startswith("Not compiled: ")
@@ -74,15 +78,19 @@ class Imaginary:
         return self.cold
 
 
-def test_an_empty_cache_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fresh", [True, False])
+def test_an_empty_cache_is_not_searched(fresh: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What workers import counts where each has to."""
+    monkeypatch.setattr(forking, "fresh", lambda: fresh)
     monkeypatch.setattr(compiling, "anything_known", lambda: False)
     choice = compiling.choose(Imaginary(-1), [object_with_recipe()], 1e4, 2, None)  # type: ignore[arg-type, list-item]
     assert choice.compiled
-    assert f"costs {2 * (START + TRACE) + COLD:.0f} s" in choice.why
+    assert f"costs {2 * (START * fresh + TRACE) + COLD:.0f} s" in choice.why
 
 
 def test_twice_the_cost(monkeypatch: pytest.MonkeyPatch) -> None:
     """The saving must be more than twice the cost: all trace in each worker, one compiles."""
+    monkeypatch.setattr(forking, "fresh", lambda: True)
     monkeypatch.setattr(compiling, "anything_known", lambda: True)
     for methods, workers, cold in ((2, 1, 2), (2, 2, 1), (6, 2, 0), (1, 2, 1)):
         cost = workers * (START + methods * TRACE) + cold * COLD
