@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import signal
 
-# Before NumPy and torch: one thread in the server. Threads that wait shouldn't spin, since another
-# worker needs their core. Ctrl-C is answered by the main process alone.
+# Signals to all processes are answered by the main one alone: the server must outlive the workers.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+# Before NumPy and torch: one thread in the server. Threads that wait shouldn't spin, since another
+# worker needs their core.
 os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"

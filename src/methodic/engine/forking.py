@@ -5,14 +5,18 @@ own. So one process, the server, imports them once, while the main one reads its
 forked from it in some milliseconds, and have its pages in common. The server has one thread and
 computes nothing, so no lock is held when it is copied. It ends with the process that began it.
 
-Where processes can't be forked (Windows), or the system's libraries don't bear it (macOS), workers
-are fresh interpreters. Neither kind imports the program's main module, so a script needs no
-`if __name__ == "__main__"`.
+Where processes can't be forked (Windows), the system's libraries don't bear it (macOS), or there is
+no place for the server's socket, workers are fresh interpreters. Neither kind imports the program's
+main module, so a script needs no `if __name__ == "__main__"`.
 """
 
 from __future__ import annotations
 
+import functools
+import socket
 import sys
+from multiprocessing.connection import arbitrary_address  # type: ignore[attr-defined]
+from pathlib import Path
 from typing import Any
 
 
@@ -37,4 +41,17 @@ def context() -> Any:
 
 def fresh() -> bool:
     """Whether workers are fresh interpreters, which need seconds to begin."""
-    return sys.platform != "linux"
+    return sys.platform != "linux" or not _reachable()
+
+
+@functools.lru_cache(maxsize=1)
+def _reachable() -> bool:
+    """Whether a server could be spoken to: not where the path of the temporary folder is long."""
+    try:
+        with socket.socket(socket.AF_UNIX) as listener:
+            address = arbitrary_address("AF_UNIX")
+            listener.bind(address)
+            Path(address).unlink()
+    except OSError:
+        return False
+    return True

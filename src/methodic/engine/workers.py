@@ -13,12 +13,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from multiprocessing import parent_process
-from multiprocessing.connection import wait
 from typing import Any, Generic, TypeVar
 
 from methodic.engine import forking
@@ -159,11 +158,12 @@ class Pool:
             raise
 
     def _started(self) -> ProcessPoolExecutor:
+        forking.begin()
         executor = ProcessPoolExecutor(
             self.workers,
             forking.context(),
             _start,
-            (self.workers, self.threads, os.getpid()),
+            (self.workers, self.threads, os.getpid(), dict(os.environ)),
         )
         # All begin at once: of one that begins later the executor may not notice the death.
         executor._safe_to_dynamically_spawn_children = False  # type: ignore[attr-defined]
@@ -177,7 +177,7 @@ class Pool:
             return  # the pool is being mended, and sends all jobs when it is whole
         try:
             attempt = executor.submit(job.task, *job.arguments)
-        except BrokenProcessPool:
+        except (BrokenProcessPool, OSError, EOFError):  # died, or couldn't begin
             self._mend(executor)
         else:
             attempt.add_done_callback(lambda future: self._settle(job, executor, future))
@@ -237,12 +237,10 @@ class Pool:
         for process in processes:
             process.terminate()
         deadline = time.monotonic() + PATIENCE
-        left = {process.sentinel for process in processes}
-        while left and (seconds := deadline - time.monotonic()) > 0:
-            left -= set(wait(list(left), seconds))
-        for process in processes:
-            if process.sentinel in left:
-                _kill(process)
+        while any(map(_alive, processes)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        for process in filter(_alive, processes):
+            _kill(process)
         executor.shutdown(wait=True, cancel_futures=True)
 
 
@@ -309,7 +307,9 @@ def using(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _start(workers: int, threads: int, parent: int) -> None:
+def _start(workers: int, threads: int, parent: int, environment: Mapping[str, str]) -> None:
+    os.environ.clear()  # the server's may be older
+    os.environ.update(environment)
     os.environ[_COMPANY] = str(workers)
     # Ctrl-C goes to the whole group of processes; only the main one answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -329,12 +329,23 @@ def _follow(parent: int) -> None:
     Else it would go on and write into a run that is being resumed.
     """
     process = parent_process()
-    if process is None:  # a fresh interpreter
+    if forking.fresh() or process is None:
         while os.getppid() == parent:
             time.sleep(0.2)
-    else:
+    else:  # its own parent is the server
         process.join()
     os._exit(1)
+
+
+def _alive(process: Any) -> bool:
+    """Whether a worker runs: what its end says isn't enough, since the server may have died."""
+    import psutil
+
+    try:
+        status = psutil.Process(process.pid).status()
+        return bool(process.is_alive()) or status != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _kill(process: Any) -> None:

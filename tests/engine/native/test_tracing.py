@@ -113,3 +113,46 @@ def test_torchs_compiler_is_not_imported(tmp_path: Any) -> None:
         [sys.executable, "-c", STEPS, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def started_at_a_constant(x: Tensor, y: Tensor) -> Tensor:
+    total = torch.tensor(0.0)
+    total += x.sum()
+    steps = torch.ones(4)
+    steps[:] = y[0]
+    return total * steps
+
+
+def test_what_begins_as_a_constant_is_none() -> None:
+    """It is written over while the function is traced."""
+    graph, constants = traced(started_at_a_constant, (torch.ones(4, 4),) * 2, decompositions())
+    x, y = torch.full((4, 4), 2.0), torch.full((4, 4), 3.0)
+    assert torch.equal(done(graph, constants, x, y), torch.full((4,), 96.0))
+
+
+def test_random_numbers_are_no_constants() -> None:
+    graph, _ = traced(lambda x: x + torch.rand_like(LEAKY), (torch.ones(4),), {})
+    assert any("rand" in str(node.target) for node in graph.nodes)
+
+
+def test_what_nobody_reads_is_left_out() -> None:
+    def wasteful(x: Tensor) -> Tensor:
+        torch.fft.fft(x).real.sum()
+        return x + 1
+
+    graph, _ = traced(wasteful, (torch.ones(4),), decompositions())
+    assert [node.op for node in graph.nodes] == ["placeholder", "call_function", "output"]
+
+
+def in_part(x: Tensor) -> Tensor:
+    y = x * 2
+    y[:, 0].mul_(3.0)
+    return y
+
+
+@pytest.mark.parametrize(
+    "function", [in_part, lambda x: x if torch.equal(x, x) else -x], ids=["a part", "equal"]
+)
+def test_what_cannot_be_followed_is_an_error(function: Callable[..., Any]) -> None:
+    with pytest.raises(UncompilableError):
+        traced(function, (torch.ones(3, 3),), decompositions())

@@ -71,7 +71,10 @@ def _traced(one: Any, arguments: Any) -> tuple[fx.Graph, dict[str, Tensor], pytr
         seen.append(pytree.tree_structure(rest))
         return new, finite, rest
 
-    graph, constants = traced(noted, arguments, decompositions())
+    try:
+        graph, constants = traced(noted, arguments, decompositions())
+    except RuntimeError as error:  # of torch.func, about what a function may not do
+        raise unsupported(str(error).splitlines()[0]) from None
     return graph, {name: x.contiguous() for name, x in constants.items()}, seen[-1]
 
 

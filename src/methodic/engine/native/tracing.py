@@ -15,6 +15,7 @@ import torch
 import torch.utils._pytree as pytree
 from torch import Tensor, fx
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakIdKeyDictionary
 
 from methodic.engine.native.values import unsupported
 
@@ -32,15 +33,23 @@ def traced(
         simpler: operation → the same by others.
 
     Raises:
-        InputError: the path does depend on what a tensor holds.
+        InputError: the path does depend on what a tensor holds, or tensors can't be followed.
     """
     recorder = _Recorder(simpler)
+    examples = pytree.tree_map_only(Tensor, lambda x: x.view_as(x), examples)  # one may come twice
     for n, leaf in enumerate(pytree.tree_leaves(examples)):
         recorder.bind(leaf, recorder.graph.placeholder(f"given{n}"))
     with recorder:
         result = function(*examples)
     recorder.graph.output(pytree.tree_map_only(Tensor, recorder.node, result))
+    recorder.graph.eliminate_dead_code(_matters)
     return recorder.graph, recorder.constants
+
+
+def _matters(node: fx.Node) -> bool:
+    """Whether a node does something that others may see, though nobody reads it."""
+    changes = getattr(node.target, "_schema", None)
+    return node.op in ("placeholder", "output") or (changes is not None and changes.is_mutable)
 
 
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -51,7 +60,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.graph = fx.Graph()
         self.constants: dict[str, Tensor] = {}
         self._simpler = simpler
-        self._nodes: dict[int, fx.Node] = {}  # by the tensor's id: nodes keep their tensors alive
+        self._nodes: Any = WeakIdKeyDictionary()  # tensor → node
+        self._parts: Any = WeakIdKeyDictionary()  # tensors that show a part of another
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -67,34 +77,50 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         aten = torch.ops.aten
         func = aten.lift_fresh_copy.default if func is aten.lift_fresh.default else func
         read = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
-        if read and not any(map(self._made, read)):
+        if read and not any(map(self._made, read)) and _fixed(func):
             return func(*args, **kwargs)  # constants only: so is what they come to
-        if func is aten._local_scalar_dense.default:
+        if torch.Tag.data_dependent_output in func.tags:
             raise unsupported("Python code that depends on what a tensor holds")
-        result = func(*args, **kwargs)
+        if func._schema.is_mutable and any(x in self._parts for x in read[:1]):
+            raise unsupported("an operation in place on a part of a tensor")
+        # Before the operation is done: it may write over what it reads.
         given, options = pytree.tree_map_only(Tensor, self.node, (args, kwargs))
+        result = func(*args, **kwargs)
         self.bind(result, self.graph.call_function(func, given, options))
+        if func.is_view and isinstance(result, Tensor) and result.numel() < read[0].numel():
+            self._parts[result] = True
         return result
 
     def _made(self, x: Tensor) -> bool:
         """Whether ``x`` is an argument, or what an operation came to."""
-        node = self._nodes.get(id(x))
+        node = self._nodes.get(x)
         return node is not None and node.op != "get_attr"
 
     def bind(self, value: Any, node: fx.Node) -> None:
         """From now on ``value`` is what ``node`` gives: after an operation in place, too."""
-        node.meta["val"] = value
         if isinstance(value, Tensor):
-            self._nodes[id(value)] = node
+            # As it is now, without its memory.
+            shape, strides = value.shape, value.stride()
+            node.meta["val"] = torch.empty_strided(shape, strides, dtype=value.dtype, device="meta")
+            self._nodes[value] = node
             return
+        if not isinstance(value, tuple | list):
+            raise unsupported(f"the operation {node.target}")
         for n, each in enumerate(value):
             if isinstance(each, Tensor):
                 self.bind(each, self.graph.call_function(operator.getitem, (node, n)))
 
     def node(self, x: Tensor) -> fx.Node:
         """Where ``x`` comes from; one that nobody made is a constant."""
-        if id(x) not in self._nodes:
+        node: fx.Node | None = self._nodes.get(x)
+        if node is None:
             name = f"constant{len(self.constants)}"
-            self.constants[name] = x
-            self.bind(x, self.graph.create_node("get_attr", name))
-        return self._nodes[id(x)]
+            self.constants[name] = x.clone()
+            node = self.graph.create_node("get_attr", name)
+            self.bind(x, node)
+        return node
+
+
+def _fixed(func: Any) -> bool:
+    """Whether an operation on constants gives the same each time, and leaves them as they are."""
+    return not func._schema.is_mutable and torch.Tag.nondeterministic_seeded not in func.tags
