@@ -116,7 +116,7 @@ def test_workers_have_the_environment_of_now(monkeypatch: pytest.MonkeyPatch) ->
 
 
 TASK = """
-from methodic.engine.workers import stoppable
+from methodic.engine.stopping import stoppable
 from methodic.errors import Interrupted
 from pathlib import Path
 import time

@@ -9,17 +9,15 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from methodic.durations import parse_budget
 from methodic.engine import workers
-from methodic.engine.workers import Pool, stoppable
-from methodic.errors import InputError, Interrupted
+from methodic.engine.workers import Pool
+from methodic.errors import InputError
 
 
 def test_without_workers_a_task_runs_here_and_at_once() -> None:
@@ -134,7 +132,7 @@ def test_what_gets_done_between_deaths_starts_the_count_anew(tmp_path: Path) -> 
 
 POLITE = """
 import pathlib, time
-from methodic.engine.workers import stoppable
+from methodic.engine.stopping import stoppable
 from methodic.errors import Interrupted
 place = pathlib.Path({place!r})
 with stoppable() as asked:
@@ -160,10 +158,9 @@ def begun(*places: Path) -> None:
 
 def gone(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return True
-    return Path(f"/proc/{pid}/stat").read_text().split()[2] == "Z"
 
 
 @pytest.mark.usefixtures("light")
@@ -245,82 +242,6 @@ def test_workers_follow_a_parent_that_is_killed() -> None:
 
 
 # --- signals as requests ----------------------------------------------------------------------
-
-
-def interrupted(*numbers: int, by: type[BaseException] = Interrupted) -> list[str]:
-    """What happens in a stoppable block that gets these signals; it ends with KeyboardInterrupt."""
-    events: list[str] = []
-
-    def run() -> None:
-        with stoppable() as asked:
-            assert not asked()
-            for number in numbers:
-                signal.raise_signal(number)
-            events.append(str(asked()))
-            raise by
-
-    usual = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            run()
-        assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGTERM, usual)
-    return events
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("by", [Interrupted, InputError])
-def test_a_signal_is_a_request_and_then_takes_effect(number: int, by: Any) -> None:
-    error = (lambda: InputError("full")) if by is InputError else by
-    assert interrupted(number, by=error) == ["True"]  # type: ignore[arg-type]
-
-
-def test_sigterm_again_and_again_is_one_request() -> None:
-    assert interrupted(signal.SIGTERM, signal.SIGTERM) == ["True"]
-
-
-@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_ctrl_c_does_not_wait(first: int) -> None:
-    assert interrupted(first, signal.SIGINT) == []
-
-
-def test_a_request_that_came_too_late_is_passed_on() -> None:
-    def run() -> None:
-        with stoppable():
-            signal.raise_signal(signal.SIGINT)
-
-    with pytest.raises(KeyboardInterrupt):
-        run()
-
-
-def test_what_ends_without_a_signal_ends_as_usual() -> None:
-    with stoppable() as asked:
-        assert not asked()
-    with pytest.raises(Interrupted), stoppable():
-        raise Interrupted
-
-
-def test_what_is_ignored_stays_ignored() -> None:
-    usual = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        with stoppable() as asked:
-            signal.raise_signal(signal.SIGINT)
-            assert not asked()
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGINT, usual)
-
-
-def test_outside_of_the_main_thread_nothing_is_asked() -> None:
-    with ThreadPoolExecutor(1) as pool:
-
-        def run() -> bool:
-            with stoppable() as asked:
-                return asked()
-
-        assert pool.submit(run).result() is False
 
 
 def test_a_pool_starts_again_with_others() -> None:

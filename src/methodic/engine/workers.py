@@ -21,7 +21,7 @@ from multiprocessing import parent_process
 from typing import Any, Generic, TypeVar
 
 from methodic.engine import forking
-from methodic.errors import InputError, Interrupted
+from methodic.errors import InputError
 
 T = TypeVar("T")
 
@@ -215,10 +215,11 @@ class Pool:
             if self._stopped:
                 return
             if self._row < MOST_DEATHS:
-                self._executor = self._started()
-                for job in self._jobs:
-                    self._send(job)
-                return
+                with contextlib.suppress(OSError):  # no memory for another process
+                    self._executor = self._started()
+                    for job in self._jobs:
+                        self._send(job)
+                    return
             lost, self._jobs = self._jobs, []
             # Tasks are handed out in order, so the oldest ones were under way.
             names = ", ".join(job.name for job in lost[: self.workers] if job.name)
@@ -242,40 +243,6 @@ class Pool:
         for process in filter(_alive, processes):
             _kill(process)
         executor.shutdown(wait=True, cancel_futures=True)
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[Callable[[], bool]]:
-    """Within, SIGTERM and Ctrl-C are requests: the yielded function says whether one came.
-
-    The block then ends as soon as it can by raising `Interrupted`, and the signal has its usual
-    effect. A second Ctrl-C has it at once. Outside of the main thread signals can't be had.
-    """
-    came: list[int] = []
-
-    def note(number: int, frame: object) -> None:  # noqa: ARG001
-        if number == signal.SIGINT and came:
-            raise KeyboardInterrupt
-        came.append(number)
-
-    usual: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
-            handler = signal.getsignal(number)
-            if handler is not signal.SIG_IGN and handler is not None:
-                usual[number] = signal.signal(number, note)
-    try:
-        yield lambda: bool(came)
-    except Interrupted:
-        if not came:
-            raise
-    finally:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
-    if came:  # whoever handles the signal let it pass
-        raise Interrupted
 
 
 def company() -> int:

@@ -24,7 +24,7 @@ from methodic.engine.evaluation import outputs, validated
 from methodic.engine.keeper import INTERVAL, Count, Keeper
 from methodic.engine.native.values import UncompilableError
 from methodic.engine.parts import Cohort
-from methodic.engine.workers import stoppable
+from methodic.engine.stopping import stoppable
 from methodic.errors import InputError
 from methodic.evidence import predictions
 from methodic.files import fingerprint, make_folder, write_text, write_with
