@@ -9,6 +9,7 @@ CHECK = """
 import os, signal, sys
 import methodic.served
 assert "torch" in sys.modules
+assert "sklearn" not in sys.modules
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     assert os.environ[name] == "1"
 assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"

@@ -219,10 +219,14 @@ def test_a_second_ctrl_c_kills(tmp_path: Path) -> None:
             time.sleep(0.01)
 
 
-def test_workers_follow_a_parent_that_is_killed() -> None:
+@pytest.mark.parametrize("fresh", [False, True])
+def test_workers_follow_a_parent_that_is_killed(fresh: bool) -> None:
+    """A worker that was forked, and one that is a fresh interpreter."""
     code = (
         "import os, time\n"
+        "from methodic.engine import forking\n"
         "from methodic.engine.workers import Pool\n"
+        f"forking.fresh = {'lambda: True' if fresh else 'forking.fresh'}\n"
         "with Pool(1, 1) as pool:\n"
         "    print(pool.submit(os.getpid).result(), flush=True)\n"
         "    pool.submit(time.sleep, 600)\n"
@@ -239,9 +243,6 @@ def test_workers_follow_a_parent_that_is_killed() -> None:
         time.sleep(0.01)
     os.kill(pid, signal.SIGKILL)
     raise AssertionError("the worker lives on")
-
-
-# --- signals as requests ----------------------------------------------------------------------
 
 
 def test_a_pool_starts_again_with_others() -> None:

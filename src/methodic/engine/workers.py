@@ -159,15 +159,16 @@ class Pool:
 
     def _started(self) -> ProcessPoolExecutor:
         forking.begin()
+        parent = os.getpid() if forking.fresh() else None
         executor = ProcessPoolExecutor(
             self.workers,
             forking.context(),
             _start,
-            (self.workers, self.threads, os.getpid(), dict(os.environ)),
+            (self.workers, self.threads, parent, dict(os.environ)),
         )
         # All begin at once: of one that begins later the executor may not notice the death.
         executor._safe_to_dynamically_spawn_children = False  # type: ignore[attr-defined]
-        if forking.fresh():  # who needs long begins while the data are prepared
+        if parent is not None:  # fresh interpreters begin while the data are prepared
             executor.submit(os.getpid)
         return executor
 
@@ -274,7 +275,7 @@ def using(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _start(workers: int, threads: int, parent: int, environment: Mapping[str, str]) -> None:
+def _start(workers: int, threads: int, parent: int | None, environment: Mapping[str, str]) -> None:
     os.environ.clear()  # the server's may be older
     os.environ.update(environment)
     os.environ[_COMPANY] = str(workers)
@@ -290,17 +291,20 @@ def _start(workers: int, threads: int, parent: int, environment: Mapping[str, st
     torch.set_num_threads(threads)
 
 
-def _follow(parent: int) -> None:
-    """End this worker soon after its parent, which may be killed and not be able to say so.
+def _follow(parent: int | None) -> None:
+    """End this worker soon after the program, which may be killed and not be able to say so.
 
     Else it would go on and write into a run that is being resumed.
+
+    Args:
+        parent: the program's process; None where that of this one is a server.
     """
-    process = parent_process()
-    if forking.fresh() or process is None:
+    program = parent_process()
+    if parent is None and program is not None:
+        program.join()
+    else:
         while os.getppid() == parent:
             time.sleep(0.2)
-    else:  # its own parent is the server
-        process.join()
     os._exit(1)
 
 
