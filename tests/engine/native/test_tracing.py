@@ -150,9 +150,24 @@ def in_part(x: Tensor) -> Tensor:
     return y
 
 
-@pytest.mark.parametrize(
-    "function", [in_part, lambda x: x if torch.equal(x, x) else -x], ids=["a part", "equal"]
-)
+def in_part_of_a_constant(x: Tensor) -> Tensor:
+    y = LEAKY.clone()
+    y[0] = x.sum()
+    return x * y[:3]
+
+
+def in_part_of_several(x: Tensor) -> Tensor:
+    y = x * 2
+    first, _ = y.split([1, 2])
+    first += 1
+    return y
+
+
+def by_value(x: Tensor) -> Tensor:
+    return x if torch.equal(x, x) else -x
+
+
+@pytest.mark.parametrize("function", [in_part, in_part_of_a_constant, in_part_of_several, by_value])
 def test_what_cannot_be_followed_is_an_error(function: Callable[..., Any]) -> None:
     with pytest.raises(UncompilableError):
         traced(function, (torch.ones(3, 3),), decompositions())

@@ -78,7 +78,16 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         func = aten.lift_fresh_copy.default if func is aten.lift_fresh.default else func
         read = [x for x in pytree.tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
         if read and not any(map(self._made, read)) and _fixed(func):
-            return func(*args, **kwargs)  # constants only: so is what they come to
+            result = func(*args, **kwargs)  # constants only: so is what they come to
+        else:
+            result = self._noted(func, args, kwargs, read)
+        for part in pytree.tree_leaves(result) if func.is_view else ():
+            if part.numel() < read[0].numel():
+                self._parts[part] = True
+        return result
+
+    def _noted(self, func: Any, args: Any, kwargs: Any, read: Sequence[Tensor]) -> Any:
+        """Do an operation, and write it down."""
         if torch.Tag.data_dependent_output in func.tags:
             raise unsupported("Python code that depends on what a tensor holds")
         if func._schema.is_mutable and any(x in self._parts for x in read[:1]):
@@ -87,8 +96,6 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         given, options = pytree.tree_map_only(Tensor, self.node, (args, kwargs))
         result = func(*args, **kwargs)
         self.bind(result, self.graph.call_function(func, given, options))
-        if func.is_view and isinstance(result, Tensor) and result.numel() < read[0].numel():
-            self._parts[result] = True
         return result
 
     def _made(self, x: Tensor) -> bool:
