@@ -167,3 +167,8 @@ def test_mixed_rows_and_what_is_about_whole_ones(kind: str) -> None:
     assert f"mixup with {kind}" in str(found.value.found)
     fine = recipe({"kind": "mixup"}, objectives=[{"kind": "cross_entropy"}, {"kind": "vicreg"}])
     build.resolve(fine, "multiclass", 50)
+
+
+def test_a_teacher_of_rows_beside_a_mixed_batch() -> None:
+    both = [{"kind": "cross_entropy"}, {"kind": "distillation"}]
+    build.resolve(recipe({"kind": "mixup"}, objectives=both, unlabelled=32), "multiclass", 50)

@@ -37,6 +37,28 @@ def test_limits(fields: dict[str, object]) -> None:
         SGD.model_validate(fields)
 
 
+_COMPARING = ("simclr", "scarf", "vicreg", "barlow_twins", "byol", "simsiam")
+
+
+@pytest.mark.parametrize("kind", [*_COMPARING, "supervised_contrastive", "pairwise_ranking"])
+def test_who_compares_rows_needs_two(kind: str) -> None:
+    objectives = [{"kind": "supervised"}, {"kind": kind}]
+    with pytest.raises(ValidationError, match=f"{kind} compares the rows .* set 'batch' to 2"):
+        Stage.model_validate({"batch": 1, "objectives": objectives})
+    Stage.model_validate({"batch": 2, "objectives": objectives})
+    Stage.model_validate(
+        {"batch": 1, "objectives": [objectives[0], {**objectives[1], "weight": 0}]}
+    )
+
+
+@pytest.mark.parametrize("kind", _COMPARING)
+def test_rows_beside_a_batch_are_the_ones_compared(kind: str) -> None:
+    objectives = [{"kind": "supervised"}, {"kind": kind}]
+    Stage.model_validate({"batch": 1, "unlabelled": 8, "objectives": objectives})
+    with pytest.raises(ValidationError, match=f"{kind} compares the rows .* set 'unlabelled' to 2"):
+        Stage.model_validate({"batch": 8, "unlabelled": 1, "objectives": objectives})
+
+
 def test_shares_may_be_rounded() -> None:
     thirds = [{"name": str(i), "share": 0.3333333} for i in range(3)]
     assert len(Recipe.model_validate({"name": "a", "stages": thirds}).stages) == 3

@@ -212,3 +212,16 @@ def test_recurrent_layers(iris: DataSet, layer: type[nn.RNNBase]) -> None:
     assert trained.test > 0.8
     rows = iris.frame.drop(iris.schema.target)
     torch.testing.assert_close(trained.predict(rows)[3:5], trained.predict(rows[3:5]))
+
+
+@pytest.mark.parametrize("name", ["fixmatch", "consistency", "mean_teacher", "pseudo_labels"])
+def test_rows_without_targets_teach_a_module_too(iris: DataSet, name: str) -> None:
+    net = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3))
+    trained = train_module(net, iris, name, steps=20)
+    assert trained.steps == 20
+
+
+def test_a_method_that_needs_a_teacher_says_so(iris: DataSet) -> None:
+    net = nn.Sequential(nn.Linear(4, 3))
+    with pytest.raises(InputError, match="distillation learns from a trained network"):
+        train_module(net, iris, "distillation", steps=5)

@@ -2,49 +2,42 @@
 
 from __future__ import annotations
 
-import torch
+from dataclasses import replace
+
 from torch.utils.flop_counter import FlopCounterMode
 
 from methodic.data.batches import Rows
 from methodic.engine import loop
-from methodic.engine.parts import Cohort
-from methodic.models.inputs import Inputs
+from methodic.engine.parts import Cohort, Stage, State
 
 ROWS = 256
 """Rows of a counted step, at most: enough for what doesn't grow with them to be little."""
 
 
-def rows_like(inputs: Inputs, count: int, target: torch.Tensor) -> Rows:
-    """Rows without meaning, of the right shapes.
-
-    Args:
-        inputs: what enters the network.
-        count: rows.
-        target: of some row, [1, …]: which kind of target it is.
-    """
-    found: dict[str, torch.Tensor] = {}
-    if inputs.numeric:
-        found["numeric"] = torch.zeros(count, inputs.numeric)
-    if inputs.categorical:
-        found["categorical"] = torch.zeros(count, inputs.categorical, dtype=torch.int64)
-    if inputs.array:
-        found["array"] = torch.zeros(count, *(inputs.shape or (inputs.array,)))
-    return Rows(found, torch.zeros(count, *target.shape[1:], dtype=target.dtype))
-
-
-def operations(cohort: Cohort, rows: Rows) -> float:
-    """Operations of the cohort's first step for each row of its batch.
+def operations(cohort: Cohort, rows: Rows) -> list[float]:
+    """Operations of a step of each stage for each row that it reads, with a target or without.
 
     Products of matrices and convolutions are counted, in the gradients and in the update rule;
-    pointwise operations aren't, which beside them are few.
+    pointwise operations aren't, which beside them are few. Of several turns, the mean.
 
     Args:
         cohort: one member, not compiled.
-        rows: at least as many as its batch has.
+        rows: at least as many as its batches have.
     """
-    stage = cohort.stages[0]
-    state = loop.begin(stage, loop.adapted(cohort, loop.initial_state(cohort), rows))
+    state = loop.adapted(cohort, loop.initial_state(cohort), rows)
+    found = []
+    for stage in cohort.stages:
+        begun = loop.begin(stage, loop.renewed(cohort, stage, state))
+        turns = [_counted(cohort, stage, begun, rows, i) for i in range(len(stage.turns))]
+        total = sum(n * length for n, length in zip(turns, stage.cycle, strict=True))
+        found.append(total / sum(stage.cycle) / (stage.batch + stage.beside))
+    return found
+
+
+def _counted(cohort: Cohort, stage: Stage, state: State, rows: Rows, which: int) -> int:
+    """Operations of the first step of a turn."""
+    first = sum(stage.cycle[:which])
     with FlopCounterMode(display=False) as counter:
-        loop.advance(cohort, stage, state, rows, 1, lambda _: None)
+        loop.advance(cohort, stage, replace(state, steps_taken=first), rows, 1, lambda _: None)
     total: int = counter.get_total_flops()
-    return total / stage.batch
+    return total

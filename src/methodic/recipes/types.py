@@ -110,6 +110,9 @@ class Turn(Part):
 
 
 _TURN_FIELDS = tuple(Turn.model_fields)
+_OF_CLASSES = ("supervised_contrastive", "pairwise_ranking")
+_COMPARING = (*_OF_CLASSES, "simclr", "scarf", "vicreg", "barlow_twins", "byol", "simsiam")
+"""Objectives that set the rows of a batch beside each other; those of classes, labelled ones."""
 
 
 class Stage(Part):
@@ -148,6 +151,18 @@ class Stage(Part):
                 raise ValueError(
                     f"turn {i} of stage '{self.name}' has no objective of a weight above 0, so it "
                     "would train nothing"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _company(self) -> Stage:
+        for each in (each for turn in self.turns for each in turn.objectives):
+            beside = bool(self.unlabelled) and each.kind not in _OF_CLASSES
+            rows = self.unlabelled if beside else self.batch
+            if each.kind in _COMPARING and each.weight and rows == 1:
+                raise ValueError(
+                    f"{each.kind} compares the rows of a batch, and stage '{self.name}' takes "
+                    f"batches of one row: set '{'unlabelled' if beside else 'batch'}' to 2 or more"
                 )
         return self
 

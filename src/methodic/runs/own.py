@@ -28,9 +28,10 @@ from methodic.models.own.module import put
 from methodic.models.own.preflight import Preflight, preflight
 from methodic.plan import CurvePoint, Status
 from methodic.recipes import catalogue, spaces
-from methodic.recipes.types import Recipe
+from methodic.recipes.types import Auto, Recipe
 from methodic.runs.given import Objects, owned
 from methodic.runs.plans.units import evaluations
+from methodic.runs.plans.wishes import check_teacher
 from methodic.runs.rows.preparation import Prepared, prepare
 
 _TRIAL = 10  # steps that are timed to turn a budget into steps
@@ -135,7 +136,9 @@ def train_module(
     targets = len(data.schema.targets)
     scored = default_metric(task, None, targets) if metric is None else get_metric(metric, task)
     prepared = prepare(data, seed)
-    resolved = build.resolve(chosen, task, prepared.counts[0])
+    check_teacher([chosen], data)
+    resolved = build.resolve(chosen, task, prepared.counts[0], prepared.inputs)
+    resolved = spaces.with_model(resolved, Auto())  # the module takes its place
     concrete = spaces.concrete(resolved, spaces.untuned(resolved))
     parts = owned(own, [concrete], 0)
     target = torch.device(device)

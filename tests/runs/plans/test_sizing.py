@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import polars as pl
 import pytest
 
+from methodic import build
+from methodic.data.loading import load
+from methodic.engine.workers import Pool
 from methodic.errors import InputError
 from methodic.plan import Plan
-from methodic.runs.machine.speed import Speed, Timed, steps_of_equal
+from methodic.recipes import catalogue, spaces
+from methodic.recipes.types import Recipe
+from methodic.runs.machine.speed import (
+    EPOCHS,
+    Speed,
+    Survey,
+    Timed,
+    cap,
+    steps_of_equal,
+    too_short,
+)
 from methodic.runs.plans import sizing
-from tests.runs.conftest import FULL, MOMENTUM, PLAIN, MakePlan, recipe
+from methodic.runs.rows.preparation import Prepared, prepare
+from tests.runs.conftest import FULL, MACHINE, MOMENTUM, PLAIN, MakePlan, recipe
 
 SPEEDS = {"plain": (0.01, 0.0), "momentum": (0.02, 0.0), "full": (0.04, 0.0)}
 
@@ -44,6 +64,65 @@ def test_flops_count_the_network(make_plan: MakePlan) -> None:
     plain, large = (sum(c.steps) for c in plan.contenders)
     # 4·(4·8) + 6·(8·3) operations against ten times as many.
     assert plain / large == pytest.approx(10, rel=0.02)
+
+
+def test_rows_beside_a_batch_are_samples_too(make_plan: MakePlan) -> None:
+    both = [{"kind": "cross_entropy"}, {"kind": "vicreg"}]
+    beside = recipe("beside", unlabelled=64, objectives=both)
+    plan = make_plan(PLAIN, beside, step=0.01, equal="samples")
+    plain, more = (sum(each.steps) for each in plan.contenders)
+    assert plain / more == pytest.approx(3, rel=0.02)  # 32 rows against 32 + 64
+
+
+def test_stages_count_by_their_share_of_the_steps() -> None:
+    stages = [{"name": "a", "share": 0.25, "rows": "all"}, {"name": "b", "share": 0.75}]
+    both = recipe("both").model_dump()
+    both["stages"] = [{**both["stages"][0], **each} for each in stages]
+    method = Timed(Recipe.model_validate(both), (256, 64), Speed(0.01, 0.0))
+    wanted = sizing.Wanted([method.recipe], lambda: 1.0, equal="samples")
+    assert wanted.units([method]) == [0.25 * 256 + 0.75 * 64]
+
+
+def test_few_labelled_rows_are_no_full_batch() -> None:
+    """A step that reads other rows beside all of the labelled ones has more to see than those."""
+    alone = Timed(PLAIN, (57,), Speed(0.01, 0.0))
+    beside = replace(alone, epoch=200.0)
+    assert alone.full(57)
+    assert not beside.full(57)
+    short = too_short([alone, beside], [[5], [5]], 57, epochs=1.0, least=30.0)
+    assert [name for name, _ in short] == ["plain"]
+    assert cap([beside], 57) == pytest.approx(EPOCHS * 200 * 0.01)
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Prepared:
+    """Rows of numbers and two columns of categories, half of them without a target."""
+    draw = np.random.default_rng(0)
+    frame = pl.DataFrame(
+        {
+            "x": draw.normal(size=200),
+            "a": draw.choice(["p", "q", "r"], 200),
+            "b": draw.choice(["u", "v"], 200),
+            "y": [["yes", "no"][i % 2] if i < 120 else None for i in range(200)],
+        }
+    )
+    return prepare(load(frame, target="y"), 0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name in catalogue.names() if not catalogue.needs_teacher(catalogue.get(name))],
+)
+def test_every_method_of_the_library_is_counted(mixed: Prepared, name: str) -> None:
+    chosen = catalogue.get(name)
+    if catalogue.takes_images(chosen) or name in ("gan", "adversarial_autoencoder"):
+        pytest.skip("not for tables with categories")
+    rows = mixed.counts[0]
+    resolved = spaces.mapped(chosen, lambda each: build.resolve(each, "binary", rows, mixed.inputs))
+    survey = Survey(cast(Pool, None), Path(), rows, "accuracy", MACHINE)
+    found = sizing.flops(survey, resolved, mixed)
+    assert len(found) == len(chosen.stages)
+    assert min(found) > 0
 
 
 def test_evaluations_are_paid_from_the_same_time() -> None:

@@ -168,7 +168,7 @@ class Choices:
 
 def _heaviest(timed: Sequence[Timed], rows: int) -> Timed:
     """The method with the longest step; full batches only where there is nothing else."""
-    return max(timed, key=lambda each: (each.batch[-1] < rows, each.speed.step))
+    return max(timed, key=lambda each: (not each.full(rows), each.speed.step))
 
 
 def as_good(exact: Sequence[float], rounded: Sequence[float]) -> bool:

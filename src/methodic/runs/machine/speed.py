@@ -52,10 +52,27 @@ class Timed:
     speed: Speed
     width: int = 1  # members
     epoch: float = 0.0  # steps in which every stage sees its rows once; 0: by the last batch
+    reads: tuple[int, ...] = ()  # rows of a batch and beside it, by stage; (): as ``batch``
 
     def steps_of_epoch(self, rows: int) -> float:
         """Steps of an epoch, where ``rows`` have a target."""
         return self.epoch or rows / self.batch[-1]
+
+    def full(self, rows: int) -> bool:
+        """Whether a step sees all rows that there are to learn from."""
+        return self.steps_of_epoch(rows) <= 1
+
+    @property
+    def weights(self) -> list[float]:
+        """The share of the steps that each stage has: of equally dear ones as the recipe says, of
+        dearer ones as many fewer."""
+        dear = self.speed.stages or (self.speed.step,) * len(self.recipe.stages)
+        parts = [each.share / step for each, step in zip(self.recipe.stages, dear, strict=True)]
+        return [part / sum(parts) for part in parts]
+
+    def mean(self, stages: Sequence[float]) -> float:
+        """Of a step, what it is for a step of each stage."""
+        return math.fsum(w * each for w, each in zip(self.weights, stages, strict=True))
 
 
 class Survey:
@@ -110,6 +127,7 @@ class Survey:
                 self._known[recipe.name, width, self.machine],
                 width,
                 epoch(recipe, self.rows, self.every),
+                reads(recipe, self.rows, self.every),
             )
             for recipe, width in pairs
         ]
@@ -182,6 +200,12 @@ def batches(recipe: Recipe, rows: int, every: int) -> tuple[int, ...]:
     return tuple(build.batch_rows(stage, rows, every) for stage in recipe.stages)
 
 
+def reads(recipe: Recipe, rows: int, every: int) -> tuple[int, ...]:
+    """Rows that a step of each stage reads: of its batch, and those beside it."""
+    beside = [min(stage.unlabelled, every) for stage in recipe.stages]
+    return tuple(a + b for a, b in zip(batches(recipe, rows, every), beside, strict=True))
+
+
 def epoch(recipe: Recipe, rows: int, every: int) -> float:
     """Steps in which the stage that needs most of them sees all of its rows."""
     found = []
@@ -207,7 +231,7 @@ def cap(timed: Sequence[Timed], rows: int) -> float:
         max(LEAST_CAP, EPOCHS * method.steps_of_epoch(rows)) * method.speed.step
         + EVALUATIONS * method.speed.evaluation
         for method in timed
-        if method.batch[-1] < rows
+        if not method.full(rows)
     ]
     return max(times, default=LEAST_CAP * max(method.speed.step for method in timed))
 
@@ -257,10 +281,7 @@ def _by_stage(method: Timed, total: float, rows: int) -> list[int]:
         total = min(total, recipe.stop.steps)
     if recipe.stop.epochs is not None:
         total = min(total, recipe.stop.epochs * rows / method.batch[-1])
-    # Of equally dear steps a stage gets its share; of dearer ones as many fewer.
-    dear = method.speed.stages or (method.speed.step,) * len(recipe.stages)
-    weights = [stage.share / step for stage, step in zip(recipe.stages, dear, strict=True)]
-    return [max(1, math.floor(total * weight / sum(weights))) for weight in weights]
+    return [max(1, math.floor(total * weight)) for weight in method.weights]
 
 
 def too_short(
@@ -273,8 +294,7 @@ def too_short(
     """
     short = []
     for method, count in zip(timed, steps, strict=True):
-        full = method.batch[-1] >= rows
-        needed = 5.0 if full else min(least, epochs * method.steps_of_epoch(rows))
+        needed = 5.0 if method.full(rows) else min(least, epochs * method.steps_of_epoch(rows))
         stop = method.recipe.stop
         if stop.steps is not None or stop.epochs is not None:
             endless = Timed(method.recipe, method.batch, Speed(1.0, 0.0))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from methodic import build
-from methodic.engine.counting import ROWS, operations, rows_like
+from methodic.engine.counting import ROWS, operations
 from methodic.plan import Equal
 from methodic.recipes import spaces
 from methodic.recipes.types import Recipe
@@ -34,6 +34,7 @@ CONFIRM_SEEDS = 10
 MOST_SEEDS = 20
 MOST_DETECTING = 200  # where the pilot's deviation chooses the number
 BLOCK = WIDTH  # seeds of confirmation that train in one cohort, and are dropped together
+_ENDLESS = 1_000_000  # steps, of which one is counted
 _LONGER = 3.0  # confirmation trains at most so much longer, when time is short
 
 
@@ -60,7 +61,8 @@ class Wanted:
         seeds: of the confirmation; None: `CONFIRM_SEEDS`, and more if time is left.
         block: seeds that train in one cohort.
         equal: what every method gets the same of.
-        costs: floating-point operations of a row's gradient, by method; for equal "flops".
+        costs: floating-point operations of a row's gradient, by method and stage; for equal
+            "flops".
         finalists: methods to confirm, if the user says how many.
         hunt: the search, where there is one.
     """
@@ -70,7 +72,7 @@ class Wanted:
     seeds: int | None = None
     block: int = BLOCK
     equal: Equal = "seconds"
-    costs: Sequence[float] = ()
+    costs: Sequence[Sequence[float]] = ()
     finalists: int | Literal["all"] | None = None
     hunt: Hunt | None = None
 
@@ -96,10 +98,13 @@ class Wanted:
             return []
         if self.equal == "steps":
             return [1.0] * len(methods)
-        rows = [float(method.batch[-1]) for method in methods]
+        reads = [method.reads or method.batch for method in methods]
         if self.equal == "samples":
-            return rows
-        return [n * cost for n, cost in zip(rows, self.costs, strict=True)]
+            return [method.mean(rows) for method, rows in zip(methods, reads, strict=True)]
+        return [
+            method.mean([n * cost for n, cost in zip(rows, costs, strict=True)])
+            for method, rows, costs in zip(methods, reads, self.costs, strict=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -195,8 +200,8 @@ def _steps(
     return steps_of_equal(methods, units, share, count, rows)
 
 
-def flops(survey: Survey, recipe: Recipe, prepared: Prepared) -> float:
-    """Floating-point operations of a step for each row of its batch.
+def flops(survey: Survey, recipe: Recipe, prepared: Prepared) -> list[float]:
+    """Floating-point operations of a step of each stage for each row that it reads.
 
     Counted, for a recipe's own network: products of matrices and convolutions in the gradients and
     in the update rule. A user's module has six for each parameter: two for each weight in the
@@ -206,17 +211,17 @@ def flops(survey: Survey, recipe: Recipe, prepared: Prepared) -> float:
     (arXiv 2001.08361).
     """
     if survey.given.network is not None:
-        return 6.0 * survey.given.network.facts.parameters
+        return [6.0 * survey.given.network.facts.parameters] * len(recipe.stages)
     concrete = spaces.concrete(recipe, spaces.untuned(recipe))
-    rows = rows_like(prepared.inputs, ROWS, prepared.rows["train"].target[:1])
-    steps = [1 for _ in recipe.stages]
+    rows = prepared.rows["train"].spread(ROWS)
     cohort = build.cohort(
         [concrete],
         [0],
-        steps=steps,
+        steps=[_ENDLESS for _ in recipe.stages],
         inputs=prepared.inputs,
         outputs=prepared.outputs,
-        rows=ROWS,
+        rows=len(rows),
+        class_counts=prepared.class_counts,
         own=survey.given.own,
     )
     return operations(cohort, rows)

@@ -124,7 +124,7 @@ def wish(
     chosen_methods = methods(_named(facts, recipes, fitting))
     if data.large is not None:
         chosen_methods = streaming.possible(chosen_methods, named)
-    _check_teacher(chosen_methods, data)
+    check_teacher(chosen_methods, data)
     if search is None and any(recipe.open for recipe in chosen_methods):
         search = Search()  # a grid has numbers only
     if search is not None:
@@ -152,8 +152,12 @@ def wish(
     )
 
 
-def _check_teacher(recipes: Sequence[Recipe], data: DataSet) -> None:
-    """A method that learns from another network needs one."""
+def check_teacher(recipes: Sequence[Recipe], data: DataSet) -> None:
+    """Refuse a method that learns from another network where there is none.
+
+    Raises:
+        InputError: it names the method.
+    """
     taught = [recipe.name for recipe in recipes if catalogue.needs_teacher(recipe)]
     if taught and data.reading.teacher is None:
         raise InputError(
