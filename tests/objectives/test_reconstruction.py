@@ -156,6 +156,7 @@ def test_masked_cells(inputs: Inputs, weight: float) -> None:
     whether, which = run.noise["o/whether"], run.noise["o/which"]
     damaged = {name: x.clone() for name, x in rows.items()}
     cells, told = objective.cells, []
+    changed: set[tuple[int, int, int]] = set()
     for m, share in enumerate((0.4, 0.7)):  # cell by cell
         for b in range(looking.ROWS):
             for c in range(cells.columns):
@@ -166,15 +167,19 @@ def test_masked_cells(inputs: Inputs, weight: float) -> None:
                     ("numeric", c) if c < inputs.numeric else ("categorical", c - inputs.numeric)
                 )
                 damaged[name][m, b, at] = rows[name][m, other, at]
+                if rows[name][m, other, at] != rows[name][m, b, at]:
+                    changed.add((m, b, c))
     features = objective.sides[0].features(model, run, damaged)
     wanted = []
-    for m, share in enumerate((0.4, 0.7)):
+    drawn = int((whether < torch.tensor([0.4, 0.7]).view(-1, 1, 1)).sum())
+    assert 0 < len(changed) < drawn  # some were exchanged for the same value
+    for m in range(2):
         found = literal.perceptron(
             features[m].tolist(), looking.layers(objective._back, run, m), False
         )
         back = [row[: cells.outputs] for row in found]
         told = [
-            literal.bernoulli(logit, float(whether[m, b, c] < share))
+            literal.bernoulli(logit, float((m, b, c) in changed))
             for b, row in enumerate(found)
             for c, logit in enumerate(row[cells.outputs :])
         ]
@@ -231,8 +236,10 @@ def test_nothing_hidden_costs_nothing() -> None:
 
 
 def test_a_number_of_cells_that_are_exchanged() -> None:
-    rows = looking.table(TABLE, rows=400)
+    rows = looking.table(Inputs(numeric=5), rows=400)  # whose values all differ
     drawn = (torch.rand(2, 400, 5, generator=torch.Generator().manual_seed(i)) for i in (0, 1))
     share = torch.tensor([0.2, 0.9])
     _, mask = exchanged(rows, *drawn, share)
     torch.testing.assert_close(mask.mean((1, 2)), share, atol=0.03, rtol=0)
+    alike = {"numeric": torch.ones(2, 400, 5)}
+    assert not exchanged(alike, *torch.rand(2, 2, 400, 5), share)[1].any()

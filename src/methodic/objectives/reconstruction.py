@@ -168,7 +168,7 @@ class MaskedCells(_Masked):
     """Cells that hold another row's: what was there, and which ones they are.
 
     The mean cost of all cells, given back, plus mask_weight times the mean binary cross-entropy of
-    which were exchanged.
+    which were changed: an exchange for the same value can't be seen.
 
     Args:
         path: ``path + ".share"`` in (0, 1], ``path + ".mask_weight"`` ≥ 0.

@@ -147,19 +147,22 @@ def exchanged(
         share: of the cells that are exchanged, [M].
 
     Returns:
-        The inputs, and 1 where a cell was exchanged, float32 [M, B, cells].
+        The inputs, and 1 where a cell now holds something else, float32 [M, B, cells]: in a
+        column of few values, the other row's may be the same.
     """
     rows = whether.shape[1]
     source = (which * rows).to(torch.int64).clamp(max=rows - 1)
     mask, found, start = whether < share.view(-1, 1, 1), dict(inputs), 0
+    changed = []
     for name in ("numeric", "array", "categorical"):
         if name in inputs:
             flat = inputs[name].flatten(2)
             here = slice(start, start + flat.shape[2])
             moved = torch.where(mask[..., here], flat.gather(1, source[..., here]), flat)
             found[name] = moved.reshape(inputs[name].shape)
+            changed.append((moved != flat).to(torch.float32))
             start = here.stop
-    return found, mask.to(torch.float32)
+    return found, changed[0] if len(changed) == 1 else torch.cat(changed, -1)
 
 
 @dataclass(frozen=True)
