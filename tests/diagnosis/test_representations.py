@@ -39,6 +39,7 @@ def seen(
         seed=1,
         features=64,
         rows=(2000, 1234),
+        every=1999,
         score="accuracy",
         trained=Quality(**trained),
         untrained=Quality(probe=before, neighbours=0.5, rank=12.3, idle=0.05),
@@ -90,7 +91,7 @@ def test_one_finding_for_a_method_with_the_worst_network() -> None:
     assert not found.serious
     assert found.what.startswith("The features of byol have collapsed")
     assert found.evidence == (
-        "Its 64 features are worth 1.3 (effective rank on 1,234 validation rows; 12.3 before the "
+        "Its 64 features are worth 1.3 (effective rank on 1,999 training rows; 12.3 before the "
         "first step).",
         "81% of them have no variance (5% before the first step).",
         "2 of 3 networks have such features; this is the worst.",

@@ -16,6 +16,7 @@ from tests.evidence.conftest import World, recipe
 GOOD = [0.95, 0.96, 0.94, 0.95, 0.96]
 FAIR = [0.90, 0.92, 0.91, 0.89, 0.90]
 ALIKE = [0.95, 0.95, 0.96, 0.94, 0.955]
+SCOPE = "; with other labelled rows it may differ more than that"
 
 
 def few_labels(metric: str = "accuracy") -> World:
@@ -66,7 +67,7 @@ def test_the_screening_says_who_and_the_confirmation_by_how_much() -> None:
     assert found.gain.n == 5
     assert found.detected
     assert board.verdict.endswith(
-        " Rows without targets gained +4.8 ± 1.6 points (beside against fancy, n = 5)."
+        f" Rows without targets gained +4.8 ± 1.6 points (beside against fancy, n = 5{SCOPE})."
     )
 
 
@@ -96,7 +97,7 @@ def test_chance_is_called_so() -> None:
     assert board.worth is not None
     assert not board.worth.detected
     assert " brought no detectable gain: +0.1 ± " in board.verdict
-    assert board.verdict.endswith("(beside against plain, n = 5).")
+    assert board.verdict.endswith(f"(beside against plain, n = 5{SCOPE}).")
 
 
 def test_one_seed_says_nothing_about_chance() -> None:
@@ -174,3 +175,12 @@ def test_it_is_a_part_of_the_ranking_for_programs() -> None:
     assert board.worth is not None
     assert board.model_dump()["worth"]["gain"]["n"] == 5
     assert worth.Worth.model_validate_json(board.worth.model_dump_json()) == board.worth
+
+
+def test_one_labelled_subset_limits_the_claim() -> None:
+    for splits, said in (("one", True), ("cv", False)):
+        world = few_labels()
+        world.confirm = world.confirm.model_copy(update={"splits": splits, "folds": 5})
+        world.screen("beside", [0.9]).test("beside", GOOD)
+        verdict = world.screen("plain", [0.8]).test("plain", FAIR).board().verdict
+        assert ("with other labelled rows it may differ" in verdict) == said

@@ -65,7 +65,7 @@ def _finding(method: str, bad: Sequence[Representation], looked: int) -> Finding
     after, before = worst.trained, worst.untrained
     evidence = [
         f"Its {worst.features:,} features are worth {after.rank:.1f} (effective rank on "
-        f"{worst.rows[1]:,} validation rows; {before.rank:.1f} before the first step).",
+        f"{worst.every:,} training rows; {before.rank:.1f} before the first step).",
         f"{100 * after.idle:.0f}% of them have no variance ({100 * before.idle:.0f}% before the "
         "first step).",
     ]

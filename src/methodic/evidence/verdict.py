@@ -32,7 +32,9 @@ def verdict(board: Leaderboard, plan: Plan, *, failed: bool = False) -> str:
     """
     words = _Words(get_metric(board.metric, plan.data.task), board)
     told = _judged(board, plan, words, failed) + _together(board, words)
-    return told if board.worth is None else f"{told} {sentence(board.worth, words.metric)}"
+    if board.worth is None:
+        return told
+    return f"{told} {sentence(board.worth, words.metric, one_split=board.about == 'split')}"
 
 
 def _judged(board: Leaderboard, plan: Plan, words: _Words, failed: bool) -> str:

@@ -80,8 +80,14 @@ def worth(
     return Worth(reads=reads, without=without, rows=plan.data.unlabelled, gain=gain, p=p)
 
 
-def sentence(found: Worth, metric: Metric) -> str:
+def sentence(found: Worth, metric: Metric, *, one_split: bool = False) -> str:
     """What came out, in a sentence.
+
+    Args:
+        found: of the comparison.
+        metric: of its scores.
+        one_split: all seeds had the same rows with a target, so the interval doesn't say how much
+            others would change.
 
     Example:
         >>> from methodic.metrics import METRICS
@@ -90,7 +96,9 @@ def sentence(found: Worth, metric: Metric) -> str:
         'Rows without targets gained +6.1 ± 1.2 points (a against b, n = 10).'
     """
     gain = found.gain
-    pair = f"({found.reads} against {found.without}, n = {gain.n})"
+    known = gain.low is not None and gain.high is not None
+    scope = "; with other labelled rows it may differ more than that" if one_split and known else ""
+    pair = f"({found.reads} against {found.without}, n = {gain.n}{scope})"
     if gain.low is None or gain.high is None:
         return (
             f"Rows without targets: {_signed(gain.mean, None, metric)} {pair}; one seed says "

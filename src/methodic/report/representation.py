@@ -11,7 +11,8 @@ from methodic.report.tables import representation as tables
 _WORDS = (
     "Of each confirmed cohort’s best network: how well a linear model of its features, and their "
     "five nearest training rows, predict validation rows; of how many equally strong, unrelated "
-    "features they are worth (effective rank); and the share of them without variance. In "
+    "features they are worth (effective rank), and the share of them without variance, both on "
+    "training rows with and without a target. In "
     "brackets the same network before its first step. Validation rows also chose the weights, so "
     "these numbers order representations; they are no claim about new rows."
 )

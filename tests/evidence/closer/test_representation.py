@@ -29,7 +29,8 @@ def classes(rows: int, seed: int, spread: float = 0.3) -> tuple[np.ndarray, np.n
 
 
 def measured(task: str, *parts: np.ndarray) -> Quality:
-    found = quality(task, *parts)  # type: ignore[arg-type]
+    every = () if len(parts) == 5 else (parts[2],)
+    found = quality(task, *parts, *every)  # type: ignore[arg-type]
     assert found is not None
     return found
 
@@ -117,9 +118,10 @@ def test_what_can_not_be_looked_at() -> None:
     bad = x.copy()
     bad[3, 2] = np.inf
     for known, seen in ((bad, x), (x, bad)):
-        assert quality("multiclass", known, truth, seen, truth) is None
-    assert quality("multiclass", x[:0], truth[:0], x, truth) is None
-    assert quality("multiclass", x, truth, x[:0], truth[:0]) is None
+        assert quality("multiclass", known, truth, seen, truth, seen) is None
+    assert quality("multiclass", x[:0], truth[:0], x, truth, x) is None
+    assert quality("multiclass", x, truth, x[:0], truth[:0], x) is None
+    assert quality("multiclass", x, truth, x, truth, x[:0]) is None
 
 
 def test_few_rows_have_few_neighbours() -> None:
@@ -214,3 +216,16 @@ def test_a_sketch_of_many_rows_and_of_other_targets() -> None:
     same = sketch(np.ones((5, 3)), np.zeros(5, dtype=np.int64))
     assert same.shares == (0.0, 0.0)
     assert set(same.points) == {(0.0, 0.0)}
+
+
+def test_features_that_answer_to_few_rows_are_not_idle() -> None:
+    """Where labels are few, validation rows are, too; rank and idle features need neither."""
+    random = RNG(5)
+    rare = random.normal(size=(2000, 40)) * (random.random((2000, 40)) < 0.05)
+    truth = np.arange(2000) % 2
+    few = slice(0, 18)
+    parts = rare[few], truth[few], rare[few], truth[few]
+    assert measured("binary", *parts).idle > 0.2
+    found = measured("binary", *parts, rare)
+    assert found.idle == 0.0
+    assert found.rank > 30

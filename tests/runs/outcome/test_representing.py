@@ -115,14 +115,15 @@ def test_the_best_network_of_a_unit_with_literal_features(
     assert look.quality.score == "accuracy"
     stored = load_file(paths.weights_path(folder, record.unit.id))
     w = {name.removeprefix("parameters/"): x[at] for name, x in stored.items()}
-    known, seen = (
-        torch.relu(rows.labelled.inputs["numeric"] @ w["hidden.0.weight"] + w["hidden.0.bias"])
-        for rows in (more.rows["train"], more.rows["validation"])
+    whole = more.rows["train"]
+    known, seen, every = (
+        torch.relu(rows.inputs["numeric"] @ w["hidden.0.weight"] + w["hidden.0.bias"])
+        for rows in (whole.labelled, more.rows["validation"], whole)
     )
+    assert look.quality.every == len(every) > len(known)
     truth = more.truth
-    expected = representation.quality(
-        "multiclass", known.numpy(), truth["train"], seen.numpy(), truth["validation"]
-    )
+    pairs = known.numpy(), truth["train"], seen.numpy(), truth["validation"]
+    expected = representation.quality("multiclass", *pairs, every.numpy())
     assert expected is not None
     for name, value in expected.model_dump().items():
         assert getattr(look.quality.trained, name) == pytest.approx(value, abs=1e-4), name
@@ -142,7 +143,8 @@ def test_beside_it_stands_the_network_before_its_first_step(
     chosen = cohorts.concrete(plan.contenders[1], 2)
     alone = cohorts.cohort_of(more, [chosen], [seeds[at]], [60], plan.machine)
     state = loop.initial_state(alone)
-    found = representing.features(alone, state.flat, state.buffers, more.rows["validation"])
+    inputs = more.rows["train"].some_inputs(2000, 1)
+    found = representing.features(alone, state.flat, state.buffers, inputs)
     assert look.quality.untrained.rank == pytest.approx(representation.effective_rank(found))
     assert look.quality.untrained.rank != pytest.approx(look.quality.trained.rank)
 
@@ -159,8 +161,8 @@ def test_each_member_has_its_own_statistics(folder: Path, plan: Plan, more: Prep
     weights |= {k: stored[f"parameters/{k}"][at : at + 1] for k in inmost(one.model).parameters()}
     buffers = {k: stored[f"buffers/{k}"][at : at + 1] for k in one.model.buffers()}
     flat = one.layout.flatten(weights)
-    seen = representing.features(one, flat, buffers, more.rows["validation"])
-    assert look.quality.trained.rank == pytest.approx(representation.effective_rank(seen))
+    found = representing.features(one, flat, buffers, more.rows["train"].some_inputs(2000, 1))
+    assert look.quality.trained.rank == pytest.approx(representation.effective_rank(found))
 
 
 def test_statistics_of_an_untrained_network_are_measured(
@@ -210,12 +212,12 @@ def test_slow_networks_are_looked_at_on_fewer_rows(
         for each in plan.contenders
     )
     slow = plan.model_copy(update={"contenders": contenders})
-    # A gradient of a row takes 29 ms, a forward pass a third of that, and there are five of them.
-    assert looked(folder, slow, unit())[1].quality.rows == (20, 20)
+    # A gradient of a row takes 29 ms, a forward pass a third of that, and there are seven of them.
+    assert looked(folder, slow, unit())[1].quality.rows == (14, 14)
     machine = plan.machine.model_copy(update={"compiled": True})
     record, _ = train(folder, slow, unit())
     compiled = slow.model_copy(update={"machine": machine})
-    assert representing._affordable(slow, record) == 20
+    assert representing._affordable(slow, record) == 14
     assert representing._affordable(compiled, record) == 10, "by the floor"
 
 

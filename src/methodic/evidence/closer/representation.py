@@ -7,6 +7,9 @@
   of the covariance's eigenvalues, as shares of their sum (Roy and Vetterli 2007).
 - Idle features: those which hardly change from row to row.
 
+The last two need no targets, so they look at training rows with and without one: where labels are
+few, so are validation rows, and features that answer to few rows would seem to be idle.
+
 Beside them stands the same network before its first step, since random features are already worth
 something. All of this is on validation rows, which also chose the weights that are kept; it
 compares representations with each other, and claims nothing about new rows.
@@ -40,7 +43,7 @@ _NONE = 1e-10  # variance ÷ mean square of all features below which rounding is
 
 
 class Quality(Value):
-    """What the features of one network are worth, on validation rows."""
+    """What the features of one network are worth."""
 
     probe: float | None  # None: the training rows are of one class
     neighbours: float | None
@@ -56,10 +59,11 @@ class Representation(Value):
     method: str
     seed: int
     features: int
-    rows: tuple[int, int]  # training and validation rows that were looked at
+    rows: tuple[int, int]  # training rows with a target and validation rows that were looked at
     score: Literal["accuracy", "r2"]  # of probe and neighbours
     trained: Quality
     untrained: Quality
+    every: int = 0  # training rows, with a target or without, that rank and idle features are of
 
 
 class Sketch(Value):
@@ -101,7 +105,9 @@ def rows_for(features: int) -> int:
     return max(least, min(most, _NUMBERS // max(features, 1)))
 
 
-def quality(task: Task, known: Array, answers: Array, seen: Array, truth: Array) -> Quality | None:
+def quality(
+    task: Task, known: Array, answers: Array, seen: Array, truth: Array, every: Array
+) -> Quality | None:
     """What features are worth.
 
     Args:
@@ -110,15 +116,15 @@ def quality(task: Task, known: Array, answers: Array, seen: Array, truth: Array)
         answers: theirs: classes int [N], labels int [N, T], or numbers [N] or [N, T].
         seen: features of validation rows [N', F].
         truth: theirs, likewise.
+        every: features of training rows with and without an answer [N'', F].
 
     Returns:
         None where features aren't finite, or there are no rows.
     """
-    if not len(known) or not len(seen):
+    parts = [each.astype(np.float64) for each in (known, seen, every)]
+    if not all(len(each) and np.isfinite(each).all() for each in parts):
         return None
-    known, seen = known.astype(np.float64), seen.astype(np.float64)
-    if not np.isfinite(known).all() or not np.isfinite(seen).all():
-        return None
+    known, seen, every = parts
     if task == "regression":  # what is explained has no unit, and squares of large numbers overflow
         unit = max(float(np.abs(each).max()) for each in (answers, truth)) or 1.0
         answers, truth = answers / unit, truth / unit
@@ -130,8 +136,8 @@ def quality(task: Task, known: Array, answers: Array, seen: Array, truth: Array)
     return Quality(
         probe=_probe(task, *fitted, *looked),
         neighbours=None if near is None else _scored(task, truth, near),
-        rank=effective_rank(seen),
-        idle=float(idle(seen).mean()),
+        rank=effective_rank(every),
+        idle=float(idle(every).mean()),
     )
 
 

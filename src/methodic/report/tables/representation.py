@@ -35,7 +35,7 @@ def representation(networks: Sequence[Representation]) -> Table:
     title = cells.title(score)
     return Table(
         key="representation",
-        title="What the features are worth, on validation rows",
+        title="What the features are worth",
         columns=(
             Column("method"),
             *(Column(word, number=True) for word in ("networks", "features")),

@@ -8,7 +8,7 @@ what is shipped, compared and claimed is the same without them.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ Array = npt.NDArray[Any]
 SECONDS = 1.0
 """About as long as a look may compute features; what is made of them takes as long at most."""
 _LEAST = 100  # rows
-_PASSES = 5  # of rows through the network, about: two parts, before and after, and statistics
+_PASSES = 7  # of rows through the network, about: three parts, before and after, and statistics
 _EAGER = 3.0  # machine code is so much faster than what a look computes with
 
 
@@ -84,12 +84,14 @@ def look(
     rows = {part: prepared.rows[part].to(cohort.device) for part in ("train", "validation")}
     count = min(representation.rows_for(encoder(cohort.model).features), _affordable(plan, record))
     some = {part: each.spread(count) for part, each in rows.items()}
+    whole = rows["train"].some_inputs(count, 1)
     truth = {part: _spread(prepared.truth[part], count) for part in some}
 
     def quality(weights: Tensor, statistics: dict[str, Tensor]) -> tuple[Quality | None, Array]:
-        known, seen = (features(one, weights, statistics, some[part]) for part in some)
-        task = plan.data.task
-        return representation.quality(task, known, truth["train"], seen, truth["validation"]), seen
+        inputs = [*(each.everything(1).inputs for each in some.values()), whole]
+        known, seen, every = (features(one, weights, statistics, each) for each in inputs)
+        pairs = known, truth["train"], seen, truth["validation"]
+        return representation.quality(plan.data.task, *pairs, every), seen
 
     after, seen = quality(flat, buffers)
     before, _ = quality(*start(one, rows["train"], some["train"]))
@@ -107,6 +109,7 @@ def look(
             score="r2" if plan.data.task == "regression" else "accuracy",
             trained=after,
             untrained=before,
+            every=len(next(iter(whole.values()))[0]),
         ),
         sketch=representation.sketch(seen, truth["validation"]),
         pictures=picturing.pictures(one, flat, buffers, rows["validation"], prepared.inputs),
@@ -138,16 +141,18 @@ def _alone(cohort: Cohort, at: int, seed: int) -> Cohort:
     return replace(cohort, seeds=(seed,), numbers=numbers, born=())
 
 
-def features(one: Cohort, flat: Tensor, buffers: dict[str, Tensor], rows: Rows) -> Array:
+def features(
+    one: Cohort, flat: Tensor, buffers: dict[str, Tensor], inputs: Mapping[str, Tensor]
+) -> Array:
     """The features of some rows, in the precision in which validation rows are seen: [N, F]."""
     run = Pass(one.layout.views(flat), buffers, {}, one.numbers, training=False)
-    return _encoded(one, run, rows)
+    return _encoded(one, run, inputs)
 
 
-def _encoded(one: Cohort, run: Pass, rows: Rows) -> Array:
+def _encoded(one: Cohort, run: Pass, inputs: Mapping[str, Tensor]) -> Array:
     model = encoder(computing(one.model, one.precision))
     with torch.no_grad():
-        found = model.encoded(run, rows.everything(1).inputs)
+        found = model.encoded(run, inputs)
     return found[0].flatten(1).double().cpu().numpy()
 
 
@@ -164,7 +169,7 @@ def start(one: Cohort, rows: Rows, some: Rows) -> tuple[Tensor, dict[str, Tensor
         return state.flat, state.buffers
     views = one.layout.views(state.flat)
     run = Pass(views, state.buffers, {}, one.numbers, training=False, collect=True)
-    _encoded(one, run, some)
+    _encoded(one, run, some.everything(1).inputs)
     return state.flat, {**state.buffers, **run.new_buffers}
 
 
