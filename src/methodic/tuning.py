@@ -58,8 +58,10 @@ class SearchPlan(_Value):
 
     ``settings``: of each study. ``together``: one study chooses among the methods, too; otherwise
     each method has a study of its own, and all get equally much. ``reduction``: one in so many
-    goes on from rung to rung. ``rungs``: at most so many. ``parts``: a rung's members of one shape
-    train in so many cohorts, so that all workers have some.
+    goes on from rung to rung. ``rungs``: at most so many. ``rounds``: of a population, which is
+    compared and copied after each but the last. ``parts``: a rung's members of one shape train in
+    so many cohorts, so that all workers have some. ``timed``: seconds are counted, so the search
+    may have to end early: it asks for few settings at a time.
     """
 
     sampler: Sampler
@@ -68,8 +70,10 @@ class SearchPlan(_Value):
     together: bool = False
     reduction: int = 3
     rungs: int = 3
+    rounds: int = 10
     seed: int = 0
     parts: int = 1
+    timed: bool = False
     seconds: float = 0.0  # of workers, that were planned for it
     shared: str | None = None  # where other processes search along, without a password
 
@@ -90,15 +94,18 @@ class CandidateRecord(_Value):
     ``status``: finished (all steps, or a stop criterion of its recipe held); dropped (others did
     better); diverged; replaced (population-based: another one's copy stands in its place).
     ``parent``: the candidate whose weights it took over, in population-based training.
+    ``untuned``: its setting is what the recipe has without a search. A study asks for it first, but
+    where several processes search along, one of them tries it.
     """
 
     recipe: str
-    number: int  # of the study, in the order of asking; 0 is the untuned one
+    number: int  # of the study, in the order of asking
     setting: Setting
     rungs: tuple[Rung, ...]
     status: Literal["finished", "dropped", "diverged", "replaced"]
     seconds: float  # share of its cohorts' wall time
     parent: int | None = None
+    untuned: bool = False
 
 
 class StudyRecord(_Value):

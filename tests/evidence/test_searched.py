@@ -43,6 +43,23 @@ def test_methods_in_the_order_of_the_studies() -> None:
     assert [each.untuned.number for each in together if each.untuned] == [0, 1, 2]
 
 
+def test_the_untuned_one_may_be_anothers() -> None:
+    """Of several processes one tries it; the others' first candidate is the sampler's."""
+    (study,) = Search(methods=("adamw",)).make().studies
+    first, *rest = study.candidates
+    other = first.model_copy(update={"untuned": False})
+    record = Search(methods=("adamw",)).make()
+
+    def untuned(*candidates: CandidateRecord) -> CandidateRecord | None:
+        one = study.model_copy(update={"candidates": candidates})
+        return tunings(record.model_copy(update={"studies": (one,)}))[0].untuned
+
+    assert untuned(first, *rest) == first
+    assert untuned(other, *rest) is None
+    again = first.model_copy(update={"number": len(study.candidates)})
+    assert untuned(other, *rest, again) == again, "a dead one's, for instance"
+
+
 def test_the_last_score() -> None:
     assert last(candidate(0.1, 0.2)) == 0.2
     assert last(candidate(0.1, None)) is None

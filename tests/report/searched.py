@@ -106,7 +106,14 @@ class Search:
             return self._population(recipes[0], drawn, steps, noise)
         last = self._promoted(scores)
         return [
-            self._candidate(name, number, setting, steps[: last[number]], scores[number])
+            self._candidate(
+                name,
+                number,
+                setting,
+                steps[: last[number]],
+                scores[number],
+                untuned=number < len(recipes),
+            )
             for number, (name, setting) in enumerate(drawn)
         ]
 
@@ -188,8 +195,9 @@ class Search:
                 self._score(name, {**setting, LR: min(float(setting[LR]), 0.05)}, s, noise)
                 for s in mine
             ]
-            status = {"status": "replaced"} if gone else {}
-            found.append(self._candidate(name, number, setting, mine, scores, **status))
+            fields: dict[str, Any] = {"status": "replaced"} if gone else {}
+            fields["untuned"] = number == 0
+            found.append(self._candidate(name, number, setting, mine, scores, **fields))
         for i in range(fifth):
             parent = found[order[i]]
             setting = {**parent.setting, LR: float(parent.setting[LR]) * noise.choice((0.8, 1.25))}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from methodic import bundle, runs
 from methodic.errors import InputError, Interrupted
 from methodic.evidence.leaderboard import Leaderboard
-from methodic.files import make_folder, read_json, write_text
+from methodic.files import make_folder, read_json, write_json, write_text
 from methodic.plan import Member, Origin, Plan, RunState, Unit, UnitRecord
 from methodic.recipes.io import from_data
 from methodic.recipes.types import Recipe
@@ -21,11 +21,14 @@ from methodic.runs import paths, tasks
 from methodic.runs.plans import hunting
 from methodic.runs.rows import preparation
 from methodic.runs.rows.preparation import Prepared
+from methodic.search.jobs import Job, Outcome
+from methodic.search.study import Study
 from methodic.tuning import NAME, CandidateRecord, Search, SearchRecord, Segment
 from tests.runs.conftest import LR, MOMENTUM, PLAIN, MakePlan, execute, recipe, stopping
 from tests.runs.test_execution import slow_machine
 
 NINE = Search(settings=9, strategy="halving", sampler="random")
+STRAY = "screen-00-01-00099"
 WIDE = from_data(
     {
         "name": "wide",
@@ -221,16 +224,88 @@ def test_a_population(make_plan: MakePlan, prepared: Prepared, tmp_path: Path) -
     execute(plan, folder, prepared)
     (study,) = tried(folder).studies
     assert any(c.parent is not None for c in study.candidates)
-    (found,) = state_of(folder).found
-    for record in units(folder, "confirm"):
-        ends = [segment.until for segment in record.unit.segments]
-        assert len(ends) in (0, len(found.segments))
-        assert ends == sorted(ends)
-        assert set(ends) <= set(record.unit.evaluate)
     with stopping(3):
         execute(plan, tmp_path / "again", prepared)
     runs.resume(tmp_path / "again")
     assert timeless(tried(tmp_path / "again")) == timeless(tried(folder))
+
+
+def test_what_a_copy_found_is_confirmed_with_its_course(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where chance would have chosen a member that never changed."""
+
+    def copy(study: Study, recipe: str | None = None) -> int | None:
+        ends = [c for c in study.record().candidates if c.status == "finished"]
+        return next(c.number for c in ends if c.parent is not None)
+
+    monkeypatch.setattr(Study, "best", copy)
+    plan = small(make_plan, MOMENTUM, search=Search(settings=8, strategy="population"))
+    execute(plan, tmp_path / "run", prepared)
+    (found,) = state_of(tmp_path / "run").found
+    assert len(found.segments) > 1
+    confirmed = units(tmp_path / "run", "confirm")
+    assert confirmed
+    for record in confirmed:
+        segments = record.unit.segments
+        ends = [segment.until for segment in segments]
+        assert [each.settings for each in segments] == [
+            (setting,) * len(record.unit.members) for _, setting in found.segments
+        ]
+        assert ends == sorted(set(ends))
+        assert ends[-1] == sum(record.unit.steps)
+        assert set(ends) <= set(record.unit.evaluate)
+
+
+def test_a_population_is_ranked_by_the_weights_that_it_copies(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not by the best that any ancestor ever scored, which every copy inherits."""
+    told: dict[tuple[int, int], Outcome] = {}
+    tell = Study.tell
+
+    def listening(study: Study, job: Job, outcome: Outcome) -> None:
+        told[job.candidate, job.rung] = outcome
+        tell(study, job, outcome)
+
+    monkeypatch.setattr(Study, "tell", listening)
+    plan = small(make_plan, MOMENTUM, search=Search(settings=8, strategy="population"))
+    execute(plan, tmp_path / "run", prepared)
+    ends = {
+        (curve[-1].score, curve[-1].validation_loss)
+        for record in units(tmp_path / "run", "screen")
+        for curve in record.curves
+    }
+    assert {each.now for each in told.values()} == ends
+    assert any(each.current.score != each.score for each in told.values())
+
+
+@pytest.mark.parametrize("strategy", ["halving", "population"])
+@pytest.mark.parametrize("steps", [(6, 1), (6, 2), (1,), (2,)])
+def test_a_last_stage_of_hardly_any_steps(
+    make_plan: MakePlan,
+    prepared: Prepared,
+    tmp_path: Path,
+    strategy: Any,
+    steps: tuple[int, ...],
+) -> None:
+    """Whoever goes on finds where it stood, also where a rung ends with the last step."""
+    rates = {"kind": "sgd", "lr": {"log_uniform": [0.01, 1.0]}}
+    entropy = [{"kind": "cross_entropy"}]
+    stages = [
+        {"name": f"s{i}", "share": 1 / len(steps), "objectives": entropy, "optimizer": rates}
+        for i in range(len(steps))
+    ]
+    short = Recipe.model_validate(
+        {"name": "short", "model": {"kind": "mlp", "width": 8, "depth": 1}, "stages": stages}
+    )
+    plan = small(make_plan, short, search=Search(settings=9, strategy=strategy))
+    few = plan.contenders[0].model_copy(update={"steps": steps, "confirm_steps": steps})
+    plan = plan.model_copy(update={"contenders": (few,)})
+    execute(plan, tmp_path / "run", prepared)
+    (study,) = tried(tmp_path / "run").studies
+    assert any(each.status == "finished" for each in study.candidates)
+    assert units(tmp_path / "run", "confirm")
 
 
 def test_numbers_that_change_on_the_way_are_trained_so(
@@ -294,11 +369,70 @@ def test_asha_goes_on_where_it_was(make_plan: MakePlan, prepared: Prepared, tmp_
     assert timeless(tried(tmp_path / "run")) == timeless(tried(tmp_path / "whole"))
 
 
+def test_asha_does_again_what_was_deleted(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path
+) -> None:
+    """As the advice for a damaged file says; what came after it may be in other company now."""
+    plan = small(make_plan, PLAIN, search=Search(settings=20, strategy="asha"))
+    execute(plan, tmp_path / "whole", prepared)
+    folder = tmp_path / "run"
+    with stopping(3):
+        execute(plan, folder, prepared)
+    order = read_json(folder / paths.WORK / "order.json", "order")
+    first, second, third = [what for kind, what, _ in order if kind == "told"]
+    paths.record_path(folder, first).unlink()
+    other = UnitRecord.model_validate(read_json(paths.record_path(folder, second), "record"))
+    alone = other.unit.model_copy(
+        update={
+            "members": other.unit.members[1:],
+            "origins": other.unit.origins[1:],
+            "segments": tuple(
+                s.model_copy(update={"settings": s.settings[1:]}) for s in other.unit.segments
+            ),
+        }
+    )
+    other = other.model_copy(
+        update={"unit": alone, "members": other.members[1:], "curves": other.curves[1:]}
+    )
+    write_text(paths.record_path(folder, second), other.model_dump_json())
+    stray = UnitRecord.model_validate(read_json(paths.record_path(folder, third), "record"))
+    stray = stray.model_copy(update={"unit": stray.unit.model_copy(update={"id": STRAY})})
+    write_text(paths.record_path(folder, STRAY), stray.model_dump_json())
+    runs.resume(folder)
+    assert timeless(tried(folder)) == timeless(tried(tmp_path / "whole"))
+    names = [
+        {path.name for path in (each / "records").glob("screen-*")}
+        for each in (folder, tmp_path / "whole")
+    ]
+    assert names[0] == names[1], "what nobody asked for would be ranked along"
+
+
+def test_an_order_that_names_something_unknown_is_followed_until_there(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path
+) -> None:
+    plan, folder = small(make_plan, PLAIN, search=Search(settings=20, strategy="asha")), tmp_path
+    with stopping(3):
+        execute(plan, folder / "run", prepared)
+    path = folder / "run" / paths.WORK / "order.json"
+    order = read_json(path, "order")
+    told = [i for i, (kind, _, _) in enumerate(order) if kind == "told"]
+    order.insert(told[1], order[told[2]])
+    write_json(path, order)
+    runs.resume(folder / "run")
+    execute(plan, folder / "whole", prepared)
+    assert timeless(tried(folder / "run")) == timeless(tried(folder / "whole"))
+
+
+@pytest.mark.parametrize("sampler", [None, "tpe"])
 def test_a_slow_machine_ends_a_search_early(
-    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sampler: Literal["tpe"] | None,
+    make_plan: MakePlan,
+    prepared: Prepared,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """All studies alike; and it stays so after an interruption."""
-    search = Search(settings=48, strategy="halving", sampler="tpe")
+    search = Search(settings=48, strategy="halving", sampler=sampler)
     plan = small(make_plan, search=search)
     with monkeypatch.context() as patched:
         slow_machine(patched, 4.0)

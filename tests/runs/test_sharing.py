@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,13 @@ import pytest
 from methodic import runs
 from methodic.errors import InputError
 from methodic.plan import Plan
+from methodic.report.progress import Quiet
+from methodic.runs import sharing
+from methodic.runs.pace import Pace
 from methodic.runs.plans import hunting
 from methodic.runs.rows.preparation import Prepared
+from methodic.runs.searching import Searching
+from methodic.search.storage import Storage
 from methodic.tuning import Search
 from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan, execute, stopping
 from tests.runs.test_searching import small, timeless, tried
@@ -40,26 +46,65 @@ def test_a_run_alone_tries_all(
     assert sorted(t.value for t in trials) == sorted(c.rungs[-1].score for c in mine)  # type: ignore[type-var]
 
 
-def test_another_run_goes_on_where_the_first_one_is(
-    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, url: str
+def test_another_run_does_what_the_first_one_left(
+    make_plan: MakePlan,
+    prepared: Prepared,
+    tmp_path: Path,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The first is stopped after some of its candidates; the second takes what is left."""
+    """The first is stopped on its way; the second takes what is left, and waits until it gets what
+    the first had begun."""
+    import optuna
+
+    monkeypatch.setattr(sharing, "Storage", partial(Storage, heartbeat=1, grace=3))
     plan = shared(make_plan, url, settings=40)
     with stopping(1):
         execute(plan, tmp_path / "one", prepared)
+    one = timeless(tried(tmp_path / "one"))
+    assert len(one) == 8
     execute(plan, tmp_path / "two", prepared)
+    two = timeless(tried(tmp_path / "two"))
+    assert len(two) == 32
+    (name,) = optuna.get_all_study_names(url)
+    states = [t.state.name for t in optuna.load_study(study_name=name, storage=url).trials]
+    assert (states.count("COMPLETE"), states.count("FAIL")) == (40, 8)
+    settings = [tuple(sorted(each.setting.items())) for each in (*one, *two)]
+    assert len(set(settings)) == 40, "nobody tries what another one tries"
+    runs.resume(tmp_path / "one")
+    again = timeless(tried(tmp_path / "one"))
+    assert again[:8] == one
+    assert len(again) == 16, "what it had begun, for itself"
+
+
+def test_another_run_goes_on_where_the_first_one_is(
+    make_plan: MakePlan,
+    prepared: Prepared,
+    tmp_path: Path,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The second hasn't the time to wait for what the first has begun; that goes on with it."""
+    plan = shared(make_plan, url, settings=40)
+    with stopping(1):
+        execute(plan, tmp_path / "one", prepared)
+    said: list[str] = []
+    monkeypatch.setattr(Quiet, "say", lambda self, text: said.append(text))
+    monkeypatch.setattr(Pace, "confirmation", lambda self: 1e9)
+    monkeypatch.setattr(Searching, "_shorten", lambda self: None)
+    execute(plan, tmp_path / "two", prepared)
+    monkeypatch.undo()
+    assert sum("8 settings are with other processes" in each for each in said) == 1
     runs.resume(tmp_path / "one")
     one, two = (timeless(tried(tmp_path / name)) for name in ("one", "two"))
-    assert len(one) + len(two) == 40
-    assert one
-    assert two
+    assert (len(one), len(two)) == (16, 24)
     settings = [tuple(sorted(each.setting.items())) for each in (*one, *two)]
     assert len(set(settings)) == 40, "nobody tries what another one tries"
 
 
 def test_a_password_is_written_nowhere(make_plan: MakePlan, url: str) -> None:
     search = Search(study="postgresql://ann:secret@localhost/searches")
-    hunt = hunting.hunt(search, 0, 1, 1)
+    hunt = hunting.hunt(search, 0, 1, 1, timed=False)
     assert "secret" not in hunt.plan.model_dump_json()
     assert hunt.plan.shared is not None
     assert "ann@localhost" in hunt.plan.shared
@@ -75,6 +120,7 @@ def test_a_study_of_another_search_is_refused(
     with pytest.raises(InputError, match="made for another search") as error:
         execute(plan.model_copy(update={"contenders": (longer,)}), tmp_path / "other", prepared)
     assert "999" in (error.value.found or "")
+    assert "--budget none" in (error.value.advice or "")
 
 
 def test_nobody_is_there(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 
 from methodic.recipes.ranges import Integer, LogUniform, Options, Uniform
 from methodic.recipes.spaces import Dimension
@@ -76,7 +77,10 @@ def run(each: Study, free: int = 2, order: int | None = None) -> list[Job]:
     done: list[Job] = []
     while not each.over:
         jobs = each.ask(free)
-        assert jobs, "neither over nor anything to do"
+        if not jobs and each.waiting:
+            time.sleep(0.1)
+            continue
+        assert jobs or each.over, "neither over nor anything to do"
         if order is not None:
             shuffle(jobs)
         for job in jobs:

@@ -50,3 +50,12 @@ def test_what_becomes_of_candidates():
     nameless.looks.append((job(1, 1.0), outcome(None)))
     found = [each.status for each in (ended, diverged, replaced, nameless)]
     assert found == ["finished", "diverged", "replaced", "diverged"]
+
+
+def test_an_outcome_by_the_weights_that_are_there():
+    best = Outcome(score=0.9, loss=0.1, step=5, seconds=1.0)
+    assert best.current is best
+    fallen = Outcome(score=0.9, loss=0.1, step=5, seconds=1.0, now=(0.2, 3.0))
+    assert (fallen.current.score, fallen.current.loss, fallen.current.step) == (0.2, 3.0, 5)
+    assert fallen.able
+    assert not Outcome(score=0.9, loss=0.1, step=5, seconds=1.0, now=(None, None)).current.able

@@ -56,7 +56,7 @@ def test_what_hangs_on_what_is_gone_is_gone_too():
 def test_real_numbers_are_endlessly_many():
     assert points.finite(FLAT) is None
     assert points.values(LR) is None
-    assert points.values(DEPTH) == (1, 2, 3, 4)
+    assert tuple(points.values(DEPTH)) == (1, 2, 3, 4)
     assert points.values(Dimension("n", Integer(integer=(1, 100))), 3) == (1, 51, 100)
 
 
@@ -73,6 +73,17 @@ def test_a_grid_is_as_fine_as_fits():
     assert points.count(TREE, with_conditions) <= 200
     assert with_conditions["optimizer"] == ("adam", "sgd")
     assert len(with_conditions[MOMENTUM.path]) > 2
+
+
+def test_a_billion_whole_numbers_are_not_written_down():
+    huge = Dimension("batch", Integer(integer=(16, 10**15)))
+    every = points.values(huge)
+    assert every is not None
+    assert (every[0], every[-1], len(every)) == (16, 10**15, 10**15 - 15)
+    axes = points.finite([huge, BETA])
+    assert axes is not None
+    assert points.count([huge], axes) == 10**15 - 15
+    assert points.grid([huge], 3) == {"batch": (16, 500000000000008, 10**15)}
 
 
 def test_rounded_ends_stay_inside_the_range():

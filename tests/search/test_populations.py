@@ -95,6 +95,30 @@ def test_the_diverged_are_replaced_first():
     assert {parent for parent in parents if parent is not None} <= {0, 1}
 
 
+def test_who_collapsed_is_replaced_and_never_copied():
+    """What a member, or whom it was copied from, scored once says nothing about its weights."""
+
+    def judge(job):
+        fallen = job.candidate in (0, 1)
+        return Outcome(
+            score=0.95 if fallen else job.candidate / 100,
+            loss=None,
+            step=1,
+            seconds=0.0,
+            now={0: (0.0, 9.0), 1: (None, None)}.get(job.candidate),
+        )
+
+    pool, rounds = play(10, 2, judge)
+    assert {each.number for each in pool.made if each.replaced} == {0, 1}
+    assert {job.parent for job, _ in rounds[1] if job.parent is not None} <= {8, 9}
+
+
+@pytest.mark.parametrize("members", [2, 3, 4, 5, 9])
+def test_a_small_population_copies_too(members):
+    _, rounds = play(members, 4, good)
+    assert [sum(job.parent is not None for job, _ in each) for each in rounds] == [0, 1, 1, 1]
+
+
 def test_all_diverged_is_the_end():
     _, rounds = play(
         5, 3, lambda job: Outcome(score=None, loss=None, step=1, seconds=0.0, status="diverged")

@@ -1,4 +1,6 @@
 import logging
+import math
+import re
 import subprocess
 import sys
 import warnings
@@ -9,12 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from methodic.errors import InputError
-from methodic.recipes.ranges import Options
+from methodic.recipes.ranges import LogUniform, Options, Uniform
 from methodic.recipes.spaces import Dimension
+from methodic.search import informed, points
 from methodic.search.samplers import MOST_FOR_GP, Sampler
 from tests.search.spaces import (
     ACTIVATION,
+    BATCH,
     BETA,
+    DEPTH,
     DROPOUT,
     FINITE,
     FLAT,
@@ -211,6 +216,79 @@ def test_a_recipe_that_refuses_everything_says_so():
     assert make("tpe", FINITE, accepts=accepts).ask(1) == []
 
 
+class Stuck(optuna.samplers.RandomSampler):
+    """Sure of one setting, as a model may be."""
+
+    def sample_independent(self, study, trial, name, distribution):
+        return distribution.low
+
+
+@pytest.fixture
+def stuck(monkeypatch):
+    def sampler(kind, seed, *rest):
+        return optuna.samplers.RandomSampler(seed=seed) if kind == "random" else Stuck()
+
+    monkeypatch.setattr(informed, "sampler", sampler)
+
+
+@pytest.mark.usefixtures("stuck")
+def test_a_sampler_that_repeats_itself_is_helped_by_chance():
+    found = make("tpe", (LR,)).ask(6)
+    assert found[0] == {"lr": 1e-4}
+    assert len({each["lr"] for each in found}) == 6
+
+
+@pytest.mark.usefixtures("stuck")
+def test_one_refusal_is_not_blamed_for_all():
+    """The recipe refuses what the sampler is sure of, and takes a third of the space."""
+
+    def accepts(setting):
+        if setting["lr"] < 1e-2:
+            raise InputError("too slow")
+
+    found = make("tpe", (LR, DROPOUT), accepts=accepts).ask(6)
+    assert len({str(each) for each in found}) == 6
+    assert all(each["lr"] >= 1e-2 for each in found)
+
+
+@pytest.mark.parametrize("kind", ["random", "tpe"])
+def test_a_range_of_two_numbers_is_exhausted_after_two(kind):
+    """Endlessly many in name: two neighbours among the floating-point numbers."""
+    few = Dimension("x", Uniform(uniform=(1.0, math.nextafter(1.0, 2.0))))
+    sampler = make(kind, (few,))
+    found = [each["x"] for each in sampler.ask(5)]
+    assert len(set(found)) == len(found) <= 2
+    assert sampler.exhausted
+
+
+@given(
+    space=st.lists(
+        st.sampled_from([LR, DROPOUT, DEPTH, BATCH, ACTIVATION]), min_size=1, unique=True
+    ),
+    data=st.data(),
+)
+@settings(max_examples=60, deadline=None)
+def test_the_advice_of_a_grid_that_is_too_large_can_be_followed(space, data):
+    """Whether or not the untuned setting is one of its points."""
+    untuned = {each.path: data.draw(inside(each), each.path) for each in space}
+    with pytest.raises(InputError) as error:
+        make("grid", space, settings=1, first=[untuned])
+    n = int(re.search(r"--settings (\d+)", str(error.value)).group(1))
+    found = make("grid", space, settings=n, first=[untuned]).ask(n + 1)
+    assert untuned in found
+    assert len(found) == n
+    for most in (n + 1, n + 2, 2 * n):
+        assert len(make("grid", space, settings=most, first=[untuned]).ask(3 * n)) <= most
+
+
+def inside(dimension):
+    each = dimension.range
+    if isinstance(each, LogUniform | Uniform):
+        ends = each.log_uniform if isinstance(each, LogUniform) else each.uniform
+        return st.floats(*ends) | st.sampled_from(ends)
+    return st.sampled_from(points.values(dimension))
+
+
 def test_true_and_one_are_different_options():
     space = (Dimension("x", Options(choice=(1, True, "yes"))),)
     found = make("random", space).ask(5)
@@ -242,6 +320,18 @@ def test_a_second_tell_is_one_more_observation(kind):
     sampler.tell(3, 1.0)
     sampler.tell(12, quality(more[0]))
     assert len(sampler.ask(2)) == 2
+    told = [
+        trial.params
+        for trial in sampler._memory.study.get_trials(deepcopy=False)
+        if trial.state == optuna.trial.TrialState.COMPLETE
+    ]
+    twice = [each for each in told if told.count(each) > 1]
+    if kind in LEARNING:
+        assert len(told) == 12 + 2
+        assert len(twice) == 2
+        assert twice[0]["lr"] == asked[3]["lr"]
+    else:
+        assert told == [], "it looks at no trial"
 
 
 @pytest.mark.parametrize("kind", KINDS)

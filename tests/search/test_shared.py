@@ -1,3 +1,4 @@
+import contextlib
 import json
 import subprocess
 import time
@@ -10,6 +11,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from methodic.errors import InputError
+from methodic.search import shared as sharing
 from methodic.search.backend import silent
 from methodic.search.methods import space
 from methodic.search.shared import Shared
@@ -18,6 +20,13 @@ from methodic.search.study import Study
 from methodic.tuning import SearchPlan
 from tests.search.databases import PASSWORD, process
 from tests.search.spaces import STEPS, quality, recipe, run, trained, wide
+
+PAUSE = 0.2
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch):
+    monkeypatch.setattr(sharing, "PAUSE", PAUSE)
 
 
 def searching(
@@ -116,25 +125,36 @@ def test_a_study_is_one_of_optunas(sqlite, sampler, strategy):
 
 def test_two_processes_share_the_settings(url, name):
     code = (
-        "from tests.search.test_shared import searching, run\n"
+        "from tests.search.test_shared import searching, run, trained\n"
         "storage, study = searching({url!r}, {run!r}, name={name!r}, settings=48)\n"
+        "jobs = study.ask(1)\n"
+        "print(len(jobs), flush=True)\n"
+        "input()\n"  # until the other one has its first bracket, too
+        "for job in jobs:\n"
+        "    study.tell(job, trained(job))\n"
         "run(study)\n"
         "print(len(study.record().candidates))\n"
         "storage.close()\n"
     )
     both = [process(code.format(url=url, run=each, name=name)) for each in "ab"]
+    firsts = [int(each.stdout.readline() or 0) for each in both]
     counts = []
+    for each in both:
+        each.stdin.write("go\n")
+        each.stdin.flush()
     for each in both:
         out, err = each.communicate(timeout=180)
         assert each.returncode == 0, err
         counts.append(int(out))
     trials = stored(url, name).trials
+    assert firsts == [16, 16]
+    assert min(counts) >= 16
     assert sum(counts) == len(trials) == 48
     assert all(trial.state.is_finished() for trial in trials)
     assert not any(lost(trial) for trial in trials)
     assert len({json.dumps(trial.params, sort_keys=True) for trial in trials}) == 48
     assert Counter(trial.user_attrs["run"] for trial in trials) == Counter(
-        {each: n for each, n in zip("ab", counts, strict=True) if n}
+        dict(zip("ab", counts, strict=True))
     )
 
 
@@ -185,19 +205,203 @@ def test_an_interrupted_process_goes_on_with_what_it_claimed(url, name, strategy
                 each.tell(job, told[job.candidate, job.rung])
     asked = study.record().candidates
     storage.close()
-    run(other)
+    while not other.waiting:  # for what the interrupted one claimed
+        for job in other.ask(1):
+            other.tell(job, trained(job))
     storage, again = searching(url, "a", **options)
     while not again.over:
         for job in again.ask(1):
             again.tell(job, known.get((job.candidate, job.rung)) or trained(job))
     candidates = again.record().candidates
     assert [each.setting for each in candidates[: len(asked)]] == [e.setting for e in asked]
+    run(other)
     trials = stored(url, name).trials
     assert len(trials) == 40
     assert all(trial.state.is_finished() for trial in trials)
     assert len(candidates) + len(other.record().candidates) == 40
     storage.close()
     other_storage.close()
+
+
+@pytest.mark.parametrize("strategy", ["full", "halving", "hyperband", "asha"])
+def test_who_finds_all_settings_given_waits_for_what_is_left(sqlite, strategy):
+    """One claims all and dies; the other has nothing to do until then, and does all of it."""
+    options = {"settings": 8, "strategy": strategy, "heartbeat": 1, "grace": 2}
+    dead_storage, dead = searching(sqlite, "dead", **options)
+    assert len(dead._fresh(8)) == 8
+    storage, study = searching(sqlite, "alive", **options)
+    assert study.ask(8) == []
+    assert not study.over
+    assert study.waiting == 8
+    assert not study.asking, "nothing of its own could be left out"
+    dead_storage.close()
+    run(study)
+    assert len(study.record().candidates) == 8
+    assert study.waiting == 0
+    assert any(each.status == "finished" for each in study.record().candidates)
+    assert sum(not lost(trial) for trial in stored(sqlite).trials) == 8
+    storage.close()
+
+
+def test_what_a_dead_process_had_is_given_together(sqlite, monkeypatch):
+    """They are missed one after the other, and in brackets of one each, none would compete."""
+    storage, dead = searching(sqlite, "dead", settings=6, strategy="full")
+    assert len(dead.ask(1)) == 6
+    missed = iter([2, 6, 0])
+
+    def stale(study):
+        for number in range(next(missed, 0)):
+            with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+                study._storage.set_trial_state_values(number + 1, TrialState.FAIL)
+
+    monkeypatch.setattr(optuna.storages, "fail_stale_trials", stale)
+    other, study = searching(sqlite, "alive", settings=6, strategy="full")
+    asked = []
+    while not asked:
+        asked = study.ask(1)
+        time.sleep(PAUSE)
+    assert len(asked) == 6
+    storage.close()
+    other.close()
+
+
+def test_what_came_in_small_portions_comes_again(sqlite):
+    """An interrupted run finds all that it claimed, also where there was too little at first."""
+    options = {"settings": 12, "strategy": "full", "heartbeat": 1, "grace": 2}
+    dead_storage, dead = searching(sqlite, "dead", **options)
+    assert len(dead._fresh(10)) == 10
+    storage, study = searching(sqlite, "a", **options)
+    portions = [study.ask(1)]
+    dead_storage.close()
+    time.sleep(4.5)
+    while not study.over:
+        for job in portions[-1]:
+            study.tell(job, trained(job))
+        while not study.over and not (jobs := study.ask(1)):
+            time.sleep(0.1)
+        portions.append(jobs)
+        if len(portions) == 3:
+            break  # interrupted before the last of them is trained
+    storage.close()
+    assert [len(each) for each in portions] == [2, 4, 6]
+    storage, again = searching(sqlite, "a", **options)
+    run(again)
+    asked = [job.setting for each in portions for job in each]
+    assert [each.setting for each in again.record().candidates] == asked
+    storage.close()
+
+
+def test_who_waits_ends_with_the_others(sqlite):
+    (storage, first), (other, second) = (searching(sqlite, e, settings=16) for e in "ab")
+    jobs = first.ask(1)
+    assert second.ask(1) == []
+    assert not second.over
+    while not first.over:
+        for job in jobs or first.ask(1):
+            first.tell(job, trained(job))
+        jobs = []
+    time.sleep(PAUSE)  # the second asks no sooner
+    assert second.over
+    assert second.record().candidates == ()
+    storage.close()
+    other.close()
+
+
+def test_two_that_wait_for_each_other_both_end(sqlite):
+    """Of ASHA all candidates may be promoted until its end; idle, none is held on to."""
+    pair = [searching(sqlite, each, strategy="asha", settings=9) for each in "ab"]
+    for _ in range(400):
+        for _, study in pair:
+            for job in study.ask(1):
+                study.tell(job, trained(job))
+        if all(study.over for _, study in pair):
+            break
+        time.sleep(0.05)
+    assert all(study.over for _, study in pair)
+    for storage, _ in pair:
+        storage.close()
+
+
+def test_who_gave_up_waiting_is_over(sqlite):
+    for strategy in ("halving", "asha"):
+        options = {"settings": 16, "strategy": strategy, "name": f"digits/{strategy}"}
+        storage, first = searching(sqlite, "a", **options)
+        assert len(first._fresh(16)) == 16
+        other, second = searching(sqlite, "b", **options)
+        assert second.ask(1) == []
+        assert not second.over
+        second.shorten()
+        assert second.over
+        storage.close()
+        other.close()
+
+
+def test_an_interrupted_claim_is_completed(sqlite, monkeypatch):
+    """A bracket's trials are written one by one, and Ctrl-C may come after any of them."""
+    storage, study = searching(sqlite)
+    create, made = Shared._create, []
+
+    def interrupted(*arguments):
+        if len(made) == 3:
+            raise KeyboardInterrupt
+        made.append(create(*arguments))
+        return made[-1]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Shared, "_create", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            study.ask(1)
+    storage.close()
+    storage, again = searching(sqlite)
+    assert len(again.ask(1)) == 12
+    assert len(stored(sqlite).trials) == 12
+    storage.close()
+    storage, once_more = searching(sqlite)
+    asked = once_more.ask(1)
+    assert len(asked) == 12
+    for job in asked:
+        once_more.tell(job, trained(job))
+    run(once_more)
+    assert len(once_more.record().candidates) == len(stored(sqlite).trials) == 24
+    storage.close()
+
+
+@pytest.mark.parametrize("again", ["a", "b"])
+def test_a_kill_before_the_first_sign_of_life_loses_nothing(sqlite, monkeypatch, again):
+    """Of the trial that was just written: its own run has it again, or another one gets it."""
+    storage, study = searching(sqlite, settings=12, strategy="full", heartbeat=1, grace=2)
+    beat, heard = RDBStorage.record_heartbeat, []
+
+    def killed(self, trial):
+        if len(heard) == 3:
+            raise KeyboardInterrupt
+        heard.append(trial)
+        beat(self, trial)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RDBStorage, "record_heartbeat", killed)
+        with pytest.raises(KeyboardInterrupt):
+            study.ask(1)
+    storage.close()
+    assert len(stored(sqlite).trials) == 4
+    storage, other = searching(sqlite, again, settings=12, strategy="full", heartbeat=1, grace=2)
+    run(other)
+    trials = stored(sqlite).trials
+    assert all(trial.state.is_finished() for trial in trials)
+    assert sum(not lost(trial) for trial in trials) == len(other.record().candidates) == 12
+    storage.close()
+
+
+def test_one_of_all_processes_tries_the_untuned_setting(sqlite):
+    """Each has a candidate 0; only one of them is untuned."""
+    pair = [searching(sqlite, each, settings=32, strategy="full") for each in "ab"]
+    for _, study in pair:
+        for job in study.ask(1):
+            study.tell(job, trained(job))
+    flags = [[each.untuned for each in study.record().candidates] for _, study in pair]
+    assert flags == [[True] + [False] * 7, [False] * 8]
+    for storage, _ in pair:
+        storage.close()
 
 
 def test_a_killed_process_gives_its_candidates_back(url, name):
@@ -257,26 +461,6 @@ def test_a_run_reclaims_what_nobody_took(sqlite):
     assert [job.setting for job in again.ask(1)] == asked
     assert not any(lost(trial) for trial in stored(sqlite).trials), "it was there again in time"
     storage.close()
-
-
-def test_a_study_made_for_something_else_is_refused(sqlite):
-    storage, _ = searching(sqlite)
-    with pytest.raises(InputError, match="made for another search") as error:
-        searching(sqlite, "b", about={"data": "adult 3c4d", "steps": str(STEPS)})
-    assert error.value.found == "data: digits 1a2b there, adult 3c4d here"
-    other = [recipe("wide", lr={"log_uniform": [1e-3, 1e-2]})]
-    with pytest.raises(InputError, match="made for another search") as error:
-        searching(sqlite, "b", recipes=other)
-    assert "range of stages.0.turns.0.optimizer.lr" in str(error.value.found)
-    assert "[0.001, 0.01]} here" in str(error.value.found)
-    storage.close()
-
-
-def test_a_study_that_others_made_is_left_alone(sqlite):
-    optuna.create_study(storage=sqlite, study_name="digits/wide", direction="maximize")
-    with pytest.raises(InputError, match="made for another search") as error:
-        searching(sqlite)
-    assert error.value.found == "a study that Methodic didn't make"
 
 
 def test_a_server_that_goes_away_is_an_error_that_teaches(sqlite, tmp_path):

@@ -200,7 +200,7 @@ def test_a_small_space_ends_early():
 
 
 def test_a_copy_carries_the_numbers_of_its_ancestors():
-    each = study(plan(strategy="population", settings=10, rungs=4))
+    each = study(plan(strategy="population", settings=10, rounds=4))
     run(each)
     record = each.record()
     copies = [c for c in record.candidates if c.parent is not None]
@@ -214,6 +214,36 @@ def test_a_copy_carries_the_numbers_of_its_ancestors():
         assert [share for share, _ in stretches] == sorted({share for share, _ in stretches})
         assert any(setting == parent.setting for _, setting in stretches)
     assert each.stretches(0) == ((1.0, record.candidates[0].setting),)
+
+
+def test_only_the_untuned_one_is_called_so():
+    for strategy in ("full", "population"):
+        each = study(plan(strategy=strategy, sampler="tpe"))
+        run(each)
+        assert [c.number for c in each.record().candidates if c.untuned] == [0]
+    both = study(plan(together=True), recipe("one"), recipe("two"))
+    run(both)
+    assert [c.recipe for c in both.record().candidates if c.untuned] == ["one", "two"]
+
+
+@pytest.mark.parametrize("strategy", ["full", "halving", "hyperband"])
+@pytest.mark.parametrize("n", [24, 40, 64])
+def test_a_generation_of_cmaes_is_a_bracket(strategy, n):
+    """So that none of it is in training yet when the next one is asked for."""
+    each = study(plan(sampler="cmaes", strategy=strategy, settings=n))
+    sizes = []
+    while not each.over:
+        jobs = each.ask(1)
+        sizes += [len(jobs)] if jobs[0].since == 0 else []
+        for job in jobs:
+            each.tell(job, trained(job))
+    assert each._sampler._width == min(sizes)
+
+
+def test_a_population_is_compared_more_often_than_halving():
+    each = study(plan(strategy="population", settings=10))
+    run(each)
+    assert len({job.rung for c in each._candidates for job, _ in c.looks}) == 10
 
 
 def test_shortened_takes_no_fresh_candidates():

@@ -21,7 +21,8 @@ class Tuning:
         name: of the method.
         steps: optimizer steps of a whole training.
         candidates: in the order of asking.
-        untuned: the candidate with the recipe's own numbers, where it was tried.
+        untuned: the candidate with the recipe's own numbers, where it was tried: of several
+            processes that search along with each other, one tries it.
         greater_is_better: the direction of the scores.
     """
 
@@ -127,8 +128,7 @@ def _tuning(study: StudyRecord, name: str, greater_is_better: bool) -> Tuning:
         name=name,
         steps=study.steps[name],
         candidates=tuple(mine),
-        # A study asks for the untuned setting of each of its methods first.
-        untuned=next((each for each in mine if each.number == study.recipes.index(name)), None),
+        untuned=next((each for each in mine if each.untuned), None),
         greater_is_better=greater_is_better,
     )
 

@@ -31,6 +31,7 @@ from methodic.runs.outcome.analysing import analyse
 from methodic.runs.outcome.bundling import ship
 from methodic.runs.outcome.representing import gather
 from methodic.runs.outcome.scoring import Scores, Scoring, write_scores
+from methodic.runs.plans.candidates import buildable
 from methodic.runs.plans.sizing import CONFIRM_SEEDS
 from methodic.runs.plans.units import confirm_units
 from methodic.runs.rows.preparation import Prepared
@@ -161,7 +162,10 @@ class Execution:
             tried = SearchRecord.model_validate(document)
         else:
             rows = self.prepared.rows["train"]
-            tried, found = Searching(self.crew, (len(rows), rows.every), self.study).run()
+            given = self.crew.given
+            fits = None if given.network else buildable(self.prepared, given.own)
+            counts = len(rows), rows.every
+            tried, found = Searching(self.crew, counts, self.study, fits).run()
             self.crew.save(found=found)
         self.plan = settled(self.plan, tried, self.state.found)
         self.crew.follow(self.plan)

@@ -12,22 +12,23 @@ may go on in any company and any worker, with the same bits.
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 from methodic.evidence import design
-from methodic.files import read_json, write_json, write_text
+from methodic.files import read_json, write_text
 from methodic.plan import Contender, Member, Origin, Status, Unit, UnitRecord
 from methodic.recipes import numbers
 from methodic.recipes.types import Recipe
 from methodic.runs.cohorts import with_setting
 from methodic.runs.crew import Crew
 from methodic.runs.machine.speed import batches
+from methodic.runs.order import ASKED, CUT, TOLD, Order
 from methodic.runs.paths import WORK, record_path
 from methodic.runs.plans.hunting import studies
 from methodic.runs.plans.units import EVALUATIONS, evaluations, halt
@@ -40,6 +41,7 @@ _Shape = tuple[tuple[int, ...], str, str, float, float]
 """Steps, recipe, structure, where it halts, where it starts."""
 
 WIDTH = 8  # members of an asynchronous search that each idle worker begins with
+_PAUSE = 0.5  # seconds until other processes' candidates are asked for again
 
 
 @dataclass
@@ -61,32 +63,6 @@ class _Under:
         return self.places[job.candidate]
 
 
-ASKED, TOLD, CUT = "asked", "told", "cut"
-
-
-class Order:
-    """In which order an asynchronous search was asked and told: it depends on it.
-
-    Args:
-        path: of the file that keeps it; None where the order doesn't matter.
-    """
-
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
-        there = path is not None and path.exists()
-        self.events: list[tuple[str, str, int]] = (
-            [(kind, what, free) for kind, what, free in read_json(path, "order of a search")]
-            if path is not None and there
-            else []
-        )
-
-    def note(self, kind: str, what: str, free: int = 0) -> None:
-        """One more event, written down at once."""
-        if self._path is not None:
-            self.events.append((kind, what, free))
-            write_json(self._path, self.events)
-
-
 class Searching:
     """The search phase of one execution of a plan.
 
@@ -94,9 +70,16 @@ class Searching:
         crew: the workers.
         counts: training rows with a target, and all training rows.
         study: URL of the storage that other processes share, if it isn't the plan's to the letter.
+        fits: refuses recipes that can't be built for the data; None: all can.
     """
 
-    def __init__(self, crew: Crew, counts: tuple[int, int], study: str | None = None) -> None:
+    def __init__(
+        self,
+        crew: Crew,
+        counts: tuple[int, int],
+        study: str | None = None,
+        fits: Callable[[Recipe], None] | None = None,
+    ) -> None:
         assert crew.plan.search is not None
         self.crew = crew
         self.counts = counts
@@ -107,6 +90,7 @@ class Searching:
         # One seed for all: candidates begin alike, so that they differ in their settings only.
         (self._seed,) = design.seeds(self.plan.seed, "screen", 1)
         greater = crew.metric.greater_is_better
+        self._resting = False  # and the user knows
         self._sharing = None
         if self.plan.shared is not None:
             self._sharing = Sharing(crew.folder, crew.plan, study, greater_is_better=greater)
@@ -119,6 +103,7 @@ class Searching:
                     {each.recipe.name: sum(each.steps) for each in crew.plan.contenders},
                     greater,
                     None if self._sharing is None else self._sharing.study,
+                    fits,
                 )
             )
         ]
@@ -130,17 +115,43 @@ class Searching:
             while True:
                 waiting |= self._begin(len(waiting))
                 if not waiting:
-                    break
+                    if self._sharing is None or all(under.study.over for under in self._under):
+                        break
+                    self._rest()
+                    continue
                 records, waiting = self.crew.soon(waiting)
                 for record in records:
                     self._hear(record)
             over = [under.study.over for under in self._under]  # closes shared candidates, too
             assert all(over)
+            self._clear()
         finally:
             if self._sharing is not None:
                 self._sharing.close()
             write_text(self.crew.folder / NAME, self.record().model_dump_json(indent=1))
         return self.record(), self._found()
+
+    def _rest(self) -> None:
+        """Others train what is left of a shared search; what they leave behind is for this run."""
+        others = sum(under.study.waiting for under in self._under)
+        if others and not self._resting:
+            self._resting = True
+            self.crew.progress.say(
+                f"search: {others} settings are with other processes; waiting for these to end"
+            )
+        left = self.crew.left
+        if left is not None and left <= self.crew.pace.confirmation():
+            self._end()  # they are none of this run's, so nothing is cut short
+        else:
+            time.sleep(_PAUSE)
+
+    def _clear(self) -> None:
+        """Remove records of units that nobody asked for this time; see `_done`."""
+        asked = {record_path(self.crew.folder, name) for each in self._under for name in each.jobs}
+        if asked:
+            for path in next(iter(asked)).parent.glob("screen-*.json"):
+                if path not in asked:
+                    path.unlink()
 
     def record(self) -> SearchRecord:
         """What was tried by now."""
@@ -162,9 +173,11 @@ class Searching:
                 self._shorten()
                 idle = max(self.crew.pool.workers, 1) - under_way - len(begun)
                 free = max(idle, 0) * WIDTH
-                units = self._units(under, under.study.ask(free))
+                jobs = under.study.ask(free)
+                units = self._units(under, jobs)
                 if units:
-                    self._order.note(ASKED, str(under.number), free)
+                    # So many, and not more that came free later where others search along.
+                    self._order.note(ASKED, str(under.number), len(jobs))
                 self.crew.pace.announce(units)
                 given = self._given(units)
                 asking = asking or len(given) < len(units)
@@ -180,7 +193,7 @@ class Searching:
             elif kind == ASKED:
                 under = self._under[int(what)]
                 waiting |= {unit.id: unit for unit in self._units(under, under.study.ask(free))}
-            elif record_path(self.crew.folder, what).exists():
+            elif (unit := waiting.get(what)) is not None and self._done(unit):
                 del waiting[what]
                 self._tell(self.crew.record(what))
             else:  # somebody deleted it, so that it is done again; what came after it, too
@@ -192,11 +205,22 @@ class Searching:
         """Give units to the workers; those that are done are told at once."""
         begun = set()
         for unit in units:
-            if record_path(self.crew.folder, unit.id).exists():
+            if self._done(unit):
                 self._hear(self.crew.record(unit.id))
             else:
                 begun.add(self.crew.begin(unit))
         return begun
+
+    def _done(self, unit: Unit) -> bool:
+        """Whether there is a record of just this unit.
+
+        Its id names its first candidate only. Where something came in another order than before,
+        since a record was deleted or other processes had more time, others may be in its company.
+        """
+        path = record_path(self.crew.folder, unit.id)
+        if not path.exists():
+            return False
+        return UnitRecord.model_validate(read_json(path, "record")).unit == unit
 
     def _hear(self, record: UnitRecord) -> None:
         """Tell a study what came out of a unit."""
@@ -283,13 +307,15 @@ class Searching:
 
     def _tell(self, record: UnitRecord) -> None:
         under = next(each for each in self._under if record.unit.id in each.jobs)
-        for job, member in zip(under.jobs[record.unit.id], record.members, strict=True):
+        jobs = under.jobs[record.unit.id]
+        for job, member, curve in zip(jobs, record.members, record.curves, strict=True):
             outcome = Outcome(
                 score=member.validation.get(self.crew.metric.name),
                 loss=member.validation.get("loss"),
                 step=record.unit.until,
                 seconds=member.seconds,
                 status=_STATUS[member.status],
+                now=(curve[-1].score, curve[-1].validation_loss) if curve else None,
             )
             under.study.tell(job, outcome)
 

@@ -118,8 +118,8 @@ def _train(folder: Path, plan: Plan, unit: Unit, keeper: Keeper, given: Given) -
             with_setting(by_name[m.recipe].recipe, setting, m.off)
             for m, setting in zip(unit.members, segment.settings, strict=True)
         ]
-        # The only step of a training may be a rung's end, and somebody may go on from there.
-        halts = segment.until < sum(unit.steps) or sum(unit.steps) == 1
+        # The only step of the last stage may be a rung's end, and somebody may go on from there.
+        halts = segment.until < sum(unit.steps) or unit.steps[-1] == 1
         until = segment.until if halts else None
         last = number == len(segments) - 1
         with contextlib.ExitStack() as stack:

@@ -9,7 +9,7 @@ import bisect
 from collections.abc import Collection
 
 from methodic.search.chance import uniform
-from methodic.search.jobs import Candidate, Fresh, Job, Outcome, Place, place
+from methodic.search.jobs import Candidate, Fresh, Job, More, Outcome, Place, never, place
 from methodic.search.rungs import shares
 
 
@@ -26,12 +26,20 @@ class Asynchronous:
         rungs: at most so many.
         fresh: where candidates come from.
         greater_is_better: of the scores.
+        more: whether there may be other candidates later, where none comes.
     """
 
     def __init__(
-        self, settings: int, reduction: int, rungs: int, fresh: Fresh, *, greater_is_better: bool
+        self,
+        settings: int,
+        reduction: int,
+        rungs: int,
+        fresh: Fresh,
+        *,
+        greater_is_better: bool,
+        more: More = never,
     ) -> None:
-        self._left, self._reduction = settings, reduction
+        self._left, self._reduction, self._more = settings, reduction, more
         self._shares = shares(reduction, rungs)
         self._fresh, self._greater = fresh, greater_is_better
         self._members: dict[int, Candidate] = {}
@@ -40,6 +48,7 @@ class Asynchronous:
         self._done: list[set[int]] = [set() for _ in self._shares]  # gone on, or ended
         self._ready: list[Job] = []
         self._running = 0
+        self._waiting = False  # for candidates that others may give back
 
     @property
     def over(self) -> bool:
@@ -49,7 +58,7 @@ class Asynchronous:
         job = self._next()
         if job is not None:
             self._ready.append(job)
-        return job is None
+        return job is None and not self._waiting
 
     @property
     def alive(self) -> Collection[int]:
@@ -79,7 +88,7 @@ class Asynchronous:
 
     def shorten(self) -> None:
         """Nothing but promotions."""
-        self._left = 0
+        self._left, self._waiting = 0, False
         self._ready = [job for job in self._ready if job.since]
 
     def _next(self) -> Job | None:
@@ -101,8 +110,10 @@ class Asynchronous:
         if not self._left:
             return None
         found = self._fresh(1)
-        if not found:  # the space is exhausted
-            self._left = 0
+        self._waiting = not found and self._more()
+        if not found:
+            if not self._waiting:  # the space is exhausted
+                self._left = 0
             return None
         self._left -= 1
         self._members[found[0].number] = found[0]
@@ -110,7 +121,7 @@ class Asynchronous:
 
     def _last(self) -> Job | None:
         """At least one trains to the end, however few there were."""
-        if self._running:
+        if self._running or self._waiting:
             return None
         for rung in reversed(range(len(self._shares) - 1)):
             if self._looked[rung + 1]:

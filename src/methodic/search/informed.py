@@ -54,7 +54,7 @@ def sampler(
 
 
 def population(dimensions: int, width: int) -> int:
-    """A generation of CMA-ES: Hansen's default (arXiv 1604.00772), or what is asked together."""
+    """A generation of CMA-ES: Hansen's default (arXiv 1604.00772), or what is told together."""
     return max(4 + math.floor(3 * math.log(max(dimensions, 1))), width)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from methodic.tuning import CandidateRecord, Rung, Setting
@@ -46,6 +46,7 @@ class Outcome:
         step: optimizer steps of the whole run by then.
         seconds: its share of its cohorts' wall time, in this job.
         status: trained as far as asked; ended, since a stop criterion of its recipe held; diverged.
+        now: score and loss of its weights at ``step``, where these aren't its best ones.
     """
 
     score: float | None
@@ -53,11 +54,20 @@ class Outcome:
     step: int
     seconds: float
     status: Literal["trained", "ended", "diverged"] = "trained"
+    now: tuple[float | None, float | None] | None = None
 
     @property
     def able(self) -> bool:
         """Whether there is a score to be ranked by."""
         return self.status != "diverged" and self.score is not None and math.isfinite(self.score)
+
+    @property
+    def current(self) -> Outcome:
+        """The same by the weights at its step: those that another candidate would take over."""
+        if self.now is None:
+            return self
+        score, loss = self.now
+        return replace(self, score=score, loss=loss)
 
 
 @dataclass
@@ -70,6 +80,7 @@ class Candidate:
     parent: int | None = None
     looks: list[tuple[Job, Outcome]] = field(default_factory=list)
     replaced: bool = False
+    untuned: bool = False
 
     @property
     def outcome(self) -> Outcome | None:
@@ -115,6 +126,7 @@ class Candidate:
             status=self.status,
             seconds=math.fsum(outcome.seconds for _, outcome in self.looks),
             parent=self.parent,
+            untuned=self.untuned,
         )
 
 
@@ -146,8 +158,17 @@ class Fresh(Protocol):
     """Asks the sampler."""
 
     def __call__(self, n: int) -> list[Candidate]:
-        """At most ``n`` candidates that nobody has seen yet; fewer where there are no more."""
+        """At most ``n`` candidates that nobody has seen yet; fewer where there are no more now."""
         ...
+
+
+More = Callable[[], bool]
+"""After too few fresh candidates: whether others may give some back later."""
+
+
+def never() -> bool:
+    """Nobody gives any back: there are no others."""
+    return False
 
 
 class Scheduler(Protocol):

@@ -21,12 +21,13 @@ Axes = Mapping[str, Sequence[Scalar]]
 """Path → the values that it may have."""
 
 
-def values(dimension: Dimension, points: int | None = None) -> tuple[Scalar, ...] | None:
+def values(dimension: Dimension, points: int | None = None) -> Sequence[Scalar] | None:
     """What a dimension may be; None where that is any number between two.
 
     Args:
         dimension: any.
-        points: at most so many whole numbers, and exactly so many of a range of real ones.
+        points: at most so many whole numbers, and exactly so many of a range of real ones. None:
+            all of them; as a range, since nobody can write down a billion.
     """
     each = dimension.range
     if isinstance(each, LogUniform | Uniform):
@@ -38,7 +39,9 @@ def values(dimension: Dimension, points: int | None = None) -> tuple[Scalar, ...
     if isinstance(each, Integer):
         low, high = each.integer
         n = high - low + 1
-        if points is None or n <= points:
+        if points is None:
+            return range(low, high + 1)
+        if n <= points:
             return tuple(range(low, high + 1))
         return tuple(low + round(i * (n - 1) / max(points - 1, 1)) for i in range(points))
     return each.labels
@@ -93,17 +96,25 @@ def _points(dimensions: tuple[Dimension, ...], axes: Axes, so_far: Setting) -> I
         yield from _points(rest, axes, {**so_far, first.path: value})
 
 
-def finite(dimensions: Sequence[Dimension]) -> dict[str, tuple[Scalar, ...]] | None:
+def finite(dimensions: Sequence[Dimension]) -> dict[str, Sequence[Scalar]] | None:
     """The values of each dimension, or None where one has endlessly many."""
     axes = {each.path: values(each) for each in dimensions}
     return None if None in axes.values() else {p: v for p, v in axes.items() if v is not None}
 
 
-def grid(dimensions: Sequence[Dimension], settings: int) -> dict[str, tuple[Scalar, ...]]:
+def grid(
+    dimensions: Sequence[Dimension], settings: int, beside: Sequence[Setting] = ()
+) -> dict[str, Sequence[Scalar]]:
     """The axes of the finest grid of at most ``settings`` points.
 
     Choices have all of their options; ranges of numbers have at least two points each, and gain
     more one after the other.
+
+    Args:
+        dimensions: of the space.
+        settings: points, at most.
+        beside: settings that are tried in any case; those that are no points of the grid count as
+            one more each.
 
     Raises:
         InputError: the coarsest such grid has more points than that, or than `LARGEST_GRID`.
@@ -115,15 +126,21 @@ def grid(dimensions: Sequence[Dimension], settings: int) -> dict[str, tuple[Scal
     limit = min(settings, LARGEST_GRID)
     axes = _axes(dimensions, 2)
     coarsest = count(dimensions, axes)
-    if coarsest > limit:
+    more = _outside(beside, axes)
+    if coarsest + more > limit:
+        untuned = f" and {more:,} untuned beside them" if more else ""
         raise InputError(
-            f"a grid over these {len(dimensions)} ranges has at least {coarsest:,} points",
+            f"a grid over these {len(dimensions)} ranges has at least {coarsest:,} points{untuned}",
             found=_sizes(axes),
             accepted=f"at most {limit:,}"
             + (" settings, as asked for" if limit == settings else " trainings in a grid"),
             advice="Search fewer fields or give shorter choices, or take another sampler: random, "
             "sobol and tpe try as many settings as you say, wherever they are."
-            + (f" For all of them: --settings {coarsest}." if coarsest <= LARGEST_GRID else ""),
+            + (
+                f" For all of them: --settings {coarsest + more}."
+                if coarsest + more <= LARGEST_GRID
+                else ""
+            ),
         )
     sizes = {each.path: 2 for each in dimensions if len(axes[each.path]) < _most(each)}
     # Learning rates gain a point first, since the result depends on them most.
@@ -132,11 +149,16 @@ def grid(dimensions: Sequence[Dimension], settings: int) -> dict[str, tuple[Scal
     while growing:
         for path in list(growing):
             finer = {**axes, path: values(by_path[path], sizes[path] + 1) or ()}
-            if count(dimensions, finer) > limit or finer == axes:
+            if count(dimensions, finer) + _outside(beside, finer) > limit or finer == axes:
                 growing.remove(path)
             else:
                 axes, sizes[path] = finer, sizes[path] + 1
     return axes
+
+
+def _outside(settings: Sequence[Setting], axes: Axes) -> int:
+    """How many of some settings of the space aren't points of its grid."""
+    return sum(any(value not in axes[path] for path, value in each.items()) for each in settings)
 
 
 def _most(dimension: Dimension) -> float:
@@ -144,7 +166,7 @@ def _most(dimension: Dimension) -> float:
     return math.inf if every is None else len(every)
 
 
-def _axes(dimensions: Sequence[Dimension], n: int) -> dict[str, tuple[Scalar, ...]]:
+def _axes(dimensions: Sequence[Dimension], n: int) -> dict[str, Sequence[Scalar]]:
     return {each.path: values(each, n) or () for each in dimensions}
 
 

@@ -2,7 +2,9 @@
 
 All members train at once, each with its own numbers. At the end of each round but the last, those
 of the worst fifth are replaced by copies of random ones of the best fifth, whose numbers are
-changed a little; so numbers change while a network trains, as a schedule would.
+changed a little; so numbers change while a network trains, as a schedule would. Who is best is
+decided by the weights that are there to be copied: a member inherits the best score of those that
+it descends from, and one that collapsed since would be copied for it.
 
 Source: Jaderberg et al. 2017 (arXiv 1711.09846): truncation selection; perturb or resample.
 """
@@ -145,11 +147,12 @@ class Population:
     def _advance(self) -> None:
         self._round += 1
         going = {n: o for n, o in sorted(self._outcomes.items()) if o.status != "ended"}
-        order = [number for number, _ in ranked(going.items(), self._greater)]
+        now = ((number, outcome.current) for number, outcome in going.items())
+        order = [number for number, _ in ranked(now, self._greater)]
         if self._round == self._rounds or not order:
             self._members = {}
             return
-        share = int(len(going) * TRUNCATED)
+        share = max(int(len(going) * TRUNCATED), 1 if len(going) > 1 else 0)
         failed = [number for number in going if number not in order]
         worst = order[len(order) - max(share - len(failed), 0) :] if len(order) > 1 else []
         replaced = {*failed, *worst}

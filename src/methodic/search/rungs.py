@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from methodic.search.jobs import Candidate, Fresh, Job, Outcome, ranked
+from methodic.search.jobs import Candidate, Fresh, Job, More, Outcome, never, ranked
 
 
 @dataclass(frozen=True)
@@ -134,13 +134,19 @@ class Halving:
         brackets: which.
         fresh: where candidates come from.
         greater_is_better: of the scores.
+        more: whether there may be others later, where too few come.
     """
 
     def __init__(
-        self, brackets: Iterable[Bracket], fresh: Fresh, *, greater_is_better: bool
+        self,
+        brackets: Iterable[Bracket],
+        fresh: Fresh,
+        *,
+        greater_is_better: bool,
+        more: More = never,
     ) -> None:
         self._brackets = deque(brackets)
-        self._fresh, self._greater = fresh, greater_is_better
+        self._fresh, self._greater, self._more = fresh, greater_is_better, more
         self._bracket: Bracket | None = None
         self._rung = 0
         self._members: dict[int, Candidate] = {}
@@ -151,7 +157,7 @@ class Halving:
     def over(self) -> bool:
         """Whether there will be no more jobs."""
         self._begin()
-        return self._bracket is None
+        return self._bracket is None and not self._brackets
 
     @property
     def alive(self) -> Collection[int]:
@@ -182,8 +188,11 @@ class Halving:
             return
         bracket = self._brackets.popleft()
         found = self._fresh(bracket.sizes[0])
-        if len(found) < bracket.sizes[0]:  # the space is exhausted
-            self._brackets.clear()
+        if left := bracket.sizes[0] - len(found):
+            if self._more():
+                self._brackets.appendleft(_smaller(bracket, left))
+            else:  # the space is exhausted
+                self._brackets.clear()
             bracket = _smaller(bracket, len(found))
         if found:
             self._bracket, self._rung = bracket, 0

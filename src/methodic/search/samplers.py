@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from methodic.errors import InputError
@@ -23,9 +25,19 @@ MOST_FOR_GP = 200
 WIDTH = 8
 """Settings that are asked for together: a sampler that learns has news so often."""
 
-_AGAIN = 20  # settings that were asked before, until one is looked for in order
-_TRIES = 1000  # at a setting that is accepted
+_AGAIN = 20  # settings that were asked before, until others are looked for
+_ASTRAY = 100  # settings that can't be used, until others are looked for
+_TRIES = 1000  # at a setting that is new and accepted
 _LISTED = 100_000  # points of a space that are written down to find one
+
+
+@dataclass
+class _Tried:
+    """What was suggested and can't be used."""
+
+    known: int = 0
+    refused: int = 0
+    refusal: InputError | None = None  # the last
 
 
 class Sampler:
@@ -184,34 +196,51 @@ class Sampler:
         self._memory.study.sampler = sampler(self.kind, seed, sequence, self._axes, self._width)
 
     def _next(self) -> tuple[Setting, int] | None:
-        """A setting that is new and accepted, and its trial."""
-        number, refusal = self.count, None
+        """A setting that is new and accepted, and its trial; None if there is none."""
+        number = self.count
         if number < len(self._first):
             self._seen.add(_key(self._first[number]))
             return dict(self._first[number]), self._fixed(self._first[number])
-        known = 0
-        for _ in range(_TRIES):
-            if self.exhausted:
-                return None
+        tried = _Tried()
+        found = self._tried(tried, _AGAIN, _ASTRAY)
+        if found is not None or self.exhausted:
+            return found
+        if self._points is not None and self._points <= _LISTED:
+            return self._unseen(number)
+        with self._at_random():
+            known = tried.known
+            found = self._tried(tried, _TRIES, _TRIES)
+        if found is None and not self.exhausted and tried.known == known and tried.refusal:
+            raise tried.refusal
+        return found
+
+    def _tried(self, tried: _Tried, known: int, refused: int) -> tuple[Setting, int] | None:
+        """What the sampler suggests until it can be used, or so many can't be."""
+        while tried.known < known and tried.refused < refused and not self.exhausted:
             trial = self._memory.study.ask()
             setting = self._suggested(trial)
             if _key(setting) in self._seen:
                 self._memory.fail(trial.number)
-                known += 1
-                if known == _AGAIN:
-                    break
+                tried.known += 1
                 continue
             self._seen.add(_key(setting))
-            refusal = self._refusal(setting)
-            if refusal is None:
+            tried.refusal = self._refusal(setting)
+            if tried.refusal is None:
                 return setting, trial.number
             self._memory.refuse(trial.number)
-        if self._points is not None and self._points <= _LISTED:
-            return self._unseen(number)
-        if refusal is not None:
-            raise refusal
-        trial = self._memory.study.ask()
-        return self._suggested(trial), trial.number
+            tried.refused += 1
+        return None
+
+    @contextlib.contextmanager
+    def _at_random(self) -> Iterator[None]:
+        """Within, chance suggests: a sampler may be sure of what it asked for before."""
+        from methodic.search.informed import sampler  # imports Optuna
+
+        own = self._memory.study.sampler
+        seed = seed_of(self._seed, "instead", self.count)
+        self._memory.study.sampler = sampler("random", seed, seed, self._axes, self._width)
+        yield
+        self._memory.study.sampler = own
 
     def _suggested(self, trial: Trial) -> Setting:
         setting: Setting = {}
@@ -259,11 +288,9 @@ class Sampler:
         Optuna's own knows no conditions, and would try a point once for each value of what isn't
         there.
         """
-        every = list(points.points(self.dimensions, points.grid(self.dimensions, settings)))
+        axes = points.grid(self.dimensions, settings, self._first)
+        every = list(points.points(self.dimensions, axes))
         more = sum(each not in every for each in self._first)
-        if len(every) + more > settings:
-            axes = points.grid(self.dimensions, settings - more)
-            every = list(points.points(self.dimensions, axes))
         seed = self._seed
         order = sorted(range(len(every)), key=lambda i: uniform(seed, "grid", i))
         self._points = len(every) + more

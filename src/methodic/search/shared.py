@@ -4,32 +4,39 @@ In the data base a study is one of Optuna's, and a candidate is a trial: running
 trains, complete, pruned, or failed where it diverged; with a value for each rung. A process claims
 candidates one bracket at a time, under a lock: it hears what all others found, asks its sampler,
 and writes down what it will try. All processes together try no more than the study's settings. One
-that gives no sign of life loses its candidates, and the next who asks gets them.
+that gives no sign of life loses its candidates, and the next who asks gets them; so who finds all
+settings given asks again, until the others' are trained.
 
 What a process tries depends on the others, so such a search isn't a function of its seed. An
-interrupted one finds in the data base what it claimed, and goes on with just that.
+interrupted one finds in the data base what it claimed, and goes on with just that. A bracket's
+trials are written one by one, and each says how many there should be: what was interrupted on the
+way is completed.
 """
 
 from __future__ import annotations
 
-import json
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from methodic.errors import InputError
 from methodic.recipes.spaces import Dimension
+from methodic.search import agreed
 from methodic.search.backend import distribution, inside, silent
 from methodic.search.samplers import Sampler
 from methodic.search.storage import Storage
 from methodic.tuning import Setting
 
 if TYPE_CHECKING:
-    from optuna import Study
     from optuna.trial import FrozenTrial
 
-_ABOUT = "methodic"  # user attribute of the study: what it was made for
 _RUN, _BATCH, _PLACE, _AGAIN = "run", "batch", "place", "again"  # of a trial: whose, which
+_SIZE = "size"  # of its bracket
+_WHERE = (_BATCH, _PLACE, _SIZE)
 _DIVERGED = "diverged"
+
+PAUSE = 2.0
+"""Seconds until who got too few settings asks again."""
 
 End = Literal["finished", "dropped", "diverged"]
 
@@ -65,12 +72,16 @@ class Shared:
         self._space = tuple(space)
         self._distributions = {each.path: distribution(each) for each in self._space}
         self._batch = 0
+        self._short = -math.inf  # when there were too few settings, by `time.monotonic`
+        self._others = self._left = 0  # as of then: candidates that others train, or left
         self._ids: list[int] = []  # of this run's trials, by candidate
         self._open: set[int] = set()  # ids of those that this run may write to
         self._taken: dict[int, int] = {}  # a trial's number → its setting's in the sampler
         self._heard: dict[int, int] = {}  # a trial's number → steps when it was last heard of
         with storage.explained(), storage.locked(name):
-            self._study = self._made({**about, "better": "more" if greater_is_better else "less"})
+            self._study = agreed.study(
+                storage, name, self._space, about, greater_is_better=greater_is_better
+            )
             self._reclaim()
 
     def claim(self, sampler: Sampler, n: int) -> list[tuple[Setting, int]]:
@@ -80,22 +91,41 @@ class Shared:
             sampler: hears of what the others tried, and chooses.
             n: as many as a bracket takes; fewer come where all are given.
         """
-        batch, self._batch = self._batch, self._batch + 1
+        if time.monotonic() < self._short + PAUSE:
+            return []
         with self._storage.explained(), self._storage.locked(self.name):
-            self._give_up_the_dead()
-            trials = self._trials()
+            trials = self._without_the_dead()
             self._hear(sampler, trials)
-            mine = self._batch_of(trials, batch)
-            if not mine:
-                free = self._settings - sum(not _lost(each) for each in trials)
-                self._choose(sampler, trials, batch, min(n, free))
-                mine = self._batch_of(self._trials(), batch)
+            mine = self._batch_of(trials, self._batch)
+            before, self._left = self._left, len(_left(trials))
+            if not mine and self._left > before:
+                self._look_out(trials)  # what else the dead had is missed within moments
+                return []
+            free = self._settings - sum(not _lost(each) for each in trials)
+            wanted = mine[0].user_attrs.get(_SIZE, 0) if mine else min(n, free)
+            if len(mine) < wanted:
+                self._choose(sampler, trials, mine, wanted, free)
+                trials = self._trials()
+                mine = self._batch_of(trials, self._batch)
             for each in mine:
                 self._ids.append(each._trial_id)
                 if not each.state.is_finished():
                     self._open.add(each._trial_id)
                     self._storage.keep_alive(each._trial_id)
+        self._batch += bool(mine)
+        if len(mine) < n:
+            self._look_out(trials)
         return [(self._setting(each), self._taken[each.number]) for each in mine]
+
+    @property
+    def others(self) -> int:
+        """Candidates that may come later, where there were too few: those that others trained by
+        then, who may give them back."""
+        return self._others
+
+    def kept(self, setting: Setting) -> Setting:
+        """A setting as the data base has it: within its ranges."""
+        return {each.path: inside(each, setting[each.path]) for each in self._in(setting)}
 
     def look(self, candidate: int, step: int, score: float | None) -> None:
         """How a candidate of this run did, after so many steps."""
@@ -140,56 +170,45 @@ class Shared:
         self._open.discard(trial)
         self._storage.let_go(trial)
 
-    def _made(self, about: dict[str, str]) -> Study:
-        """The study, made if it isn't there; one that was made for something else is refused."""
-        import optuna
-
-        about |= {f"range of {each.path}": _said(each) for each in self._space}
-        rdb = self._storage.rdb
-        if self.name not in [each.study_name for each in rdb.get_all_studies()]:
-            with silent():
-                study = optuna.create_study(
-                    storage=rdb,
-                    study_name=self.name,
-                    direction="maximize" if about["better"] == "more" else "minimize",
-                )
-            study.set_user_attr(_ABOUT, json.dumps(about))
-            return study
-        study = optuna.load_study(storage=rdb, study_name=self.name)
-        there = json.loads(study.user_attrs.get(_ABOUT, "{}"))
-        changed = [key for key in {**there, **about} if there.get(key) != about.get(key)]
-        if changed:
-            said = [
-                f"{key}: {there.get(key, 'none')} there, {about.get(key, 'none')} here"
-                for key in changed[:5]
-            ]
-            more = f"; {len(changed) - 5} more" if len(changed) > 5 else ""
-            raise InputError(
-                f"--study: the study '{self.name}' in {self._storage.shown} was made for another "
-                "search",
-                found=("; ".join(said) + more) if there else "a study that Methodic didn't make",
-                advice="Search with the same data, recipe and budget, or name another data base.",
-            )
-        return study
-
     def _reclaim(self) -> None:
         """What this run had under way when it was interrupted is its own again."""
-        trials = self._trials()
-        again = {each.user_attrs.get(_AGAIN) for each in trials}
-        for each in trials:
-            if each.user_attrs.get(_RUN) != self._run:
-                continue
+        mine = [each for each in self._trials() if each.user_attrs[_RUN] == self._run]
+        for each in mine:
             if not each.state.is_finished():
-                self._storage.rdb.record_heartbeat(each._trial_id)
-            elif _lost(each) and each.number not in again:
-                where = {key: each.user_attrs[key] for key in (_BATCH, _PLACE)}
+                self._run_now(each._trial_id)
+        for each in _left(self._trials()):
+            if each.user_attrs[_RUN] == self._run:
+                where = {key: each.user_attrs[key] for key in _WHERE if key in each.user_attrs}
                 self._create(self._setting(each), {**where, _AGAIN: each.number})
 
-    def _give_up_the_dead(self) -> None:
+    def _without_the_dead(self) -> list[FrozenTrial]:
+        """Take their candidates from those who give no sign of life; all trials after that.
+
+        A trial that nobody runs yet is one whose process died as it wrote it, since whoever writes
+        one holds the lock.
+        """
         from optuna.storages import fail_stale_trials
+        from optuna.trial import TrialState
 
         with silent():
             fail_stale_trials(self._study)
+        trials = self._trials()
+        unborn = [each for each in trials if each.state == TrialState.WAITING]
+        for each in unborn:
+            self._storage.rdb.set_trial_state_values(each._trial_id, TrialState.FAIL)
+        return self._trials() if unborn else trials
+
+    def _look_out(self, trials: Sequence[FrozenTrial]) -> None:
+        """What may come after too few settings; this run's own, of earlier, come at once."""
+        going = [each for each in trials if not each.state.is_finished()]
+        others = [each for each in going if each.user_attrs[_RUN] != self._run]
+        own = [
+            each
+            for each in trials
+            if each.user_attrs[_RUN] == self._run and each.user_attrs[_BATCH] >= self._batch
+        ]
+        self._others = len(_left(trials)) + len(others) + len(own)
+        self._short = -math.inf if own else time.monotonic()
 
     def _trials(self) -> list[FrozenTrial]:
         """All that were claimed, by whomever, in that order."""
@@ -226,22 +245,35 @@ class Shared:
         }
         return [places[place] for place in sorted(places)]
 
-    def _choose(self, sampler: Sampler, trials: Sequence[FrozenTrial], batch: int, n: int) -> None:
-        """Claim settings that nobody tries: those of the dead, then what the sampler chooses."""
-        if n < 1:
-            return
-        again = {each.user_attrs.get(_AGAIN) for each in trials}
-        left = [each for each in trials if _lost(each) and each.number not in again][:n]
-        place = 0
-        for each in left:
+    def _choose(
+        self,
+        sampler: Sampler,
+        trials: Sequence[FrozenTrial],
+        mine: Sequence[FrozenTrial],
+        wanted: int,
+        free: int,
+    ) -> None:
+        """Claim settings that nobody tries: those of the dead, then what the sampler chooses.
+
+        Args:
+            sampler: heard of all trials.
+            trials: of all processes.
+            mine: the beginning of this bracket, from an earlier time.
+            wanted: candidates of the whole bracket.
+            free: settings that nobody has yet.
+        """
+        places = {each.user_attrs[_PLACE] for each in mine}
+        open_places = [place for place in range(wanted) if place not in places][: max(free, 0)]
+        left = _left(trials)
+        for place, each in zip(open_places, left, strict=False):
+            where = {_BATCH: self._batch, _PLACE: place, _SIZE: wanted, _AGAIN: each.number}
             setting = self._setting(each)
-            where = {_BATCH: batch, _PLACE: place, _AGAIN: each.number}
             self._taken[self._create(setting, where)] = sampler.take(setting)
-            place += 1
+        rest = open_places[len(left) :]
         first = sampler.count
-        for i, setting in enumerate(sampler.ask(n - len(left)) if n > len(left) else ()):
-            number = self._create(setting, {_BATCH: batch, _PLACE: place + i})
-            self._taken[number] = first + i
+        for i, setting in enumerate(sampler.ask(len(rest)) if rest else ()):
+            where = {_BATCH: self._batch, _PLACE: rest[i], _SIZE: wanted}
+            self._taken[self._create(setting, where)] = first + i
 
     def _create(self, setting: Setting, where: Mapping[str, int]) -> int:
         """A running trial of this run; its number."""
@@ -249,14 +281,21 @@ class Shared:
 
         rdb = self._storage.rdb
         template = create_trial(
-            state=TrialState.RUNNING,
-            params={each.path: inside(each, setting[each.path]) for each in self._in(setting)},
+            state=TrialState.WAITING,
+            params=self.kept(setting),
             distributions={each.path: self._distributions[each.path] for each in self._in(setting)},
             user_attrs={_RUN: self._run, **where},
         )
         trial = rdb.create_new_trial(self._study._study_id, template_trial=template)
-        rdb.record_heartbeat(trial)
+        self._run_now(trial)
         return rdb.get_trial(trial).number
+
+    def _run_now(self, trial: int) -> None:
+        """A trial runs once there is a sign of life: without one, it would never be missed."""
+        from optuna.trial import TrialState
+
+        self._storage.rdb.record_heartbeat(trial)
+        self._storage.rdb.set_trial_state_values(trial, TrialState.RUNNING)
 
     def _setting(self, trial: FrozenTrial) -> Setting:
         return {each.path: trial.params[each.path] for each in self._in(trial.params)}
@@ -272,8 +311,7 @@ def _lost(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.FAIL and _DIVERGED not in trial.user_attrs
 
 
-def _said(dimension: Dimension) -> str:
-    """A range, as it stands in a recipe; and what it hangs on."""
-    said = json.dumps(dimension.range.model_dump(mode="json"))
-    given = " and ".join(f"{path} is {value}" for path, value in dimension.given)
-    return f"{said} where {given}" if given else said
+def _left(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Those that are lost, and that nobody tries again."""
+    again = {each.user_attrs.get(_AGAIN) for each in trials}
+    return [each for each in trials if _lost(each) and each.number not in again]

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
 ACCEPTED = "sqlite:///search.db, or postgresql://user@host/database"
 
-HEARTBEAT, GRACE = 30, 120
-"""Seconds between two signs of life of a candidate, and after the last one until it is given up."""
+HEARTBEAT, GRACE = 15, 60
+"""Seconds between two signs of life of a candidate, and after the last one until it is given up.
+
+Others may wait so long for what a dead one had. One that was only slow comes back to find its
+candidates given up, trains them for itself and harms nobody; a data base that stood still for a
+minute did so for those who would give it up, too.
+"""
 
 _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 _PATIENCE = 60  # seconds to wait for a data base that others write to
@@ -189,6 +194,8 @@ class Storage:
 
     def keep_alive(self, trial: int) -> None:
         """Give signs of life for a trial from now on."""
+        if trial in self._alive:
+            return
         self.rdb.record_heartbeat(trial)
         self._alive.add(trial)
         if self._thread is None:

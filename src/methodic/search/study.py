@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from methodic.recipes.spaces import concrete, untuned
 from methodic.recipes.types import Recipe
@@ -40,6 +40,7 @@ class Study:
         steps: optimizer steps of a whole training, by recipe.
         greater_is_better: of the scores.
         shared: where other processes search along; then what is tried depends on them, too.
+        fits: refuses recipes without ranges that can't be built for the data, by an InputError.
 
     Raises:
         InputError: the sampler or the strategy doesn't suit the space; see `Sampler`, `suits`.
@@ -66,9 +67,10 @@ class Study:
         steps: Mapping[str, int],
         greater_is_better: bool,
         shared: Shared | None = None,
+        fits: Callable[[Recipe], None] | None = None,
     ) -> None:
         suits(name, recipes, plan, shared=shared is not None)
-        self._shared = shared
+        self._shared, self._fits = shared, fits
         self._open: set[int] = set()  # candidates that others see as running
         self.name, self.plan = name, plan
         self._recipes = {each.name: each for each in recipes}
@@ -76,15 +78,17 @@ class Study:
         self._seed = seed_of(plan.seed, "search", name)
         self._space = space(recipes)
         width = _width(plan, shared is not None)
+        first = [joined(each.name, untuned(each), len(recipes)) for each in recipes]
+        self._untuned = first if shared is None else [shared.kept(each) for each in first]
         self._sampler = Sampler(
             plan.sampler,
             self._space,
             seed=self._seed,
             greater_is_better=greater_is_better,
             settings=plan.settings,
-            first=[joined(each.name, untuned(each), len(recipes)) for each in recipes],
-            width=width or WIDTH,
-            accepts=self._accepts if any(each.open for each in recipes) else None,
+            first=first,
+            width=_generation(plan, width),
+            accepts=self._accepts,
         )
         most = self._sampler.most
         self._settings = plan.settings if most is None else min(plan.settings, most)
@@ -103,9 +107,18 @@ class Study:
         return over
 
     @property
+    def waiting(self) -> int:
+        """Candidates that others train, who may give them back, where there is nothing else to do;
+        then `ask` gives no jobs although it isn't over."""
+        others = self._others()
+        return others if others and not self._running and not self.over else 0
+
+    @property
     def asking(self) -> bool:
         """Whether it may ask for settings that it hasn't asked for yet."""
-        return len(self._asked) < self._settings and not self._sampler.exhausted and not self.over
+        if len(self._asked) >= self._settings or self._sampler.exhausted:
+            return False
+        return not self.over and not self.waiting
 
     @property
     def cost(self) -> float:
@@ -130,6 +143,8 @@ class Study:
         """
         jobs = self._scheduler.ask(free)
         self._running |= {(job.candidate, job.rung): job for job in jobs}
+        if self.waiting:
+            self._settle(())  # others mustn't wait for these in turn
         return jobs
 
     def tell(self, job: Job, outcome: Outcome) -> None:
@@ -204,7 +219,9 @@ class Study:
 
     def _accepts(self, setting: Setting) -> None:
         name, own = parted(setting, self._recipes)
-        concrete(self._recipes[name], own)
+        recipe = concrete(self._recipes[name], own)
+        if self._fits is not None:
+            self._fits(recipe)
 
     def _fresh(self, n: int) -> list[Candidate]:
         n = min(n, self._settings - len(self._asked))
@@ -220,7 +237,8 @@ class Study:
             recipe, own = parted(setting, self._recipes)
             number = len(self._candidates)
             self._asked[number] = asked
-            found.append(Candidate(number, recipe, own))
+            plain = setting in self._untuned
+            found.append(Candidate(number, recipe, own, untuned=plain))
             self._candidates.append(found[-1])
         self._open |= {each.number for each in found}
         return found
@@ -239,6 +257,12 @@ class Study:
             self._shared.end(number, status, each.outcome.score)
             self._open.discard(number)
 
+    def _others(self) -> int:
+        return 0 if self._shared is None else self._shared.others
+
+    def _more(self) -> bool:
+        return self._others() > 0
+
     def _copy(self, parent: int, setting: Setting) -> Candidate:
         recipe = self._candidates[parent].recipe
         self._candidates.append(Candidate(len(self._candidates), recipe, setting, parent=parent))
@@ -249,7 +273,7 @@ class Study:
         if plan.strategy == "population":
             return Population(
                 self._settings,
-                plan.rungs,
+                plan.rounds,
                 self._space,
                 seed=self._seed,
                 fresh=self._fresh,
@@ -258,18 +282,30 @@ class Study:
             )
         if plan.strategy == "asha":
             n, reduction, rungs = self._settings, plan.reduction, plan.rungs
-            return Asynchronous(n, reduction, rungs, self._fresh, greater_is_better=greater)
-        return Halving(self._brackets, self._fresh, greater_is_better=greater)
+            return Asynchronous(
+                n, reduction, rungs, self._fresh, greater_is_better=greater, more=self._more
+            )
+        return Halving(self._brackets, self._fresh, greater_is_better=greater, more=self._more)
 
 
 def _width(plan: SearchPlan, shared: bool) -> int | None:
-    """Candidates that are asked for together; None: all, where a sampler has nothing to learn."""
-    if plan.sampler in ("random", "sobol", "grid") and not shared:
+    """Candidates that are asked for together; None: all, where a sampler has nothing to learn and
+    nobody may have to stop asking."""
+    if plan.sampler in ("random", "sobol", "grid") and not shared and not plan.timed:
         return None
     if plan.strategy in ("halving", "hyperband"):
         smallest: int = plan.reduction ** (plan.rungs - 1)  # of which one reaches the last rung
         return max(_BRACKET, smallest)
     return WIDTH
+
+
+def _generation(plan: SearchPlan, width: int | None) -> int:
+    """Settings that are told together: those of a bracket, so that none of a generation is asked
+    for while another one of it is still in training."""
+    if width is None:
+        return WIDTH
+    sizes = [each.sizes[0] for each in _brackets(plan, plan.settings, width)]
+    return min(sizes, default=WIDTH)
 
 
 def _brackets(plan: SearchPlan, settings: int, width: int | None) -> tuple[Bracket, ...]:

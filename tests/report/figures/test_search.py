@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from report.searched import Search
 
@@ -63,7 +65,16 @@ def test_history_in_the_order_of_asking() -> None:
     assert len(whole["x"]) == len(line["x"]) == 3
     assert line["y"] == sorted(line["y"])
     assert "open marks were stopped early" in figure.caption
-    assert "0 is untuned" in figure.caption
+    assert "; 0 is untuned." in figure.caption
+    together = drawn(Search(together=True))[1]
+    assert "; 0, 1 and 2 are untuned." in together.caption
+
+
+def test_a_search_that_never_tried_the_untuned_one_does_not_say_so() -> None:
+    found = [replace(each, untuned=None) for each in tunings(Search().make())]
+    figure = history(found, "accuracy", True, LOOK)
+    assert figure is not None
+    assert "untuned" not in figure.caption
 
 
 def test_what_diverged_has_a_cross() -> None:

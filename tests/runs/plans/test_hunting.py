@@ -19,32 +19,32 @@ def shaped(**stage: object) -> Recipe:
 
 def test_halving_costs_what_its_rungs_cost() -> None:
     """27 settings: 27/9 + 9·(1/3 − 1/9) + 3·(1 − 1/3) whole trainings, of each method."""
-    hunt = hunting.hunt(Search(strategy="halving", sampler="random"), 0, 2, 2)
+    hunt = hunting.hunt(Search(strategy="halving", sampler="random"), 0, 2, 2, timed=False)
     assert hunt.trainings(27, [PLAIN]) == pytest.approx(3 + 2 + 2)
     assert hunt.trainings(27, [PLAIN, MOMENTUM]) == pytest.approx(14)
-    full = hunting.hunt(Search(strategy="full"), 0, 2, 2)
+    full = hunting.hunt(Search(strategy="full"), 0, 2, 2, timed=False)
     assert full.trainings(27, [PLAIN]) == pytest.approx(27)
-    both = hunting.hunt(Search(fields=("method",), strategy="full"), 0, 2, 2)
+    both = hunting.hunt(Search(fields=("method",), strategy="full"), 0, 2, 2, timed=False)
     assert both.trainings(27, [PLAIN, MOMENTUM]) == pytest.approx(27)
 
 
 def test_the_workers_are_divided_among_the_studies() -> None:
-    assert hunting.hunt(Search(), 0, 2, 1).plan.parts == 2
-    assert hunting.hunt(Search(), 0, 2, 3).plan.parts == 1
-    assert hunting.hunt(Search(fields=("method",)), 0, 4, 3).plan.parts == 4
-    assert hunting.hunt(Search(), 0, 0, 1).plan.parts == 1
+    assert hunting.hunt(Search(), 0, 2, 1, timed=False).plan.parts == 2
+    assert hunting.hunt(Search(), 0, 2, 3, timed=False).plan.parts == 1
+    assert hunting.hunt(Search(fields=("method",)), 0, 4, 3, timed=False).plan.parts == 4
+    assert hunting.hunt(Search(), 0, 0, 1, timed=False).plan.parts == 1
 
 
 def test_structures_are_counted() -> None:
-    hunt = hunting.hunt(Search(), 0, 1, 1)
+    hunt = hunting.hunt(Search(), 0, 1, 1, timed=False)
     assert hunt.structures(64, [shaped()]) == 5
     assert hunt.structures(4, [shaped()]) == 3, "no more than settings"
     assert hunt.structures(64, [PLAIN]) == 0
 
 
 def test_how_many_settings_are_left_to_the_budget() -> None:
-    assert hunting.hunt(Search(), 0, 1, 1).counts == (64, 32, 16, 8)
-    assert hunting.hunt(Search(settings=5), 0, 1, 1).counts == (5,)
+    assert hunting.hunt(Search(), 0, 1, 1, timed=False).counts == (64, 32, 16, 8)
+    assert hunting.hunt(Search(settings=5), 0, 1, 1, timed=False).counts == (5,)
 
 
 def test_ranges_of_a_recipe_stay() -> None:
@@ -81,5 +81,5 @@ def test_rungs_lie_in_the_last_stage() -> None:
             ],
         }
     )
-    hunt = hunting.hunt(Search(strategy="halving", sampler="random"), 0, 2, 2)
+    hunt = hunting.hunt(Search(strategy="halving", sampler="random"), 0, 2, 2, timed=False)
     assert hunt.trainings(27, [staged]) == pytest.approx(27 * 0.4 + 0.6 * 7)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from methodic.runs.plans.units import EVALUATIONS, confirm_units, evaluations
+from methodic.runs.plans.units import EVALUATIONS, confirm_units, evaluations, halt
 from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan
 
 
@@ -64,3 +64,16 @@ def test_a_block_of_cross_validation_is_a_repetition(make_plan: MakePlan) -> Non
     assert len({u.id for u in units}) == 24
     assert all(len(u.members) == 1 for u in units)
     assert confirm_units(plan, [("plain", 0)], blocks=1) == units[:10:2]
+
+
+@given(st.floats(1e-3, 1, exclude_max=True), st.integers(2, 1000), st.lists(st.integers(1, 50)))
+def test_a_rung_before_the_last_leaves_something_to_go_on_with(
+    share: float, last: int, before: list[int]
+) -> None:
+    end = halt(share, (*before, last))
+    assert sum(before) < end < sum(before) + last
+    assert halt(1.0, (*before, last)) == sum(before) + last
+
+
+def test_a_last_stage_of_one_step_is_every_rungs_end() -> None:
+    assert [halt(share, (100, 1)) for share in (0.1, 0.5, 1.0)] == [101] * 3

@@ -184,10 +184,21 @@ def history(
     return Figure(
         key="history",
         title="Candidates in the order of asking",
-        caption=f"{'; '.join(words)}. {told}; 0 is untuned.{cut}",
+        caption=f"{'; '.join(words)}. {told}{_plain(found)}.{cut}",
         data=data,
         layout=canvas,
     )
+
+
+def _plain(found: Sequence[Tuning]) -> str:
+    """Which candidates are untuned, for a caption: methods often have the same number there."""
+    numbers = sorted({each.untuned.number for each in found if each.untuned is not None})
+    if not numbers:
+        return ""
+    *before, last_one = map(str, numbers)
+    if not before:
+        return f"; {last_one} is untuned"
+    return f"; {', '.join(before)} and {last_one} are untuned"
 
 
 def _whole(each: Tuning) -> list[CandidateRecord]:

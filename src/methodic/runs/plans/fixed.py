@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from methodic import build
 from methodic.data.dataset import DataSet
 from methodic.data.splits import FOLDS
 from methodic.engine.workers import Pool
@@ -25,6 +24,7 @@ from methodic.runs.machine.choosing import asked_for
 from methodic.runs.machine.compiling import eager, unmeasured
 from methodic.runs.machine.speed import Speed, Timed, batches, steps_within
 from methodic.runs.plans import hunting, planning
+from methodic.runs.plans.candidates import parameters
 from methodic.runs.plans.hunting import Hunt
 from methodic.runs.plans.sizing import BLOCK, CONFIRM_SEEDS, MOST_DETECTING
 from methodic.runs.plans.units import EVALUATIONS, SCREEN_SEEDS, screen_units
@@ -142,7 +142,7 @@ def _seconds(
 ) -> float:
     """What all steps of the run take without compilation, about."""
     each = [
-        sum(one.steps) * eager(_parameters(one.recipe, prepared), one.batch[-1])
+        sum(one.steps) * eager(parameters(_plain(one.recipe), prepared), one.batch[-1])
         for one in contenders
     ]
     mean = sum(each) / len(each)
@@ -156,10 +156,5 @@ def _seconds(
     return screened + confirmed * mean
 
 
-def _parameters(recipe: Recipe, prepared: Prepared) -> int:
-    """Of a recipe's own network; 0 for a network of the user's, which isn't compiled anyway."""
-    if recipe.model.kind == "auto":
-        return 0
-    chosen = spaces.concrete(recipe, spaces.untuned(recipe))
-    model = build.network(chosen, prepared.inputs, prepared.outputs)
-    return sum(math.prod(spec.shape) for spec in model.parameters().values())
+def _plain(recipe: Recipe) -> Recipe:
+    return spaces.concrete(recipe, spaces.untuned(recipe))

@@ -29,9 +29,11 @@ class Hunt:
 
     Args:
         plan: how; with a number of settings only where the user gave one.
+        dear: how many times as long a setting takes as a recipe without a search, on average.
     """
 
     plan: SearchPlan
+    dear: float = 1.0
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -47,7 +49,7 @@ class Hunt:
         return sum(min(_shapes(recipe), settings) - 1 for recipe in recipes)
 
     def trainings(self, settings: int, recipes: Sequence[Recipe]) -> float:
-        """What it costs, in whole trainings of one member.
+        """What it costs, in whole trainings of one member as it is without a search.
 
         Rungs lie in a recipe's last stage; what comes before is paid for every setting.
         """
@@ -57,7 +59,7 @@ class Hunt:
             mine = [each for each in recipes if each.name in study.record().recipes]
             before = math.fsum(1 - each.stages[-1].share for each in mine) / len(mine)
             found += before * settings + (1 - before) * study.cost
-        return found
+        return found * self.dear
 
 
 def _shapes(recipe: Recipe) -> int:
@@ -84,6 +86,7 @@ def studies(
     steps: Mapping[str, int],
     greater_is_better: bool,
     share: Share | None = None,
+    fits: Callable[[Recipe], None] | None = None,
 ) -> list[Study]:
     """The studies of a search: one of all methods together, or one of each.
 
@@ -93,6 +96,7 @@ def studies(
         steps: optimizer steps of a whole training, by recipe.
         greater_is_better: of the scores.
         share: makes a study one that other processes search along in.
+        fits: as for `Study`.
 
     Raises:
         InputError: the sampler or the strategy doesn't suit a method's ranges.
@@ -106,6 +110,7 @@ def studies(
             steps=steps,
             greater_is_better=greater_is_better,
             shared=None if share is None else share(name, group),
+            fits=fits,
         )
         for name, group in groups
     ]
@@ -161,7 +166,7 @@ def opened(recipes: Sequence[Recipe], search: Search) -> list[Recipe]:
     return found
 
 
-def hunt(search: Search, seed: int, workers: int, methods: int) -> Hunt:
+def hunt(search: Search, seed: int, workers: int, methods: int, *, timed: bool) -> Hunt:
     """The plan of a search; how many settings it may try is left to the budget, if nobody says.
 
     Args:
@@ -169,6 +174,7 @@ def hunt(search: Search, seed: int, workers: int, methods: int) -> Hunt:
         seed: of the run.
         workers: processes, between which a study divides a rung.
         methods: how many are searched for.
+        timed: the run has a budget in seconds.
     """
     together = METHOD in search.fields
     count = 1 if together else methods
@@ -180,6 +186,7 @@ def hunt(search: Search, seed: int, workers: int, methods: int) -> Hunt:
         seed=seed,
         parts=max(1, -(-max(workers, 1) // count)),
         shared=None if search.study is None else storage.place(search.study),
+        timed=timed,
     )
     return Hunt(plan)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -34,6 +35,7 @@ from methodic.runs.machine.placement import Placement
 from methodic.runs.machine.speed import Survey
 from methodic.runs.networks import described
 from methodic.runs.plans import hunting
+from methodic.runs.plans.candidates import buildable, dear
 from methodic.runs.plans.hunting import Hunt
 from methodic.runs.plans.sizing import (
     BLOCK,
@@ -124,7 +126,12 @@ def methods(
         return recipes, None
     recipes = hunting.opened(recipes, wishes.search)
     workers = processors() if wishes.workers is None else wishes.workers
-    return recipes, hunting.hunt(wishes.search, wishes.seed, workers, len(recipes))
+    timed = math.isfinite(wishes.budget)
+    hunt = hunting.hunt(wishes.search, wishes.seed, workers, len(recipes), timed=timed)
+    if given.network is None:
+        fits = buildable(prepared, given.own)
+        hunt = replace(hunt, dear=dear(recipes, prepared, fits))
+    return recipes, hunt
 
 
 def make(

@@ -86,18 +86,21 @@ def halt(share: float, steps: Sequence[int]) -> int:
     """The step of the whole run at which a share of a training is over.
 
     A share is one of the last stage: before it, a network may not have been shown a target yet, so
-    that its score would say nothing.
+    that its score would say nothing. Less than all is over before the last step, as long as there
+    is one to go on with.
 
     Args:
         share: above 0, at most 1.
         steps: by stage.
 
     Example:
-        >>> halt(1 / 3, (90,)), halt(1 / 3, (100, 90)), halt(1.0, (100, 90))
-        (30, 130, 190)
+        >>> halt(1 / 3, (90,)), halt(1 / 3, (100, 90)), halt(1.0, (100, 90)), halt(0.9, (2,))
+        (30, 130, 190, 1)
     """
     *before, last = steps
-    return sum(steps) if share >= 1 else sum(before) + max(1, math.ceil(share * last))
+    if share >= 1:
+        return sum(steps)
+    return sum(before) + max(1, min(math.ceil(share * last), last - 1))
 
 
 def course(
