@@ -145,3 +145,31 @@ def test_rows_without_a_target_labels_and_a_teacher(tmp_path: Path) -> None:
         arguments.reading(None, labels="a few")
     with pytest.raises(InputError, match="no such file"):
         arguments.reading(None, teacher=str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    "check",
+    ["check_data", "check_file", "check_out", "check_model", "check_run", "check_table"],
+)
+def test_what_the_system_will_not_look_at(check: str) -> None:
+    """Names may have 255 bytes; a folder without permission is refused by the same call."""
+    path = "x" * 300 + ".csv"
+    given = path if check == "check_data" else Path(path)
+    error = refused(getattr(arguments, check), given)
+    assert "xxx…: it can't be told what is there" in error.problem
+    assert error.found == "File name too long"
+
+
+def test_a_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, **_: object) -> os.stat_result:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)  # the superuser may look at anything
+    error = refused(arguments.check_data, str(tmp_path / "t.csv"))
+    assert "t.csv" in error.problem
+    assert "it can't be told what is there" in error.problem
+    assert error.found == "Permission denied"
+
+
+def test_a_long_name_behind_split_is_a_column() -> None:
+    assert arguments.reading(None, split="x" * 300).split == "x" * 300

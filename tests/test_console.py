@@ -46,6 +46,16 @@ def test_ends(
     assert err == ""
 
 
+def test_a_path_that_can_not_be_looked_at_is_no_fault_of_ours(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for error in (PermissionError(13, "Permission denied", "/x/y"), OSError(36, "too long", "/x")):
+        assert console.end(error, as_json=False) == console.USAGE
+        told = capsys.readouterr().err
+        assert f"{error.filename}: it can't be told what is there" in told
+    assert console.end(OSError(5, "Input/output error", "/x"), as_json=False) == console.OURS
+
+
 def test_an_error_as_json_has_its_parts(capsys: pytest.CaptureFixture[str]) -> None:
     console.end(BAD, as_json=True)
     parts = {"problem": "a.csv: bad", "found": "0", "advice": "Try 1."}

@@ -280,3 +280,11 @@ def test_the_bundle_gives_the_same_numbers(fitted: MethodicClassifier, tmp_path:
     framed = bundle.load(tmp_path / "model").predict_frame(X)
     assert written.equals(framed)
     assert np.array_equal(framed.drop("prediction").to_numpy(), fitted.predict_proba(X))
+
+
+def test_classes_are_names_and_neither_missing_nor_numbers() -> None:
+    labels = np.array(["None", "01", "1"])[Y]
+    model = classifier(steps=60).fit(X, labels)
+    assert model.classes_.tolist() == ["01", "1", "None"]
+    assert set(model.predict(X).tolist()) <= set(labels.tolist())
+    assert model.score(X, labels) > 0.8

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,8 +20,29 @@ if TYPE_CHECKING:
 
 TASKS = ("binary", "multiclass", "multilabel", "classification", "regression")
 _NEW = "a folder, new or empty"
+_SHOWN = 100  # letters of a path that is no path
 
 
+@contextlib.contextmanager
+def _looking() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise unreachable(error) from None
+
+
+def unreachable(error: OSError) -> InputError:
+    """The error for a path that the system won't look at, for want of permission or its length."""
+    name = str(error.filename or "this path")
+    shown = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
+    return InputError(
+        f"{shown}: it can't be told what is there",
+        found=error.strerror or error,
+        advice="Check the name, and that you may enter each folder on the way (ls -ld).",
+    )
+
+
+@_looking()
 def check_data(source: str) -> None:
     """Refuse a data set that is no file or folder, no pattern of files and no built-in name.
 
@@ -46,6 +68,7 @@ def check_data(source: str) -> None:
     raise unknown("data set or file", source, names)
 
 
+@_looking()
 def check_file(path: Path | None) -> None:
     """Refuse a file that doesn't exist; None is fine."""
     if path is not None and not path.is_file():
@@ -93,6 +116,7 @@ def check_recipes(names: str | None, files: Sequence[str]) -> tuple[str, ...] | 
     return tuple(wanted)
 
 
+@_looking()
 def check_out(folder: Path | None) -> None:
     """Refuse an output folder that holds a run, is a file or can't be written."""
     if folder is None:
@@ -109,6 +133,7 @@ def check_out(folder: Path | None) -> None:
     check_writable(folder, "--out")
 
 
+@_looking()
 def check_writable(path: Path, option: str) -> None:
     """Refuse a path whose nearest existing folder can't be written."""
     standing = path.absolute()
@@ -203,8 +228,12 @@ def _is_file(split: str) -> bool:
     """Whether --split means a file, there or misspelt, several, or a folder of images."""
     from methodic.data.sources.places import PACKED, SUFFIXES
 
-    path = Path(split)
-    return path.exists() or os.sep in split or path.suffix.lower() in (*SUFFIXES, *PACKED)
+    if os.sep in split or Path(split).suffix.lower() in (*SUFFIXES, *PACKED):
+        return True
+    try:
+        return Path(split).exists()
+    except OSError:  # a column may have a longer name than files can
+        return False
 
 
 def check_metric(metric: str | None) -> None:
@@ -287,12 +316,14 @@ def columns(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
 
 
+@_looking()
 def check_model(path: Path) -> None:
     """Refuse a path that is neither a run's folder nor a saved model's."""
     if not path.is_dir():
         raise _no_file(path) if not path.exists() else _not_a_run(path)
 
 
+@_looking()
 def check_run(folder: Path) -> None:
     """Refuse a folder that holds no run."""
     if not folder.exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 DONE, OURS, USAGE, INTERRUPTED = 0, 1, 2, 130
 """Exit codes: done, our own fault, the user's input, stopped by Ctrl-C."""
+
+_THEIRS = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+"""What the system says of paths that a user may not look at, or that can't be."""
 
 
 def show(*parts: object) -> None:
@@ -169,6 +173,10 @@ def end(error: BaseException, *, as_json: bool) -> int:
     """
     if os.environ.get("METHODIC_DEBUG"):
         traceback.print_exception(error)
+    if isinstance(error, OSError) and error.filename and error.errno in _THEIRS:
+        from methodic.arguments import unreachable
+
+        error = unreachable(error)
     if isinstance(error, InputError):
         parts = {
             "problem": error.problem,

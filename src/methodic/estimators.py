@@ -40,6 +40,8 @@ from methodic.recipes.types import Recipe
 if TYPE_CHECKING:
     import polars as pl
 
+    from methodic.data.schemas.schema import Schema
+
 FEW = 50
 """With fewer rows, training for a number of steps holds none of them out."""
 
@@ -108,8 +110,8 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             rows, answers, weight = _weighted(rows, answers, sample_weight)
             self._check(answers)
             data = self._data(rows, answers, weight)
+            self._learn_classes(answers, data.schema)
             self._train(data)
-            self._learn_classes(answers)
         return self
 
     def _rows(self, X: Any, *, reset: bool) -> pl.DataFrame:
@@ -196,7 +198,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
     def _check(self, answers: npt.NDArray[Any]) -> None:
         """Classes have to differ among the rows that count."""
 
-    def _learn_classes(self, answers: npt.NDArray[Any]) -> None:
+    def _learn_classes(self, answers: npt.NDArray[Any], schema: Schema) -> None:
         """Regression has none."""
 
     def _outputs(self, X: Any) -> npt.NDArray[Any]:
@@ -273,8 +275,7 @@ class MethodicClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
                 accepted="at least two classes",
             )
 
-    def _learn_classes(self, answers: npt.NDArray[Any]) -> None:
-        schema = self.bundle_.encoders.schema
+    def _learn_classes(self, answers: npt.NDArray[Any], schema: Schema) -> None:
         self.classes_ = np.unique(answers)
         names = conform_target(as_series(self.classes_, schema.target), schema)
         # scikit-learn's tools take columns to be in the order of sorted classes; ours sorts "10"

@@ -180,6 +180,13 @@ def test_weights_larger_than_memory_are_not_read(folder: Path) -> None:
     refused(folder, "weights.safetensors", "memory")
 
 
+@pytest.mark.parametrize("name", ["bundle.json", "card.md", "card.json"])
+def test_documents_are_not_hashed_whatever_their_size(folder: Path, name: str) -> None:
+    with (folder / name).open("r+b") as file:
+        file.truncate(2**33)  # sparse; hashing it takes minutes
+    refused(folder, name, "too long", f"{2**33:,} bytes")
+
+
 def test_a_document_of_many_megabytes(folder: Path) -> None:
     (folder / "bundle.json").write_text("[" + "[]," * 12_000_000 + "[]]")
     sealed(folder)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pictures
 import polars as pl
 import pytest
 import torch
@@ -13,6 +14,8 @@ from polars.testing import assert_frame_equal
 
 from methodic import bundle, cli, runs
 from methodic.bundle import Bundle, model, streams
+from methodic.data.columns.conform import conform_target
+from methodic.data.images import columns, parallel
 from methodic.data.loading import load
 from methodic.data.sources import places
 from methodic.engine.evaluation import CHUNK
@@ -204,3 +207,99 @@ def test_evaluate_reads_what_training_read(
     hits = made.predict_frame(table())["prediction"] == table()["kind"]
     assert document["scores"]["accuracy"] == pytest.approx(hits.mean())
     assert document["unseen"] == {}
+
+
+@pytest.mark.parametrize(("cell", "value"), [("1,125", "1.125"), ("1.500", "1500")])
+def test_files_are_read_in_the_notation_of_training(
+    cell: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commas = [("3,5", "1.234,50", "0,25", "7")[i % 4] for i in range(ROWS)]
+    rows = table().with_columns(pl.Series("a", commas))
+    runs.train_method(load(rows, "kind"), SMALL, steps=5, out=tmp_path / "run")
+    made = bundle.load(tmp_path / "run")
+    expected = made.predict_frame(rows.drop("a").with_columns(a=pl.lit(float(value))))
+    rows.with_columns(a=pl.lit(cell)).write_csv(tmp_path / "rows.csv")
+    path = str(tmp_path / "rows.csv")
+    assert pl.concat(list(streams.Predictions(made, path))).equals(expected)
+    monkeypatch.setattr(streams, "WHOLE", 0)
+    assert pl.concat(list(streams.Predictions(made, path))).equals(expected)
+
+
+def test_numbers_to_predict_are_read_in_the_notation_of_training(tmp_path: Path) -> None:
+    rows = table().with_columns(kind=pl.Series([f"{i},5" for i in range(ROWS)]))
+    runs.train_method(load(rows, "kind"), SMALL, steps=5, out=tmp_path / "run")
+    schema = bundle.load(tmp_path / "run").encoders.schema
+    rows.with_columns(kind=pl.lit("1.500")).write_csv(tmp_path / "rows.csv")
+    cells = streams.table(str(tmp_path / "rows.csv"), schema)["kind"]
+    assert conform_target(cells, schema).to_list() == [1500] * ROWS
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pets")
+    data = load(pictures.classes(folder / "pets", 20))
+    runs.train_method(data, SMALL, steps=5, out=folder / "run")
+    return folder
+
+
+def cells(broken: set[int], rows: int = 70) -> pl.DataFrame:
+    """Images as bytes; so many rows that the last one is a block of its own."""
+    found = [b"lost" if i in broken else pictures.encoded(pictures.pixels(i)) for i in range(rows)]
+    return pl.DataFrame({"image": found})
+
+
+@pytest.mark.parametrize("broken", [{69}, {2, 5, 40, 69}, set(range(35)), set()])
+def test_broken_images_are_left_out_wherever_blocks_end(
+    broken: set[int], pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "BLOCK", 23)
+    cells(broken).write_parquet(tmp_path / "rows.parquet")
+    made = streams.Predictions(bundle.load(pets / "run"), str(tmp_path / "rows.parquet"), True)
+    found = pl.concat(list(made))
+    assert found[streams.ROW].to_list() == [i + 1 for i in range(70) if i not in broken]
+    assert made.rows == 70 - len(broken)
+    if broken:
+        (note,) = (each for each in made.notes if "left out" in each)
+        assert f"{len(broken)} of 70 images" in note
+        assert all(f"row {i + 1}: " in note for i in broken)
+
+
+def test_nothing_but_broken_images_is_refused(pets: Path, tmp_path: Path) -> None:
+    cells(set(range(70))).write_parquet(tmp_path / "rows.parquet")
+    path = str(tmp_path / "rows.parquet")
+    with pytest.raises(InputError, match="70 of 70 images can't be read"):
+        list(streams.Predictions(bundle.load(pets / "run"), path, skip_broken=True))
+
+
+def test_an_error_names_the_rows_of_broken_images(
+    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "BLOCK", 32)
+    cells({40, 41}).write_parquet(tmp_path / "rows.parquet")
+    path = str(tmp_path / "rows.parquet")
+    with pytest.raises(InputError) as caught:
+        list(streams.Predictions(bundle.load(pets / "run"), path))
+    lines = str(caught.value.found).split("\n    ")
+    assert [line.split(":")[0] for line in lines] == ["row 41", "row 42"]
+
+
+def test_images_are_decoded_once(
+    pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def counted(series: pl.Series, *arguments: object) -> object:
+        calls.append(len(series))
+        return parallel.decode_all(series, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(columns, "decode_all", counted)
+    loaded = bundle.load(pets / "run")
+    list(streams.Predictions(loaded, str(pets / "pets")))
+    assert sum(calls) == 40
+    calls.clear()
+    monkeypatch.setattr(model, "BLOCK", 16)
+    rows = streams.table(str(pets / "pets"), loaded.encoders.schema)
+    loaded.evaluate(rows, ["accuracy"])
+    assert loaded.unseen(rows) == {}
+    assert sum(calls) == 40
+    assert max(calls) <= 32, "in blocks, not all at once"

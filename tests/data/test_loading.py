@@ -222,3 +222,76 @@ def test_reviews_that_come_again_are_texts_in_a_large_table(tmp_path: Path) -> N
     assert data.schema.named("text") == ["review"]
     found = Encoders.fit(data.frame, data.schema).encode(data.frame)["numeric"]
     assert torch.equal(found[0], found[400 * 13])
+
+
+COMMAS = ["3,5", "1.234,50", "0,25", "7"] * (N // 4)
+
+
+def written(path: Path, **columns: object) -> Path:
+    table(**columns).write_csv(path, separator=";")
+    return path
+
+
+@pytest.mark.parametrize(("cell", "value"), [("1,125", 1.125), ("1.500", 1500.0)])
+def test_test_rows_are_read_in_the_notation_of_training(
+    cell: str, value: float, tmp_path: Path
+) -> None:
+    train = written(tmp_path / "a.csv", width=COMMAS)
+    data = load(train, test=written(tmp_path / "b.csv", width=[cell] * N))
+    assert data.test is not None
+    assert data.test["width"].to_list() == [value] * N
+
+
+def test_percent_signs_of_test_rows_are_those_of_training(tmp_path: Path) -> None:
+    train = written(tmp_path / "a.csv", width=[f"{i}%" for i in range(N)])
+    data = load(train)
+    assert data.frame["width"].to_list() == pytest.approx([i / 100 for i in range(N)])
+    assert load(train, test=train).test.equals(data.frame)  # type: ignore[union-attr]
+    for cells in (["12"] * N, ["12%", "7"] * (N // 2)):
+        with pytest.raises(InputError, match="'width' holds numbers, and row"):
+            load(train, test=written(tmp_path / "b.csv", width=cells))
+
+
+def test_files_with_and_without_percent_signs_are_not_mixed(tmp_path: Path) -> None:
+    (tmp_path / "months").mkdir()
+    written(tmp_path / "months" / "1.csv", width=[f"{i}%" for i in range(N)])
+    written(tmp_path / "months" / "2.csv", width=[*range(N)])
+    data = load(str(tmp_path / "months" / "*.csv"))
+    assert "width" not in data.schema.named("numeric")
+
+
+def test_targets_and_weights_with_decimal_commas(tmp_path: Path) -> None:
+    prices = [f"{i},50" for i in range(N)]
+    train = written(tmp_path / "a.csv", target=prices, w=COMMAS)
+    test = written(tmp_path / "b.csv", target=["1.500", "0,5"] * 20, w=["1,125"] * N)
+    data = load(train, weight="w", test=test)
+    assert data.schema.task == "regression"
+    assert dict(data.schema.notations) == {"target": "1.234,5", "w": "1.234,5"}
+    assert data.frame["target"].to_list()[:2] == [0.5, 1.5]
+    assert data.frame["w"].to_list()[:3] == [3.5, 1234.5, 0.25]
+    assert data.test is not None
+    assert data.test["target"].to_list()[:2] == [1500, 0.5]
+    assert data.test["w"].to_list() == [1.125] * N
+    other = written(tmp_path / "c.csv", target=["1,125"] * N, w=[2] * N)
+    whole = load(train, weight="w", test=other)
+    assert whole.test["target"].to_list() == [1.125] * N  # type: ignore[union-attr]
+
+
+def test_texts_in_memory_are_names() -> None:
+    names = ["None", "NA", "01", "1"] * (N // 4)
+    for given in (names, np.array(names), pd.Series(names), pl.Series(names)):
+        data = load(X, given, test=(X, given))
+        assert data.schema.classes == ("01", "1", "NA", "None")
+        assert data.frame["target"].to_list() == names
+        assert data.test is not None
+        assert data.test.equals(data.frame)
+    data = load(X, [None, *names[1:]])
+    assert data.frame.height == N - 1
+    assert load(X, [f"{i},5" for i in range(N)]).schema.task == "regression"
+    assert load(X, ["1", "2"] * 20, task="regression").frame["target"].to_list()[:2] == [1, 2]
+
+
+def test_cells_of_a_file_may_be_missing_or_numbers(tmp_path: Path) -> None:
+    data = load(written(tmp_path / "a.csv", target=["NA", "01", "1", "2"] * (N // 4)))
+    assert data.schema.classes == ("1", "2")
+    assert data.frame.height == 30

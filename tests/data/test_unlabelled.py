@@ -280,3 +280,12 @@ def test_stacked_tables_have_common_kinds() -> None:
 def test_nothing_left_is_none() -> None:
     data = load(table())
     assert aside(data.frame.head(0), data.schema, "x", []) is None
+
+
+def test_further_rows_are_read_in_the_notation_of_training(tmp_path: Path) -> None:
+    train, more = tmp_path / "a.csv", tmp_path / "b.csv"
+    table(width=["3,5", "1.234,5", "0,25", "7"] * (N // 4)).write_csv(train)
+    pl.DataFrame({"colour": ["red"] * 3, "width": ["1,125"] * 3}).write_csv(more)
+    data = load(train, unlabelled=more)
+    assert data.unlabelled is not None
+    assert data.unlabelled["width"].to_list() == [1.125] * 3

@@ -86,3 +86,10 @@ def test_huge_weights_keep_their_ratios() -> None:
 
 def test_checked_numbers_may_be_texts() -> None:
     assert checked(pl.Series("w", ["1.5", "2"])).to_list() == [1.5, 2.0]
+    assert checked(pl.Series("w", ["1,5", "2"]), notation="1.234,5").to_list() == [1.5, 2.0]
+
+
+def test_checked_numbers_of_a_notation() -> None:
+    data = load(table([f"{1 + i % 3},5" for i in range(N)]), "y", weight="w")
+    assert data.schema.notation("w") == "1.234,5"
+    assert data.frame["w"].to_list()[:3] == [1.5, 2.5, 3.5]

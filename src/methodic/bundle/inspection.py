@@ -29,6 +29,7 @@ FILES = (*NEEDED, "card.json")  # bundles from before there was a card.json have
 MANIFEST = "manifest.json"
 MOST_JSON = 32 * 2**20  # bytes of bundle.json; parsed, it can take thirty times as much
 MOST_HEADER = 100_000_000  # bytes, as safetensors has it
+_MOST = {"bundle.json": MOST_JSON, "card.md": MOST_JSON, "card.json": MOST_JSON}
 
 _PICKLES = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".ckpt", ".joblib", ".npy", ".npz")
 _NO_CODE = "A bundle holds no code: train the model again, or ask for one that Methodic wrote."
@@ -63,6 +64,7 @@ def inspect(folder: Path) -> None:
             _plain(file)
             if name == WEIGHTS:
                 _check_header(file)
+            _check_size(file, _MOST.get(name) or psutil.virtual_memory().total)
         if not file.exists() or file_hash(file) != hashes.get(name):
             raise InputError(
                 f"{file}: missing or not as it was written",
@@ -110,6 +112,19 @@ def _plain(file: Path) -> None:
     )
 
 
+def _check_size(file: Path, most: int) -> None:
+    """Before all of it is hashed: a file with holes may claim any size, and take none."""
+    size = file.stat().st_size
+    if size > most:
+        raise InputError(
+            f"{file}: these weights don't fit into this machine's memory"
+            if file.name == WEIGHTS
+            else f"{file}: too long for a bundle",
+            found=f"{size:,} bytes",
+            accepted=f"at most {most:,}",
+        )
+
+
 def _check_header(file: Path) -> None:
     """Refuse what isn't safetensors before anything reads all of it."""
     size = file.stat().st_size
@@ -118,13 +133,6 @@ def _check_header(file: Path) -> None:
     claimed = int.from_bytes(start[:8], "little")
     if claimed > min(MOST_HEADER, max(size - 8, 0)) or start[8:9] != b"{":
         raise _no_weights(file, start, claimed, size)
-    memory = psutil.virtual_memory().total
-    if size > memory:
-        raise InputError(
-            f"{file}: these weights don't fit into this machine's memory",
-            found=f"{size:,} bytes",
-            accepted=f"at most {memory:,}",
-        )
 
 
 def _no_weights(file: Path, start: bytes, claimed: int, size: int) -> InputError:

@@ -169,10 +169,11 @@ class Bundle:
         return {metric.name: metric.score(truth, predicted, weights) for metric in chosen}
 
     def _weights(self, frame: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]] | None:
-        name = self.encoders.schema.weight
+        schema = self.encoders.schema
+        name = schema.weight
         if name is None or name not in frame.columns:
             return None
-        return checked(frame[name]).to_numpy()
+        return checked(frame[name], notation=schema.notation(name)).to_numpy()
 
 
 @contextlib.contextmanager

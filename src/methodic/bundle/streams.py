@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 from methodic.bundle.model import Bundle
 from methodic.data import images
 from methodic.data.builtin import builtin, builtin_names
-from methodic.data.images.columns import decoded
+from methodic.data.images.columns import readable
 from methodic.data.images.reading import FILE
 from methodic.data.large.pieces import pieces_of, shifted
 from methodic.data.schemas.schema import Schema
 from methodic.data.sources import places, read
+from methodic.data.tally import Tally
 from methodic.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ WHOLE = 2**30
 """Text files of at most so many bytes are read at once, so that all cells of a column are read
 alike; larger ones piece by piece. Parquet and Arrow know their types and always come in pieces."""
 
+ROW = "row"
+"""The column with the number of a row in its table, from 1: some of them may be left out."""
+
+_NUMBER = "number of the row"
 _TEXT = (*places.TEXT, *places.JSON, *places.PACKED)
 
 
@@ -38,11 +43,12 @@ class Predictions:
     Args:
         bundle: what predicts.
         source: a built-in name, a file, a pattern, a picture or a folder of pictures.
-        skip_broken: leave out pictures that can't be read.
+        skip_broken: leave out pictures that can't be read. Those that are left are told by their
+            files, or in a table of pictures by their `ROW`.
 
     Attributes:
         rows: predicted so far.
-        notes: what was left out so far.
+        notes: what was left out, when all rows were read.
         unseen: column → rows so far whose category training never saw.
 
     Example:
@@ -60,20 +66,34 @@ class Predictions:
         self.unseen: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
-        schema = self.bundle.encoders.schema
-        for frame in tables(self.source, self.bundle):
-            if self.skip_broken:
-                frame = decoded(frame, schema, self.source, self.notes, skip_broken=True)
-            try:
-                made = self.bundle.predict_frame(frame, self.source)
-                self.unseen.update(self.bundle.unseen(frame))
-            except InputError as error:
-                raise shifted(error, self.rows) from None
-            self.rows += frame.height
-            named = FILE in frame.columns and schema.named("image")
-            yield made.insert_column(0, frame[FILE]) if named else made
+        schema, tally = self.bundle.encoders.schema, Tally()
+        numbered = self.skip_broken and bool(schema.named("image"))
+        for piece in tables(self.source, self.bundle):
+            frame = piece
+            if numbered:
+                frame = piece.with_row_index(_NUMBER, tally.before + 1)
+                frame = readable(frame, schema, self.source, tally, skip_broken=True)
+            if frame.height:
+                yield self._predicted(frame, tally.before, numbered)
+            tally.before += piece.height
+        self.notes += tally.notes()
         if self.rows == 0:
             raise InputError(f"{self.source}: there are no rows to predict")
+
+    def _predicted(self, frame: pl.DataFrame, before: int, numbered: bool) -> pl.DataFrame:
+        """The predictions of some rows, of which ``before`` others were read."""
+        try:
+            made = self.bundle.predict_frame(frame, self.source)
+            self.unseen.update(self.bundle.unseen(frame))
+        except InputError as error:
+            raise shifted(error, before) from None
+        self.rows += frame.height
+        if FILE in frame.columns and self.bundle.encoders.schema.named("image"):
+            return made.insert_column(0, frame[FILE])
+        if not numbered:
+            return made
+        name = ROW if ROW not in made.columns else _NUMBER
+        return made.insert_column(0, frame[_NUMBER].alias(name))
 
 
 def tables(source: str, bundle: Bundle) -> Iterator[pl.DataFrame]:
@@ -97,7 +117,7 @@ def _rows(source: str, schema: Schema) -> pl.DataFrame:
     if source in builtin_names():
         return builtin(source)[0]
     if schema.named("image"):
-        return images.rows_of(Path(source), schema.named("image")[0])
+        return images.rows_of(Path(source), schema.named("image")[0], _texts(schema))
     return read(source, text=_texts(schema))
 
 
@@ -111,9 +131,9 @@ def table(source: str, schema: Schema) -> pl.DataFrame:
 
 
 def _texts(schema: Schema) -> list[str]:
-    """Columns whose cells are names, even where all of them look like numbers."""
+    """Columns whose cells stay as they are written, even where all of them look like numbers."""
     answers = [] if schema.task == "regression" else list(schema.targets)
-    return [*schema.named("categorical"), *schema.named("text"), *answers]
+    return [*schema.texts(), *answers]
 
 
 def write(path: Path, frames: Iterable[pl.DataFrame], *, parquet: bool) -> None:

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from methodic.data import unlabelled as others
-from methodic.data.columns.conform import are_numbers, conform, conform_target
+from methodic.data.columns.conform import are_numbers
 from methodic.data.dataset import DataSet
 from methodic.data.frames import as_frame
-from methodic.data.images import columns
-from methodic.data.large import sampled
+from methodic.data.large import Large, sampled
 from methodic.data.opening import as_ordered, opened
 from methodic.data.predicted.strangers import Strangers, without_strangers
 from methodic.data.predicted.targets import attach, given_targets, named, with_target
@@ -20,7 +19,8 @@ from methodic.data.schemas.schema import Schema, infer
 from methodic.data.sources import title as called
 from methodic.data.splits.few import wanted
 from methodic.data.splits.given import check as check_split
-from methodic.data.weights import counting
+from methodic.data.tally import Tally
+from methodic.data.usable import parted, ready
 from methodic.errors import InputError, unknown
 from methodic.plan import Reading
 
@@ -114,7 +114,11 @@ def load(
     if named(target):
         target = reading.targets or None
     table = sampled(
-        source, test, reading, lambda some: with_target(some.frame, target, some.target, "data")[1]
+        source,
+        test,
+        reading,
+        lambda some: with_target(some.frame, target, some.target, "data")[1],
+        doc.texts(),
     ) or opened(source, doc.texts())
     frame, title, notes = table.frame, table.name or "data", list(table.notes)
     if table.large is not None:
@@ -125,23 +129,23 @@ def load(
     check_split(reading.split, frame.columns, title, test is not None)
     _check_drop(drop, targets, frame.columns, title)
     kinds = said.kinds(doc, frame, targets, reading)
-    found = infer(frame, targets, reading, title, kinds)
+    # What folders are called and what is given in memory are names; cells of a file are read.
+    names = not named(target) or (table.ordered and targets == (table.target,))
+    found = infer(frame, targets, reading, title, kinds, names=names)
 
-    def usable(some: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-        return _ready(some, schema, title, [], skip_broken)[0]
-
-    def testable(some: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-        return usable(without_strangers(some, schema, title, [])[0], schema)
-
+    seen: list[str] = []
     try:
-        ready, blank = _ready(frame, found, title, notes, skip_broken, keep=table.large is None)
+        rows, blank = ready(frame, found, title, seen, skip_broken, keep=table.large is None)
     except InputError as error:
         raise said.explain(error, doc, frame, found, title) from None
-    _check_rows(ready.height, title)
+    notes += _of_the_sample(seen, table.large)
+    _check_rows(rows.height, title)
     own_test = str(Path(test).resolve()) if isinstance(test, str | Path) else None
     if table.test is not None:
         test = table.test
-    test_rows, test_where, strangers = _read_test(test, found, frame.columns, notes, skip_broken)
+    seen = []
+    test_rows, test_where, strangers = _read_test(test, found, frame.columns, seen, skip_broken)
+    notes += _of_the_sample(seen, table.large and table.large.test)
     more, more_where = None, None
     if unlabelled is not None:
         more, more_where = others.read(
@@ -153,7 +157,7 @@ def load(
     return DataSet(
         name=name or stem or "data",
         source=table.where if again else None,
-        frame=ready,
+        frame=rows,
         schema=found,
         test=test_rows,
         notes=tuple(notes),
@@ -167,9 +171,28 @@ def load(
         ),
         about=table.about,
         strangers=strangers,
-        large=table.large and table.large.known(found, usable, testable),
+        large=table.large and _known(table.large, found, title, skip_broken),
         unlabelled=others.stacked(without) if without else None,
     )
+
+
+def _known(large: Large, schema: Schema, title: str, skip_broken: bool) -> Large:
+    """All rows, now that it is known what their columns mean."""
+    test = title if large.test is None else large.test.pieces.name
+
+    def usable(some: pl.DataFrame, schema: Schema, tally: Tally) -> pl.DataFrame:
+        return parted(some, schema, title, tally, skip_broken)[0]
+
+    def testable(some: pl.DataFrame, schema: Schema, tally: Tally) -> pl.DataFrame:
+        known = without_strangers(some, schema, test, tally)[0]
+        return parted(known, schema, test, tally, skip_broken)[0]
+
+    return large.known(schema, usable, testable)
+
+
+def _of_the_sample(notes: Sequence[str], large: Large | None) -> Sequence[str]:
+    """What was done to rows; of a sample it isn't yet what is done to all of them."""
+    return notes if large is None else [f"in the sample: {note}" for note in notes]
 
 
 def read_as(source: Any, reading: Reading, name: str | None = None) -> DataSet:
@@ -232,58 +255,6 @@ def _check_streamed(title: str, unlabelled: Any, reading: Reading) -> None:
             )
 
 
-def _ready(
-    frame: pl.DataFrame,
-    schema: Schema,
-    title: str,
-    notes: list[str],
-    skip_broken: bool,
-    *,
-    keep: bool = False,
-) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """The rows that have all targets, in the schema's columns and kinds.
-
-    Args:
-        frame: as it was read.
-        schema: what the columns mean.
-        title: the table's name.
-        notes: gets what was done to the rows.
-        skip_broken: leave out images that can't be read.
-        keep: return the rows without a target, too, as `unlabelled.aside` leaves them.
-    """
-    import polars as pl
-
-    frame = columns.decoded(frame, schema, title, notes, skip_broken)
-    inputs = conform(frame, schema, title).drop(*schema.targets, strict=False)
-    answers = [conform_target(frame[name], schema, title).alias(name) for name in schema.targets]
-    known = pl.repeat(value=True, n=frame.height, eager=True)
-    for answer in answers:
-        without = answer.null_count()
-        if without:
-            notes.append(f"{title}: {_said(without, answer.name, keep)}")
-        known = known & answer.is_not_null()
-    roles = {name: frame[name] for name in schema.roles if name in frame.columns}
-    counted = counting(frame, schema, title, notes)
-    fine = pl.repeat(value=True, n=frame.height, eager=True)
-    if counted is not None:
-        roles[counted[0].name], fine = counted
-    rows = inputs.with_columns(*roles.values(), *answers)
-    blank = None
-    if keep and not known.all():
-        blank = others.aside(rows.filter(~known & fine), schema, title, notes)
-    return rows.filter(known & fine), blank
-
-
-def _said(without: int, name: str, kept: bool) -> str:
-    """What becomes of rows without a value in a target."""
-    rows = "1 row has" if without == 1 else f"{without:,} rows have"
-    if not kept:
-        return f"{rows} no value in '{name}' and can't be used"
-    which = "it" if without == 1 else "them"
-    use = f"methods that learn without targets use {which}, no score does"
-    return f"{rows} no value in '{name}': {use}"
-
-
 def _read_test(
     test: Any, schema: Schema, known: Sequence[str], notes: list[str], skip_broken: bool
 ) -> tuple[pl.DataFrame | None, str | None, Strangers]:
@@ -298,7 +269,7 @@ def _read_test(
         given = given_targets(test[1], frame.columns, schema.targets)
         frame = attach(frame.drop(*schema.targets, strict=False), given, title)
     else:
-        text = schema.named("categorical") + schema.named("text")
+        text = schema.texts()
         text += [] if _numeric(schema) else [*schema.targets]
         table = opened(test, text)
         frame, where = table.frame, table.where
@@ -311,13 +282,15 @@ def _read_test(
             accepted="the columns of the training data, the target included",
         )
     extra = [each for each in frame.columns if each not in known]
-    frame, strangers = without_strangers(frame, schema, title, notes)
-    ready, _ = _ready(frame, schema, title, notes, skip_broken)
+    tally = Tally()
+    frame, strangers = without_strangers(frame, schema, title, tally)
+    notes += tally.notes()
+    rows, _ = ready(frame, schema, title, notes, skip_broken)
     if extra:
         notes.append(f"{title}: columns without use here: {', '.join(extra[:20])}")
-    if ready.height == 0:
+    if rows.height == 0:
         raise InputError(f"{title}: no row has a target", accepted="at least one row")
-    return ready, where, strangers
+    return rows, where, strangers
 
 
 def _numeric(schema: Schema) -> bool:

@@ -132,7 +132,7 @@ def _opened(source: str | Path, schema: Schema, limit: int, notes: list[str]) ->
         return frame
     if not fits(path, limit):
         raise _too_large(source, None, limit)
-    texts = [*schema.named("categorical"), *schema.named("text")]
+    texts = schema.texts()
     texts += [] if schema.group is None else [schema.group]  # groups are compared by their names
     return opened(source, texts).frame
 

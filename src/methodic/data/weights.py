@@ -9,28 +9,44 @@ import numpy.typing as npt
 
 from methodic.data.columns.cells import first, row_name
 from methodic.data.columns.conform import as_numbers
+from methodic.data.tally import Seen, Tally
 from methodic.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import polars as pl
 
     from methodic.data.schemas.schema import Schema
 
 _ACCEPTED = "finite numbers above 0; a row of weight 0 is left out"
+_WITHOUT = "rows without weights"
 
 
-def checked(column: pl.Series, where: str = "data") -> pl.Series:
+def checked(column: pl.Series, where: str = "data", notation: str = "") -> pl.Series:
     """The weights as Float64, all of them finite and at least 0.
 
     A weight says how much a row counts in losses and scores, beside the others: a row of weight 2
     counts like two rows of weight 1, and only ratios matter.
 
+    Args:
+        column: numbers, or texts that are.
+        where: the table's name, for messages.
+        notation: how texts write them; see `notations`.
+
     Raises:
         InputError: a weight is missing, negative or no number, or all are 0.
     """
+    found = _numbers(column, where, notation)
+    if len(found) and not (found > 0).any():
+        raise _nothing_counts(column.name, where)
+    return found
+
+
+def _numbers(column: pl.Series, where: str, notation: str = "") -> pl.Series:
     import polars as pl
 
-    found = as_numbers(column, f"{where}, weights").cast(pl.Float64)
+    found = as_numbers(column, f"{where}, weights", notation=notation).cast(pl.Float64)
     title = f"{where}: the weight '{column.name}'"
     missing = first(found.is_null())
     if missing is not None:
@@ -42,32 +58,53 @@ def checked(column: pl.Series, where: str = "data") -> pl.Series:
             found=found[negative],
             accepted=_ACCEPTED,
         )
-    if len(found) and not (found > 0).any():
-        raise InputError(f"{title} is 0 in every row", accepted=_ACCEPTED)
     return found
 
 
+def _nothing_counts(name: str, where: str) -> InputError:
+    return InputError(f"{where}: the weight '{name}' is 0 in every row", accepted=_ACCEPTED)
+
+
 def counting(
-    frame: pl.DataFrame, schema: Schema, where: str, notes: list[str]
+    frame: pl.DataFrame, schema: Schema, where: str, tally: Tally
 ) -> tuple[pl.Series, pl.Series] | None:
     """The checked weights and which rows count; None for a table without any.
 
-    ``notes`` gets told how many rows don't, and of rows that should have weights and have none.
+    ``tally`` gets told how many rows don't, and of rows that should have weights and have none.
 
     Raises:
-        InputError: as for `checked`.
+        InputError: as for `checked`; that all are 0 shows when the whole table was seen.
     """
-    if schema.weight is None:
+    name = schema.weight
+    if name is None:
         return None
-    if schema.weight not in frame.columns:
-        notes.append(f"{where}: no column '{schema.weight}', so all of its rows count alike")
+
+    def judge(seen: Seen) -> Iterator[str]:
+        return _judged(seen, name, where)
+
+    if name not in frame.columns:
+        tally.add("weight", judge, frame.height, kinds={_WITHOUT: frame.height})
         return None
-    weights = checked(frame[schema.weight], where)
-    without = int((weights == 0).sum())
-    if without:
-        rows = "1 row has" if without == 1 else f"{without:,} rows have"
-        notes.append(f"{where}: {rows} weight 0 and don't count")
+    weights = _numbers(frame[name], where, schema.notation(name))
+    tally.add("weight", judge, frame.height, int((weights == 0).sum()))
     return weights, weights > 0
+
+
+def _judged(seen: Seen, name: str, where: str) -> Iterator[str]:
+    """What it means that so many rows have weight 0, or no weight."""
+    if _WITHOUT in seen.kinds:
+        if seen.kinds[_WITHOUT] < seen.rows:
+            raise InputError(
+                f"{where}: the weight '{name}' is missing in some of the files",
+                found=f"{seen.kinds[_WITHOUT]:,} of {seen.rows:,} rows without it",
+                accepted=_ACCEPTED,
+            )
+        yield f"{where}: no column '{name}', so all of its rows count alike"
+    elif seen.count == seen.rows > 0:
+        raise _nothing_counts(name, where)
+    elif seen.count:
+        rows = "1 row has" if seen.count == 1 else f"{seen.count:,} rows have"
+        yield f"{where}: {rows} weight 0 and don't count"
 
 
 def weights_of(frame: pl.DataFrame, schema: Schema) -> npt.NDArray[np.float64] | None:

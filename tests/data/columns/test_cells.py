@@ -63,6 +63,15 @@ def test_a_known_notation_is_followed() -> None:
     assert tidy(pl.Series(["12/31/2024"]), notation="%d/%m/%Y").to_list() == ["12/31/2024"]
 
 
+def test_a_known_notation_comes_before_what_programs_write() -> None:
+    commas = {"notation": "1.234,5"}
+    assert tidy(pl.Series(["1.500", "2"]), **commas).to_list() == [1500, 2]
+    assert tidy(pl.Series(["2.000"]), **commas).to_list() == [2000]
+    assert tidy(pl.Series(["2.5"]), **commas).to_list() == ["2.5"]
+    assert tidy(pl.Series(["20240131"]), notation="%Y%m%d").to_list() == [date(2024, 1, 31)]
+    assert tidy(pl.Series(["12"]), notation="1,234.5%").to_list() == ["12"]
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

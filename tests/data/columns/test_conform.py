@@ -121,8 +121,69 @@ def test_columns_are_read_as_training_wrote_them() -> None:
         None,
         "so",
     ]
-    assert one(["x", "1", "7%"], kind="numeric", words=("x",)).to_list() == [None, 1.0, 0.07]
+    assert one(["x", "1", "7"], kind="numeric", words=("x",)).to_list() == [None, 1.0, 7]
+    shares = {"kind": "numeric", "notation": "1,234.5%"}
+    assert one(["12%", "0", None, "1.5 %"], **shares).to_list() == [0.12, 0, None, 0.015]
+    assert one(["x", "7%"], words=("x",), **shares).to_list() == [None, 0.07]
     assert one([timedelta(minutes=1)], kind="numeric").to_list() == [60]
+
+
+def test_a_cell_does_not_depend_on_its_neighbours() -> None:
+    commas = {"kind": "numeric", "notation": "1.234,5"}
+    for cells in (["2.000"], ["1,5", "2.000"], ["x", "2.000"]):
+        assert one(cells, words=("x",), **commas).to_list()[-1] == 2000
+    compact = one(["20240131", None], kind="date", notation="%Y%m%d")
+    assert compact.to_list() == [datetime(2024, 1, 31), None]
+
+
+def test_dates_with_the_year_first_are_read_in_any_column() -> None:
+    found = one(["2024-04-03", None], kind="date", notation="%d/%m/%Y")
+    assert found.to_list() == [datetime(2024, 4, 3), None]
+
+
+@pytest.mark.parametrize(
+    ("cells", "fields", "parts"),
+    [
+        (["12%", "7"], {"notation": "1,234.5%"}, ["row 2", "'7'", "3.5%", "percent signs"]),
+        (["12", "7"], {"notation": "1,234.5%"}, ["row 1", "'12'", "percent signs"]),
+        (["12,5%", "7"], {"notation": "1.234,5%"}, ["row 2", "'7'", "3,5%"]),
+        (["1", "7%"], {}, ["row 2", "'7%'", "no percent signs"]),
+        (["12%"], {}, ["row 1", "'12%'", "no percent signs"]),
+        (["1.5"], {"notation": "1.234,5"}, ["row 1", "'1.5'", "3,5"]),
+    ],
+)
+def test_percent_signs_and_decimal_marks_are_those_of_training(
+    cells: list, fields: dict, parts: list[str]
+) -> None:
+    with pytest.raises(InputError) as caught:
+        one(cells, kind="numeric", **fields)
+    assert all(part in str(caught.value) for part in ["f.csv", "'a'", *parts]), caught.value
+
+
+PLAIN = Schema(
+    columns=(Column(name="a", kind="numeric"),),
+    target="y",
+    task="multiclass",
+    classes=("01", "1", "None"),
+    plain=True,
+)
+
+
+def test_plain_names_are_neither_missing_nor_numbers() -> None:
+    names = conform_target(pl.Series("y", ["1", "None", None, "01"]), PLAIN)
+    assert names.to_list() == ["1", "None", None, "01"]
+    assert class_codes(names, PLAIN).to_list() == [1, 2, None, 0]
+    assert conform_target(pl.Series("y", [1, None]), PLAIN).to_list() == ["1", None]
+    assert conform_target(names.cast(pl.Categorical), PLAIN).to_list() == names.to_list()
+    with pytest.raises(InputError, match="row 1"):
+        conform_target(pl.Series("y", ["1.0"]), PLAIN)
+
+
+def test_a_number_to_predict_is_read_as_training_wrote_it() -> None:
+    update = {"task": "regression", "classes": (), "notations": (("y", "1.234,5"),)}
+    schema = PLAIN.model_copy(update={**update, "plain": False})
+    assert conform_target(pl.Series("y", ["3,50", "1.500"]), schema).to_list() == [3.5, 1500]
+    assert conform_target(pl.Series("y", [3.5]), schema).to_list() == [3.5]
 
 
 @pytest.mark.parametrize(

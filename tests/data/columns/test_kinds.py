@@ -111,6 +111,23 @@ def test_numbers_among_which_words_stand() -> None:
     assert (found.kind, found.words) == ("categorical", ())
 
 
+def test_percent_signs_are_remembered() -> None:
+    shares = [f"{i}.5%" for i in range(100)]
+    assert kind(shares) == Column(name="c", kind="numeric", notation="1,234.5%")
+    commas = [f"{i},5%" for i in range(100)]
+    assert kind(commas) == Column(name="c", kind="numeric", notation="1.234,5%")
+
+
+def test_7_among_percentages_is_a_word_and_7_percent_among_numbers_too() -> None:
+    shares = [f"{i}.5%" for i in range(100)]
+    shares[5] = "7"
+    found = kind(shares)
+    assert found == Column(name="c", kind="numeric", words=("7",), notation="1,234.5%")
+    numbers = [f"{i}.5" for i in range(100)]
+    numbers[5] = "7%"
+    assert kind(numbers) == Column(name="c", kind="numeric", words=("7%",))
+
+
 def test_few_numbers_with_words_are_categories() -> None:
     cells = [*(str(i % 7) for i in range(100)), "x"]
     assert kind(cells) == Column(name="c", kind="categorical")
@@ -122,6 +139,22 @@ def test_row_numbers(make) -> None:
     ids = kind(cells, "customer_id")
     assert isinstance(ids, Dropped) == (make is not float)
     assert isinstance(kind([*cells[:-1], cells[0]], "customer_id"), Column)
+
+
+ROW_NAMES = ["id", "PassengerId", "CustomerId", "customerID", "User ID", "order-id", "row.id"]
+ROW_NAMES += ["ID", "user_id", "USER ID", "rowUUID", "RowIndex", "the row", "Unnamed: 0"]
+
+
+@pytest.mark.parametrize("name", ROW_NAMES)
+def test_names_of_row_numbers_in_the_usual_spellings(name: str) -> None:
+    assert "it numbers the rows" in why([*range(50)], name)
+
+
+@pytest.mark.parametrize(
+    "name", ["paid", "valid", "Madrid", "grid", "ACID", "Grid", "arrow", "Id2"]
+)
+def test_words_that_end_like_one(name: str) -> None:
+    assert kind([*range(50)], name) == Column(name=name, kind="numeric")
 
 
 def test_more_rows_are_told_in_more_numbers() -> None:

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from methodic.data.columns.notations import COMMA, ambiguous, notation, parse
+from methodic.data.columns.notations import (
+    COMMA,
+    COMMA_PERCENT,
+    PERCENT,
+    ambiguous,
+    notation,
+    parse,
+)
 
 JANUARY = datetime(2024, 1, 5, 12, 30, 45)
 
@@ -18,18 +25,19 @@ READ = [
     (["1", "2.5", ".5", "1e3"], "", [1, 2.5, 0.5, 1000]),
     (["1,234", "5"], "", [1234, 5]),
     (["1234.5678", "1,234.5"], "", [1234.5678, 1234.5]),
-    ([".25%", "1.5%"], "", [0.0025, 0.015]),
+    ([".25%", "1.5%"], PERCENT, [0.0025, 0.015]),
     ([",75", "-,125", "1,5"], COMMA, [0.75, -0.125, 1.5]),
     (["1,234,567.5", "-12"], "", [1234567.5, -12]),
     (["1'234", "5"], "", [1234, 5]),
     (["1 234", "1\u00a0234", "1\u202f234"], "", [1234, 1234, 1234]),
-    (["12%", "5.5 %", "0"], "", [0.12, 0.055, 0]),
+    (["12%", "5.5 %", "0"], PERCENT, [0.12, 0.055, 0]),
+    (["0", "-0.0", "1,200 %"], PERCENT, [0, 0, 12]),
     (["3,5", "7"], COMMA, [3.5, 7]),
     (["3,5", "1.200,75"], COMMA, [3.5, 1200.75]),
     (["3,5", "1.200"], COMMA, [3.5, 1200]),
     (["0,125"], COMMA, [0.125]),
     (["1 234,5", "2"], COMMA, [1234.5, 2]),
-    (["12,5%", "7%"], COMMA, [0.125, 0.07]),
+    (["12,5%", "7%", "0,0"], COMMA_PERCENT, [0.125, 0.07, 0]),
     (["2024-01-05", "1999-12-31"], "", [date(2024, 1, 5), date(1999, 12, 31)]),
     (["2024/01/05"], "", [date(2024, 1, 5)]),
     (["2024.01.05"], "", [date(2024, 1, 5)]),
@@ -106,6 +114,9 @@ def test_a_known_notation_reads_what_alone_would_mean_something_else() -> None:
     assert parse(one[:1], "").to_list() == [1234]
     assert parse(one[1:], "%d/%m/%Y").to_list() == [date(2024, 2, 1)]
     assert parse(pl.Series(["1", "x"]), "").to_list() == [1, None]
+    assert parse(pl.Series(["7", "7%", "0"]), PERCENT).to_list() == [None, 0.07, 0]
+    assert parse(pl.Series(["7", "7%"]), "").to_list() == [7, None]
+    assert parse(pl.Series(["0"]), PERCENT).dtype == pl.Float64
 
 
 def test_commas_that_could_be_decimal_commas() -> None:

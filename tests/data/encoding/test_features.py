@@ -11,6 +11,7 @@ import torch
 
 from methodic.data.encoding import dates, features
 from methodic.data.encoding.features import Features
+from methodic.data.encoding.numeric import BUFFERS, NumericEncoder
 from methodic.data.schemas.schema import infer
 
 N = 60
@@ -29,6 +30,7 @@ FRAME = pl.DataFrame(
 )
 SCHEMA = infer(FRAME, "y")
 MADE = Features(SCHEMA, {"sold": dates.fit(FRAME["sold"])})
+NUMERIC = MADE.fit(FRAME)
 
 
 def test_names_stand_beside_numbers() -> None:
@@ -40,11 +42,11 @@ def test_names_stand_beside_numbers() -> None:
     )
     assert MADE.names[MADE.plain] == "note (words 1)"
     assert MADE.width == len(MADE.names) == len(set(MADE.names)) == 2 + 7 + 64
-    assert MADE.tensor(FRAME, None).shape == (N, MADE.width)
+    assert MADE.tensor(FRAME, NUMERIC, raw=True).shape == (N, MADE.width)
 
 
 def test_raw_numbers() -> None:
-    raw = MADE.tensor(FRAME, None)
+    raw = MADE.tensor(FRAME, NUMERIC, raw=True)
     assert raw.dtype == torch.float32
     assert raw[4, 1] == 4
     missing = torch.isnan(raw)
@@ -54,11 +56,11 @@ def test_raw_numbers() -> None:
 
 
 def test_encoded_numbers_are_finite_and_each_missing_cell_is_shown() -> None:
-    numeric = MADE.fit(FRAME)
-    found = MADE.tensor(FRAME, numeric)
+    found = MADE.tensor(FRAME, NUMERIC)
     assert found.shape == (N, MADE.width + 3)
     assert torch.isfinite(found).all()
-    assert torch.equal(found[:, : MADE.width], numeric(MADE.tensor(FRAME, None))[:, : MADE.width])
+    raw = MADE.tensor(FRAME, NUMERIC, raw=True)
+    assert torch.equal(found[:, : MADE.width], NUMERIC(raw)[:, : MADE.width])
     assert [found[:, MADE.width + i].nonzero().flatten().tolist() for i in range(3)] == [
         [3],
         [5],
@@ -75,12 +77,38 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_numbers_beyond_float32_become_infinite_without_a_word() -> None:
     frame = FRAME.head(1).with_columns(size=pl.lit(1e300))
-    assert MADE.tensor(frame, None)[0, 0] == float("inf")
+    assert MADE.tensor(frame, NUMERIC, raw=True)[0, 0] == float("inf")
     assert MADE.tensor(frame, MADE.fit(FRAME))[0, 0] == pytest.approx(3)
 
 
+def test_numbers_that_lie_close_beside_their_size_stay_apart() -> None:
+    drawn = np.random.default_rng(0)
+    frame = pl.DataFrame(
+        {
+            "far": 1e8 + drawn.normal(0, 10, 500),
+            "moment": drawn.integers(0, 3_600_000, 500) + 1_700_000_000_000,
+            "usual": drawn.normal(2000, 10, 500),
+            "y": [0, 1] * 250,
+        }
+    )
+    made = Features(infer(frame, "y"), {})
+    numeric = made.fit(frame.with_columns(far=pl.when(pl.col("y") == 0).then("far")))
+    raw = made.tensor(frame, numeric, raw=True)
+    assert min(len(np.unique(column)) for column in raw.numpy().T) > 490
+    assert numeric.offset[2] == 0
+    assert torch.equal(raw[:, 2], torch.tensor(frame["usual"].to_numpy()).float())
+    found = made.tensor(frame, numeric)
+    assert torch.equal(found[:, :3], numeric(raw)[:, :3])
+    z = (frame["far"].to_numpy() - float(numeric.center[0])) / float(numeric.scale[0])
+    np.testing.assert_allclose(found[:, 0], z / np.sqrt(1 + (z / 3) ** 2), rtol=1e-4, atol=1e-6)
+    again = NumericEncoder(*(numeric.state_dict()[name] for name in BUFFERS))
+    assert torch.equal(made.tensor(frame, again), found), "what is saved is enough"
+    blank = made.tensor(frame.head(1).with_columns(far=None, moment=None), numeric)
+    assert blank[0, :2].tolist() == [0, 0]
+
+
 def test_no_rows() -> None:
-    assert MADE.tensor(FRAME.head(0), None).shape == (0, MADE.width)
+    assert MADE.tensor(FRAME.head(0), NUMERIC, raw=True).shape == (0, MADE.width)
     assert np.array_equal(MADE.fit(FRAME.head(2)).center.shape, (MADE.width,))
 
 

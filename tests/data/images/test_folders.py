@@ -158,3 +158,18 @@ def test_no_folder_of_classes(tmp_path: Path, make: object, problem: str, advice
     assert str(tmp_path) in caught.value.problem
     assert (advice or "") in (caught.value.advice or "")
     assert (caught.value.advice is None) == (advice is None)
+
+
+def test_a_folder_that_can_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures.classes(tmp_path / "pets", 2)
+    inside = Path.iterdir
+
+    def refuse(path: Path) -> object:  # the superuser may read anything
+        if path.name == "cats":
+            raise PermissionError(13, "Permission denied", str(path))
+        return inside(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(InputError, match="cats: the folder can't be read") as caught:
+        listing(tmp_path / "pets")
+    assert caught.value.found == "Permission denied"

@@ -223,3 +223,18 @@ def test_fashion_mnist() -> None:
     assert (data.frame.height, data.test.height) == (60_000, 10_000)
     assert data.schema.classes == tuple("0123456789")
     assert abs(pixels_of(data).mean() / 255 - 0.286) < 0.001
+
+
+def test_names_of_folders_are_names(tmp_path: Path) -> None:
+    names = ("00001", "1", "2024-01-31", "NA", "None")
+    for part in ("train", "test"):
+        for i, name in enumerate(names):
+            for j in range(4):
+                pictures.write(tmp_path / part / name / f"{j}.png", seed=i + 10 * j)
+    data = load(tmp_path)
+    assert data.schema.classes == names
+    assert data.test is not None
+    for frame in (data.frame, data.test):
+        assert sorted(set(frame["label"])) == sorted(names)
+        assert frame.height == 20
+    assert read_as(data.source, data.reading).schema == data.schema

@@ -1,6 +1,7 @@
 """Files in pieces: the same rows as when they are read whole, wherever they are cut."""
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -63,6 +64,24 @@ def test_categories_that_look_like_numbers_can_stay_texts(tmp_path):
     assert next(pieces_of(path).cut(5, NOTHING))["zip"][0] == 1234
 
 
+def test_quotes_inside_of_cells_are_letters(tmp_path):
+    path = tmp_path / "t.csv"
+    lines = ["a,b", '0,5" pipe', *(f"{i},x" for i in range(1, 400)), '400,"says ""y"""']
+    path.write_text("\n".join(lines) + "\n")
+    found = list(pieces_of(path).cut(20, NOTHING))
+    assert len(found) > 15
+    assert pl.concat(found)["b"].to_list() == ['5" pipe', *["x"] * 399, 'says "y"']
+
+
+@pytest.mark.parametrize("header", ['a,"b\nc"', 'a,5" pipe', "sep=,\na,b", "\ufeffa,b", "\na,b"])
+def test_whatever_stands_above_the_rows_stands_above_each_piece(tmp_path, header):
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([header, *(f"{i},x" for i in range(300))]) + "\n")
+    found = list(pieces_of(path).cut(20, NOTHING))
+    assert len(found) > 3
+    assert pl.concat(found)["a"].to_list() == list(range(300))
+
+
 def test_errors_name_the_line_of_the_file(tmp_path):
     path = tmp_path / "t.csv"
     lines = ["a,b"] + [f"{i},{i}" for i in range(300)] + ["1,2,3"]
@@ -77,6 +96,17 @@ def test_a_damaged_file_is_named(tmp_path):
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(InputError, match="damaged"):
         list(pieces_of(path).cut(50, NOTHING))
+
+
+def test_a_file_that_can_not_be_opened_is_left_to_others(tmp_path, monkeypatch):
+    path = tmp_path / "t.parquet"
+    table().write_parquet(path)
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)  # the superuser may open anything
+    assert pieces_of(path) is None
 
 
 @pytest.mark.parametrize("name", ["nowhere.csv", "t.json", "t.npy"])
@@ -96,6 +126,12 @@ def test_shifted_errors_keep_what_they_say():
     error = shifted(InputError("x: row 1,002 is bad, line 3", found=7, advice="Mend it."), 1000)
     assert error.problem == "x: row 2,002 is bad, line 3"
     assert (error.found, error.advice) == ("7", "Mend it.")
+
+
+def test_shifted_errors_shift_what_they_list():
+    error = InputError("x: 2 images can't be read", found="row 3: no\n    row 1,004: row 5\n and 7")
+    assert shifted(error, 10).found == "row 13: no\n    row 1,014: row 5\n and 7"
+    assert shifted(InputError("x", found="'row 5: no'"), 10).found == "'row 5: no'"
 
 
 @pytest.mark.parametrize("dictionary", [True, False])

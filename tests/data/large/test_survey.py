@@ -1,5 +1,7 @@
 """The first look: a fair sample, all classes, the same wherever the file is cut."""
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
@@ -125,6 +127,60 @@ def test_a_cell_that_nobody_expected_is_named_by_its_row(path):
         list(data.large.frames(data.schema))
 
 
+def test_files_of_other_columns_are_refused(tmp_path):
+    table().write_csv(tmp_path / "1.csv")
+    table().select("y", "kind", "x2", "x1", "x0", "id").write_csv(tmp_path / "2.csv")
+    data = load(tmp_path / "*.csv", "y", memory=LIMIT)
+    assert data.heights == (40_000, 0)
+    table().drop("x1").with_columns(z=1).write_csv(tmp_path / "2.csv")
+    with pytest.raises(InputError, match="other columns than the first ones") as caught:
+        load(tmp_path / "*.csv", "y", memory=LIMIT)
+    assert caught.value.found == "without 'x1', with 'z'"
+
+
+def test_lines_need_not_have_all_cells(tmp_path):
+    rows = table().to_dicts()
+    for row in rows[10_000:]:
+        del row["x1"]
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = load(path, "y", memory=LIMIT)
+    assert data.large is not None
+    found = pl.concat([frame["x1"] for frame in data.large.frames(data.schema)])
+    assert found.null_count() == 10_000
+
+
+def codes(rows=20_000):
+    """A file whose first half has codes of digits, of which the second half shows what they are."""
+    names = [f"0{i % 7}" if i < rows / 2 else f"A{i % 5}" for i in range(rows)]
+    x = np.random.default_rng(0).normal(size=rows)
+    return pl.DataFrame({"x": x, "code": names, "y": np.where(x > 0, "yes", "no")})
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_column_is_of_one_kind_in_all_pieces(tmp_path, kind):
+    path = tmp_path / f"t.{kind}"
+    codes().write_csv(path) if kind == "csv" else codes().write_parquet(path)
+    data = load(path, "y", memory=LIMIT)
+    assert data.large is not None
+    whole = load(path, "y")
+    assert data.schema == whole.schema
+    assert set(data.frame["code"]) == set(whole.frame["code"].cast(pl.String))
+    found = {code for frame in data.large.frames(data.schema) for code in frame["code"]}
+    assert found == set(data.frame["code"])
+
+
+def test_a_schema_makes_categories_of_digits(tmp_path):
+    path, said = tmp_path / "t.csv", tmp_path / "schema.yaml"
+    codes().with_columns(zip=pl.Series([f"0{i % 90 + 10}" for i in range(20_000)])).write_csv(path)
+    said.write_text("target: y\ncolumns: {zip: categorical}")
+    data = load(path, schema=said, memory=LIMIT)
+    assert data.large is not None
+    assert set(data.frame["zip"]) == {f"0{i}" for i in range(10, 100)}
+    found = {cell for frame in data.large.frames(data.schema) for cell in frame["zip"]}
+    assert found == set(data.frame["zip"])
+
+
 def test_test_rows_of_ones_own(path, tmp_path):
     table(20_000, seed=1).write_parquet(tmp_path / "test.parquet")
     data = load(path, "y", test=tmp_path / "test.parquet", memory=LIMIT)
@@ -142,3 +198,32 @@ def test_whether_a_table_fits(tmp_path):
     assert survey.fits(path, 10**9)
     assert not survey.fits(path, 10**5)
     assert survey.fits(tmp_path / "none.csv", 10**5), "reading it says what is wrong"
+
+
+def test_decimal_commas_are_read_alike_in_all_pieces(tmp_path):
+    x = [f"{1 + i % 89},{125 + i % 7}" for i in range(20_000)]
+    x[:3] = ["3,5", "1.234,50", "0,25"]
+    path = tmp_path / "t.csv"
+    frame = pl.DataFrame({"x": x, "z": range(20_000), "y": ["a", "b"] * 10_000})
+    frame.write_csv(path, separator=";")
+    data = load(path, "y", memory=LIMIT // 4)
+    assert data.large is not None
+    whole = load(path, "y")
+    assert data.schema == whole.schema
+    assert data.frame["x"].max() == 1234.5
+    assert data.frame["x"].mean() == pytest.approx(whole.frame["x"].mean(), rel=0.1)
+    found = pl.concat([each["x"] for each in data.large.frames(data.schema)])
+    assert found.to_list() == whole.frame["x"].to_list()
+
+
+def test_what_a_schema_says_is_followed_in_the_sample(tmp_path):
+    path, said = tmp_path / "t.csv", tmp_path / "s.yaml"
+    x = [f"1,{125 + i % 70}" for i in range(20_000)]
+    frame = pl.DataFrame({"x": x, "z": range(20_000), "y": ["a", "b"] * 10_000})
+    frame.write_csv(path, separator=";")
+    said.write_text('columns: {x: {kind: numeric, notation: "1.234,5"}}')
+    data = load(path, "y", memory=LIMIT // 4, schema=said, test=path)
+    assert data.large is not None
+    assert data.frame["x"].max() < 2
+    assert data.test["x"].max() < 2
+    assert all(each["x"].max() < 2 for each in data.large.frames(data.schema))

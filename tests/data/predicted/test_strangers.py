@@ -38,3 +38,12 @@ def test_without_strangers_nothing_changes() -> None:
     numbers = TRAIN.with_columns(y=pl.Series([1, 2] * 20))
     spelt = numbers.head(4).with_columns(y=pl.Series(["1.0", "02", "1", "2"]))
     assert load(numbers, "y", test=spelt).strangers == ()
+
+
+def test_plain_names_are_compared_as_they_stand() -> None:
+    names = ["01", "None", "1", "10"] * 10
+    x = TRAIN.select("a")
+    data = load(x, names, test=(x.head(4), ["01", "None", "10", "NA"]))
+    assert data.strangers == (("NA", 1),)
+    assert data.test is not None
+    assert data.test["target"].to_list() == ["01", "None", "10"]

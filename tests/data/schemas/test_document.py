@@ -47,6 +47,7 @@ def test_all_that_can_be_said() -> None:
         "id": None,
     }
     assert found.texts() == ("zip", "note", "said")
+    assert parse('columns: {a: {kind: numeric, notation: "1.234,5"}}', "s.yaml").texts() == ("a",)
     assert found.at("columns.level") == "s.yaml, line 9"
     assert found.at("group") == "s.yaml, line 5"
 

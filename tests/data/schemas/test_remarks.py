@@ -6,12 +6,15 @@ from methodic.data.schemas.remarks import LEFT_OUT, remarks
 from methodic.data.schemas.schema import Column, Dropped, Schema
 
 
-def schema(*columns: Column, dropped: int = 0) -> Schema:
+def schema(
+    *columns: Column, dropped: int = 0, notations: tuple[tuple[str, str], ...] = ()
+) -> Schema:
     return Schema(
         columns=columns,
         target="y",
         task="regression",
         classes=(),
+        notations=notations,
         dropped=tuple(Dropped(name=f"d{i}", why="why") for i in range(dropped)),
     )
 
@@ -24,15 +27,19 @@ def test_what_can_not_be_seen_is_told() -> None:
             Column(name="c", kind="categorical", notation="yes/no"),
             Column(name="d", kind="text", numbers=64),
             Column(name="e", kind="date", notation="%d.%m.%y"),
+            Column(name="f", kind="numeric", notation="1,234.5%"),
             dropped=1,
+            notations=(("y", "1.234,5"),),
         )
     )
     assert list(found) == [
+        ("read as", "y: numbers with a decimal comma"),
         ("read as", "b: numbers with a decimal comma"),
         ("read as", "b: numbers; 'unknown', 'x' count as missing"),
         ("read as", "c: yes and no, in several spellings"),
         ("read as", "d: free text, its words and letters hashed into 64 numbers"),
         ("read as", "e: dates written as %d.%m.%y"),
+        ("read as", "f: numbers with a percent sign"),
         (LEFT_OUT, "d0: why"),
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,22 @@ def test_notations_are_found_where_the_file_leaves_them_out(tmp_path: Path) -> N
     said = "columns:\n  price: {kind: numeric, words: [unknown]}\n  sold: date"
     price, sold = load(file, "y", schema=schema(file, said)).schema.columns
     assert (price.notation, sold.notation) == ("1.234,5", "%d.%m.%Y")
+
+
+def test_what_the_file_says_of_commas_and_dates_is_followed(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    rows = [f"1,{125 + i};{20240101 + i % 28};{i % 2}" for i in range(N)]
+    file.write_text("\n".join(["price;sold;y", *rows]))
+    alone = load(file, "y")
+    assert alone.frame["price"].to_list()[0] == 1125
+    assert any("schema.yaml" in note for note in alone.notes)
+    said = 'columns:\n  price: {kind: numeric, notation: "1.234,5"}'
+    said += '\n  sold: {kind: date, notation: "%Y%m%d"}'
+    data = load(file, "y", schema=schema(file, said), test=file)
+    for frame in (data.frame, data.test):
+        assert frame is not None
+        assert frame["price"].to_list()[:2] == [1.125, 1.126]
+        assert frame["sold"].to_list()[1] == datetime(2024, 1, 2)
 
 
 def test_images_that_are_said(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from methodic.data.schemas.schema import FEW, Column, Schema, infer
+from methodic.data.schemas.schema import Column, Schema, infer
+from methodic.data.schemas.task import FEW
 from methodic.errors import InputError
 from methodic.plan import Reading
 

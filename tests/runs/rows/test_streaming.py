@@ -111,6 +111,56 @@ def test_weights_of_rows_are_one_on_average(tmp_path):
     assert len(rows.weight) == len(rows.target)
 
 
+def test_own_test_rows_without_weights_count_alike(tmp_path):
+    weight = np.random.default_rng(3).uniform(0.5, 4, 20_000)
+    path = stored(tmp_path / "t.parquet", w=weight)
+    for rows in (20_000, 300):  # read in pieces, and at once
+        test = stored(tmp_path / "test.parquet", rows)
+        prepared = preparation.prepare(load(path, "y", weight="w", test=test, memory=LIMIT), 0)
+        assert prepared.counts[2] == rows
+        assert (prepared.weights("test") == 1).all()
+        assert abs(float(prepared.rows["train"].weight.mean()) - 1) < 1e-4
+
+
+def test_pieces_without_any_weight_are_left_out_and_counted(tmp_path):
+    path = stored(tmp_path / "t.parquet", w=np.ones(20_000))
+    rows = pl.read_parquet(path).with_row_index("at")
+    rows = rows.with_columns(
+        w=pl.when(pl.col("at") % 10_000 < 5_000).then(0.0).otherwise(1.0),
+        y=pl.when(pl.col("at") % 100 == 99).then(None).otherwise(pl.col("y")),
+    )
+    rows.drop("at").write_parquet(path)
+    data = load(path, "y", weight="w", memory=LIMIT)
+    assert any(note.startswith("in the sample: ") for note in data.notes)
+    prepared = preparation.prepare(data, 0)
+    assert sum(prepared.counts) == 9_900
+    assert prepared.notes == (
+        f"{path}: 200 rows have no value in 'y' and can't be used",
+        f"{path}: 10,000 rows have weight 0 and don't count",
+    )
+
+
+def test_strangers_are_judged_by_all_test_rows(tmp_path):
+    path = stored(tmp_path / "t.parquet")
+    test = stored(tmp_path / "test.parquet")
+    rows = pl.read_parquet(test).with_row_index("at")
+    for share, refused in ((0.3, False), (0.6, True)):
+        some = rows.with_columns(
+            y=pl.when(pl.col("at") < share * 20_000).then(pl.lit("maybe")).otherwise(pl.col("y"))
+        )
+        some.drop("at").write_parquet(test)
+        if refused:
+            with pytest.raises(InputError, match="a class that training doesn't know, in row"):
+                preparation.prepare(load(path, "y", test=test, memory=LIMIT), 0)
+            continue
+        prepared = preparation.prepare(load(path, "y", test=test, memory=LIMIT), 0)
+        assert prepared.counts[2] == 14_000
+        assert prepared.notes == (
+            f"{test}: 6,000 of 20,000 rows are left out, since training knows no row of their "
+            "class: 'maybe' (6,000)",
+        )
+
+
 def test_a_run_can_be_made_again(path, tmp_path):
     mt.train_method(load(path, "y", memory=LIMIT), PLAIN, steps=60, out=tmp_path / "one")
     again = mt.reproduce(tmp_path / "one", out=tmp_path / "two")
@@ -190,6 +240,26 @@ def test_a_folder_of_images_and_equal_images_in_it(tmp_path):
     assert len(torch.cat([each.unique(dim=0) for each in images])) == 400
     moved = load((tmp_path / "set").rename(tmp_path / "elsewhere"), memory=30_000)
     assert moved.fingerprint == data.fingerprint
+
+
+def test_broken_images_are_counted_and_named(tmp_path):
+    from PIL import Image
+
+    random, cells = np.random.default_rng(0), []
+    for i in range(600):
+        stream = io.BytesIO()
+        Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(stream, "PNG")
+        cells.append(b"no image" if i < 150 or i == 400 else stream.getvalue())
+    frame = pl.DataFrame({"image": cells, "label": ["red", "green"] * 300})
+    frame = pl.concat([frame[150:], frame[:150]])  # the first cells tell that these are images
+    frame.write_parquet(tmp_path / "t.parquet")
+    data = load(tmp_path / "t.parquet", "label", memory=300_000, skip_broken=True)
+    assert data.large is not None
+    prepared = preparation.prepare(data, 0)
+    assert sum(prepared.counts) == 449
+    (note,) = prepared.notes
+    for words in ("151 of 600 images can't be read", "row 251: ", "row 451: ", "and 51 more"):
+        assert words in note
 
 
 def test_what_takes_all_rows_at_once_is_refused(path):

@@ -39,8 +39,9 @@ def tidy(series: pl.Series, *, text: bool = False, notation: str | None = None) 
     Args:
         series: any column.
         text: leave texts as texts.
-        notation: how the texts write numbers or dates, where that is known; "" is what each cell
-            tells by itself. None: the column tells. Texts that aren't all written so stay texts.
+        notation: how the texts write numbers or dates, where that is known: then they are read so
+            and in no other way. "" is what each cell tells by itself. None: the column tells.
+            Texts that aren't all written so stay texts.
     """
     import polars as pl
 
@@ -80,9 +81,10 @@ def meaning(cells: pl.Series, notation: str | None = None) -> pl.Series:
         cells: `stripped` texts.
         notation: see `tidy`.
     """
-    found = notations.plain_numbers(cells)
-    if found is not None:
-        return found
+    if not notation:
+        found = notations.plain_numbers(cells)
+        if found is not None:
+            return found
     if notation is None:
         notation = notations.notation(cells)
         if notation is None:
@@ -115,7 +117,7 @@ def truths(cells: pl.Series) -> pl.Series | None:
 
 
 def numbers_among(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """A column that mixes numbers and words, taken apart.
+    """A column that mixes numbers and words, taken apart by what each cell tells by itself.
 
     Args:
         cells: `stripped` texts.

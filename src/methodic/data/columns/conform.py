@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from methodic.data.columns.arrays import as_arrays
 from methodic.data.columns.cells import TRUTHS, first, numbers_among, row_name, texts, tidy
-from methodic.data.columns.notations import COMMA, parse
+from methodic.data.columns.notations import COMMA, COMMA_PERCENT, PERCENT, parse
 from methodic.data.images.columns import conformed
 from methodic.data.predicted import labels
 from methodic.data.schemas.schema import TRUTH, Column, Schema
@@ -15,6 +16,9 @@ from methodic.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+_EXAMPLES = {"": "3.5", COMMA: "3,5", PERCENT: "3.5%", COMMA_PERCENT: "3,5%"}
 
 
 def conform(frame: pl.DataFrame, schema: Schema, where: str = "data") -> pl.DataFrame:
@@ -55,7 +59,7 @@ def as_kind(series: pl.Series, column: Column, where: str = "data") -> pl.Series
     if column.kind == "image":
         return conformed(series, column, where)
     if column.kind == "array":
-        return _as_array(series, column, where)
+        return as_arrays(series, column, where)
     if column.kind == "numeric":
         return as_numbers(series, where, column.words, column.notation)
     if column.kind == "date":
@@ -112,7 +116,8 @@ def as_categories(series: pl.Series, *, truths: bool = False) -> pl.Series:
 def as_dates(series: pl.Series, where: str = "data", notation: str = "") -> pl.Series:
     """The column as moments: Datetime in microseconds, nulls where missing.
 
-    A zone is left off: moments with one are in UTC. Times of day are those of one day.
+    A zone is left off: moments with one are in UTC. Times of day are those of one day. Texts that
+    are all as 2024-01-31 are read whatever the notation, unless it begins with the year, too.
 
     Args:
         series: dates, moments or times, or texts that are.
@@ -122,6 +127,9 @@ def as_dates(series: pl.Series, where: str = "data", notation: str = "") -> pl.S
     import polars as pl
 
     cells = tidy(series, notation=notation)
+    if cells.dtype == pl.String and notation and not notation.startswith("%Y"):
+        plain = tidy(series, notation="")
+        cells = plain if plain.dtype.is_temporal() else cells
     kind = cells.dtype
     if isinstance(kind, pl.Datetime):
         return cells
@@ -171,16 +179,10 @@ def as_numbers(
         cells = tidy(known.to_series().alias(series.name), notation=notation)
     if cells.dtype == pl.String or cells.dtype.is_temporal():
         raw = tidy(series, text=True)
-        numbers = numbers_among(raw)[0] if notation != COMMA else parse(raw, COMMA)
+        numbers = parse(raw, notation) if notation else numbers_among(raw)[0]
         bad = first(raw.is_not_null() & numbers.is_null() & ~raw.is_in(list(words)))
         if bad is not None:
-            also = f", or one of: {', '.join(words)}" if words else ""
-            example = "3,5" if notation == COMMA else "3.5"
-            raise InputError(
-                f"{where}: column '{series.name}' holds numbers, and {row_name(bad)} has none",
-                found=f"'{raw[bad]}'",
-                accepted=f"a number such as {example}, or an empty cell where it is missing{also}",
-            )
+            raise _no_number(raw, bad, where, words, notation)
         cells = numbers
     if not cells.dtype.is_numeric():
         return cells.cast(pl.Float64)
@@ -197,45 +199,21 @@ def as_numbers(
     return cells
 
 
-def _check_shape(series: pl.Series, column: Column, where: str) -> None:
-    import polars as pl
-
-    shape = tuple(series.dtype.shape) if isinstance(series.dtype, pl.Array) else None
-    if shape != column.shape:
-        raise InputError(
-            f"{where}: column '{series.name}' holds cells of another shape than in training",
-            found=str(series.dtype),
-            accepted=f"arrays of shape {column.shape}",
-        )
-
-
-def _innermost(kind: pl.DataType) -> pl.DataType:
-    import polars as pl
-
-    while isinstance(kind, pl.Array):
-        kind = kind.inner  # type: ignore[assignment]
-    return kind
-
-
-def _as_array(series: pl.Series, column: Column, where: str) -> pl.Series:
-    import numpy as np
-    import polars as pl
-
-    _check_shape(series, column, where)
-    bad = first(series.is_null())
-    # Whole numbers are always finite, and a copy of them all as floats would be large.
-    inner = _innermost(series.dtype)
-    if bad is None and len(series) and not inner.is_integer():
-        values = series.to_numpy().astype(np.float32 if inner == pl.Float32 else np.float64)
-        wrong = np.flatnonzero(~np.isfinite(values.reshape(len(series), -1)).all(axis=1))
-        bad = int(wrong[0]) if len(wrong) else None
-    if bad is not None:
-        raise InputError(
-            f"{where}: column '{series.name}' has an array that isn't all finite numbers"
-            f" in {row_name(bad)}",
-            accepted="finite numbers in every array",
-        )
-    return series
+def _no_number(
+    cells: pl.Series, bad: int, where: str, words: Sequence[str], notation: str
+) -> InputError:
+    also = f", or one of: {', '.join(words)}" if words else ""
+    advice = None
+    if cells[bad].endswith("%") != notation.endswith("%"):
+        signs = "percent signs" if notation.endswith("%") else "no percent signs"
+        advice = f"The training data have {signs} here, and 7 isn't 7%: write all cells alike."
+    return InputError(
+        f"{where}: column '{cells.name}' holds numbers, and {row_name(bad)} has none",
+        found=f"'{cells[bad]}'",
+        accepted=f"a number such as {_EXAMPLES[notation]}, or an empty cell where it is missing"
+        f"{also}",
+        advice=advice,
+    )
 
 
 def conform_target(series: pl.Series, schema: Schema, where: str = "data") -> pl.Series:
@@ -245,13 +223,13 @@ def conform_target(series: pl.Series, schema: Schema, where: str = "data") -> pl
         InputError: a value is not a number, or is not one of the training data's classes or labels.
     """
     if schema.task == "regression":
-        return as_numbers(series, where)
+        return as_numbers(series, where, notation=schema.notation(series.name))
     if schema.task == "multilabel":
         return labels.answers(series, schema, where)
     _refuse(series, where, "texts", dates=True)
-    if _are_classes(series, schema.classes):
+    if _are_classes(series, schema):
         return series
-    names = _spelt(series, schema.classes)
+    names = spelt(series, schema)
     bad = first(names.is_not_null() & ~names.is_in(list(schema.classes)))
     if bad is not None:
         raise InputError(
@@ -263,18 +241,29 @@ def conform_target(series: pl.Series, schema: Schema, where: str = "data") -> pl
     return names
 
 
-def _are_classes(series: pl.Series, classes: Sequence[str]) -> bool:
+def _are_classes(series: pl.Series, schema: Schema) -> bool:
     """Whether all cells are spelt as classes are, as in rows that were conformed before."""
     import polars as pl
 
-    if series.dtype != pl.String or _spelt(pl.Series(classes), classes).to_list() != [*classes]:
+    classes = pl.Series(schema.classes)
+    if series.dtype != pl.String or not spelt(classes, schema).equals(classes):
         return False
-    return series.cast(pl.Enum(classes), strict=False).null_count() == series.null_count()
+    return series.cast(pl.Enum(schema.classes), strict=False).null_count() == series.null_count()
 
 
-def _spelt(series: pl.Series, classes: Sequence[str]) -> pl.Series:
-    """Classes that are numbers may be written 7, 7.0 or "07"; other names are compared as texts."""
-    return texts(tidy(series, text=not are_numbers(classes)))
+def spelt(series: pl.Series, schema: Schema) -> pl.Series:
+    """The cells of a target as the schema's classes are spelt.
+
+    Plain names stay as they are. Classes that are numbers may be written 7, 7.0 or "07"; other
+    names are compared as texts.
+    """
+    import polars as pl
+
+    if not schema.plain:
+        return texts(tidy(series, text=not are_numbers(schema.classes)))
+    if isinstance(series.dtype, pl.String | pl.Categorical | pl.Enum):
+        return series.cast(pl.String)
+    return texts(tidy(series))
 
 
 def are_numbers(names: Sequence[str]) -> bool:

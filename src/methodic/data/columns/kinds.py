@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from methodic.data.columns.cells import meaning, numbers_among, tidy, truths
-from methodic.data.columns.notations import notation
+from methodic.data.columns.notations import PERCENT, notation, parse
 from methodic.data.encoding.categories import counted
 from methodic.data.images.columns import image_column
 from methodic.data.schemas.schema import TRUTH, Column, Dropped
@@ -32,7 +32,11 @@ TEXT_NUMBERS = ((2_000, 64), (200_000, 256), (None, 64))
 """How many numbers free text becomes, up to so many rows: more where they can be learnt from, fewer
 where they would fill the memory."""
 
-_ROW_NAMES = re.compile(r"(^|_)(id|uuid|index|rowid|row)$|^unnamed[_: ]*\d*$", re.IGNORECASE)
+_ROW_NAMES = re.compile(
+    r"(?i:(?:^|[\s_.-])(?:id|uuid|index|rowid|row)|^unnamed[_: ]*\d*)$"
+    # A word of its own by its capital, as in PassengerId and customerID; but not in paid and ACID.
+    r"|[a-z0-9](?:I[dD]|U(?:uid|UID)|Index|Row(?:I[dD])?)$"
+)
 _SAMPLE = 1000
 
 
@@ -152,9 +156,9 @@ def _words(series: pl.Series) -> Column | Dropped:
     nearly = _nearly("missing", known, len(series)) or _nearly(top[0], rest, len(series))
     if nearly:
         return _no(series, nearly)
-    mixed = _mixed(counts, known)
-    if mixed:
-        return Column(name=name, kind="numeric", words=mixed)
+    mixed = _mixed(name, counts, known)
+    if mixed is not None:
+        return mixed
     if different > 2 and truths(counts["word"]) is not None:
         return Column(name=name, kind="categorical", notation=TRUTH)
     return _text(name, counts, known) or _names_rows(name, different, known) or _category(name)
@@ -164,14 +168,21 @@ def _category(name: str) -> Column:
     return Column(name=name, kind="categorical")
 
 
-def _mixed(counts: pl.DataFrame, known: int) -> tuple[str, ...]:
-    """The words among numbers, where nearly all cells hold many different numbers."""
+def _mixed(name: str, counts: pl.DataFrame, known: int) -> Column | None:
+    """Numbers with a few words among them, where nearly all cells hold many different numbers.
+
+    Among percentages a plain number is a word, and the other way round: 7 isn't 7%.
+    """
     share, most = MOST_MIXED
-    odd = counts.filter(numbers_among(counts["word"])[1].is_not_null())
-    numbers = counts.height - odd.height
-    if odd.height > most or numbers <= most or int(odd["rows"].sum()) > (1 - share) * known:
-        return ()
-    return tuple(odd["word"].sort().to_list())
+    cells = counts["word"]
+    for written, found in (("", numbers_among(cells)[0]), (PERCENT, parse(cells, PERCENT))):
+        odd = counts.filter(found.is_null())
+        if odd.height > most or counts.height - odd.height <= most:
+            continue
+        if int(odd["rows"].sum()) <= (1 - share) * known:
+            words = tuple(odd["word"].sort().to_list())
+            return Column(name=name, kind="numeric", words=words, notation=written)
+    return None
 
 
 def _names_rows(name: str, different: int, known: int) -> Dropped | None:

@@ -1,9 +1,10 @@
 """How the cells of a text column write numbers, dates and times, and what they are then.
 
-A cell by itself tells most of it: 1234.5, 1,234.5 and 12% are numbers, 2024-01-31 is a date. The
-rest only a column tells: whether the comma of 1,234 is a decimal comma, whether 03/04/2024 is in
-March or in April. This is the column's *notation*: "" where each cell tells by itself, `COMMA`, or
-a format of dates or times such as "%d/%m/%Y".
+A cell by itself tells most of it: 1234.5 and 1,234.5 are numbers, 2024-01-31 is a date. The rest
+only a column tells: whether the comma of 1,234 is a decimal comma, whether 12% stands among shares
+or beside a plain 12, whether 03/04/2024 is in March or in April. This is the column's *notation*:
+"" where each cell tells by itself, one of `NUMBERS`, or a format of dates or times such as
+"%d/%m/%Y".
 """
 
 from __future__ import annotations
@@ -15,13 +16,18 @@ if TYPE_CHECKING:
 
 COMMA = "1.234,5"
 """The notation of numbers with a decimal comma; points, spaces or apostrophes part thousands."""
+PERCENT, COMMA_PERCENT = "1,234.5%", "1.234,5%"
+"""Notations of shares that all have a percent sign, but for 0: a 7 among them may mean 7 or 7%."""
+NUMBERS = (COMMA, PERCENT, COMMA_PERCENT)
+"""The notations of numbers that a column has to tell."""
 
 _PEEK = 1000  # so many cells are tried before a long column is parsed
 _GROUP = "[ '’\u00a0\u202f{}]"  # what parts thousands, beside a comma or a point
 _NUMBER = (
     r"^[+-]?(?:(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)(?:{mark}\d*)?|{mark}\d+)"
-    r"(?:[eE][+-]?\d+)?\s*%?$"
+    r"(?:[eE][+-]?\d+)?{sign}$"
 )
+_ZERO = r"^[+-]?0+(?:{mark}0*)?$"
 _TIMES = ("%H:%M:%S", "%H:%M", "%H:%M:%S%.f", "%I:%M:%S %p", "%I:%M %p", "%I:%M:%S%p", "%I:%M%p")
 _ISO_DATES = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d")
 _DATES = (
@@ -69,8 +75,9 @@ def parse(cells: pl.Series, notation: str) -> pl.Series:
         cells: texts without spaces around them; null where missing.
         notation: see the module; null is returned for a cell that isn't written so.
     """
-    if notation == COMMA:
-        return _numbers(cells, ",")
+    if notation in NUMBERS:
+        mark = "." if notation == PERCENT else ","
+        return _shares(cells, mark) if notation.endswith("%") else _numbers(cells, mark)
     if notation:
         return _moments(cells, notation)
     found = plain_numbers(cells)
@@ -98,7 +105,7 @@ def _candidates(cell: str) -> list[str]:
     """The notations that a column may have whose first cell this is; cheap."""
     if not any(each.isdigit() for each in cell) or len(cell) > 40:
         return []
-    found = ["", COMMA] if cell[-1] in "0123456789.%" or cell[0].isdigit() else []
+    found = ["", *NUMBERS] if cell[-1] in "0123456789.%" or cell[0].isdigit() else []
     if ":" not in cell and sum(each in "-/. ," for each in cell) < 2:
         return found
     return found + [each for each in _FORMATS if _fits(cell, each)]
@@ -137,31 +144,45 @@ def plain_numbers(cells: pl.Series) -> pl.Series | None:
 
 
 def _numbers(cells: pl.Series, mark: str) -> pl.Series:
-    """Numbers with parted thousands, percent signs and this decimal mark; integers where it fits.
+    """Numbers with parted thousands and this decimal mark; integers where it fits."""
+    import polars as pl
 
-    A column has percent signs everywhere or nowhere.
+    texts = _bare(cells, mark, sign="")
+    whole = texts.cast(pl.Int64, strict=False)
+    if whole.null_count() == texts.null_count():
+        return whole
+    return texts.cast(pl.Float64, strict=False).fill_nan(None)
+
+
+def _shares(cells: pl.Series, mark: str) -> pl.Series:
+    """Numbers with a percent sign, as floats: 12% is 0.12; 0 may lack the sign."""
+    import polars as pl
+
+    shares = _bare(cells, mark, sign=r"\s*%").cast(pl.Float64, strict=False) / 100
+    zero = cells.str.contains(_ZERO.format(mark=rf"\{mark}"))
+    frame = pl.DataFrame([shares.alias("share"), zero.alias("zero")])
+    found = frame.select(pl.when("zero").then(0.0).otherwise("share"))
+    return found.to_series().alias(cells.name)
+
+
+def _bare(cells: pl.Series, mark: str, sign: str) -> pl.Series:
+    """Numbers as programs write them, null for other cells.
+
+    Args:
+        cells: see `parse`.
+        mark: of decimals.
+        sign: what follows each number, as a pattern.
     """
     import polars as pl
 
     other = "," if mark == "." else "."
-    pattern = _NUMBER.format(group=_GROUP.format(other), mark=rf"\{mark}")
+    pattern = _NUMBER.format(group=_GROUP.format(other), mark=rf"\{mark}", sign=sign)
     cell = pl.col("cell")
     bare = cell.str.replace_all(_GROUP.format(other + r"%\s"), "").str.replace(
         mark, ".", literal=True
     )
-    number = pl.when(cell.str.contains(pattern)).then(bare)
-    percent = cell.str.ends_with("%")
-    frame = cells.to_frame("cell").select(number.alias("number"), percent.alias("percent"))
-    texts, percents = frame["number"], frame["percent"]
-    if not percents.any():
-        whole = texts.cast(pl.Int64, strict=False)
-        if whole.null_count() == texts.null_count():
-            return whole.alias(cells.name)
-        return texts.cast(pl.Float64, strict=False).fill_nan(None).alias(cells.name)
-    shares = texts.cast(pl.Float64, strict=False) / 100
-    # 7 among percents could mean 7 or 7%: no number, unless it is 0.
-    kept = frame.select(pl.when(pl.col("percent") | (shares == 0)).then(shares))
-    return kept.to_series().alias(cells.name)
+    frame = cells.to_frame("cell").select(pl.when(cell.str.contains(pattern)).then(bare))
+    return frame.to_series().alias(cells.name)
 
 
 def _is_iso(cell: str) -> bool:

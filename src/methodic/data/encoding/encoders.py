@@ -149,17 +149,17 @@ class Encoders:
         """The host's half of the encoding.
 
         Returns:
-            "numeric": raw float32 [N, Dn], NaN where missing; "categorical": int64 [N, Dc], codes
-            into one table of ``cardinality`` rows; "array": raw float32 [N, …], or images as
-            uint8 [N, C, H, W]. What the data don't have is absent.
+            "numeric": raw float32 [N, Dn], NaN where missing, less `NumericEncoder.offset`;
+            "categorical": int64 [N, Dc], codes into one table of ``cardinality`` rows; "array": raw
+            float32 [N, …], or images as uint8 [N, C, H, W]. What the data don't have is absent.
         """
-        return self._inputs(self.prepare(frame, where), None)
+        return self._inputs(self.prepare(frame, where), raw=True)
 
-    def _inputs(self, rows: pl.DataFrame, numeric: NumericEncoder | None) -> dict[str, Tensor]:
-        """The inputs of conformed rows, numbers through ``numeric`` if there is one."""
+    def _inputs(self, rows: pl.DataFrame, *, raw: bool) -> dict[str, Tensor]:
+        """The inputs of conformed rows, numbers ``raw`` or encoded."""
         found: dict[str, Tensor] = {}
         if self.numeric is not None:
-            found["numeric"] = self.features.tensor(rows, numeric)
+            found["numeric"] = self.features.tensor(rows, self.numeric, raw=raw)
         if self.columns:
             codes = np.empty((rows.height, self.columns), dtype=np.int64)
             parts = [each.looked_up(rows[name]) for name, each in self.categories.items()]
@@ -186,7 +186,7 @@ class Encoders:
 
         Each row is encoded by itself, so neither order nor batches change it.
         """
-        return self._standardised(self._inputs(self.prepare(frame, where), self.numeric))
+        return self._standardised(self._inputs(self.prepare(frame, where), raw=False))
 
     def encoded(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What `encode` makes of rows, from their raw `inputs`, which stay as they are.
@@ -213,8 +213,12 @@ class Encoders:
         A missing value counts where the column had none in training. Columns with so many
         categories that rare ones have no code of their own can't tell, and aren't counted.
         """
-        rows = self.prepare(frame)
         known = {name: each for name, each in self.categories.items() if not each.pooled}
+        if not known:
+            return {}
+        # The others cost more: images would be decoded for nothing.
+        columns = tuple(column for column in self.schema.columns if column.name in known)
+        rows = conform(frame, self.schema.model_copy(update={"columns": columns}))
         counts = {name: int((each.codes(rows[name]) == 0).sum()) for name, each in known.items()}
         return {name: count for name, count in counts.items() if count}
 

@@ -99,22 +99,23 @@ class Features:
         gaps = [rows[name].is_null().arg_true().head(1) for name in (*self.calendars, *self._text)]
         return rows[pl.concat([pl.Series(spread(rows.height)).cast(pl.UInt32), *gaps])]
 
-    def tensor(self, rows: pl.DataFrame, numeric: NumericEncoder | None) -> Tensor:
+    def tensor(self, rows: pl.DataFrame, numeric: NumericEncoder, *, raw: bool = False) -> Tensor:
         """The numbers of conformed rows.
 
         Args:
             rows: in the schema's kinds.
-            numeric: encodes them; None leaves them raw.
+            numeric: encodes them.
+            raw: leave that to be done; what is returned is what it takes.
 
         Returns:
-            float32 [N, Dn], NaN where missing; or what ``numeric`` makes of them, [N, Dn + K].
+            What ``numeric`` makes of them, float32 [N, Dn + K]; or [N, Dn], NaN where missing.
         """
-        width = self.width if numeric is None else numeric.width
+        width = self.width if raw else numeric.width
         out = np.empty((rows.height, width), dtype=np.float32)
-        shown = [] if numeric is None else numeric.indicated.tolist()
 
         def fill(start: int) -> None:
-            self._fill(out[start : start + _BLOCK], rows.slice(start, _BLOCK), numeric, shown)
+            some = rows.slice(start, _BLOCK)
+            self._fill(out[start : start + _BLOCK], some, numeric, raw=raw)
 
         in_threads(fill, range(0, rows.height, _BLOCK))
         return torch.from_numpy(out)
@@ -123,18 +124,21 @@ class Features:
         self,
         out: npt.NDArray[np.float32],
         rows: pl.DataFrame,
-        numeric: NumericEncoder | None,
-        shown: list[int],
+        numeric: NumericEncoder,
+        *,
+        raw: bool,
     ) -> None:
         """The numbers of a block of rows, column by column: they lie in columns."""
         work, width = Work(rows.height), self.width
+        shown = [] if raw else numeric.indicated.tolist()
         columns = np.empty((width, rows.height), dtype=np.float32)
-        for i, (raw, values) in enumerate(zip(columns, self._columns(rows), strict=True)):
+        for i, (numbers, values) in enumerate(zip(columns, self._columns(rows), strict=True)):
+            offset = numeric.offset[i]
             with np.errstate(over="ignore"):  # what float32 can't hold becomes 3 or −3
-                raw[:] = values
+                numbers[:] = values - offset if offset else values
             if i in shown:
-                np.isnan(raw, out=out[:, width + shown.index(i)], casting="unsafe")
-        if numeric is not None:
+                np.isnan(numbers, out=out[:, width + shown.index(i)], casting="unsafe")
+        if not raw:
             for i in range(0, width, TOGETHER):
                 numeric.columns(i, columns[i : i + TOGETHER], work)
         for start in range(0, rows.height, _TILE):

@@ -33,6 +33,7 @@ _SAMPLE = 50_000
 _SERIAL = 2048
 _FAR = 1e6  # clipping makes 3 of everything beyond; its square still fits into float32
 _SMALLEST, _LARGEST = 1e-37, 1e37  # scales outside of this are no float32 to divide by
+_COARSE = 2.0**13  # float32 leaves less than 1,024 steps to a scale so many times below the center
 
 
 class Work:
@@ -57,6 +58,9 @@ class NumericEncoder(torch.nn.Module):
     filled with the median. A column that had missing values in training gets an indicator: 1 where
     the value is missing, 0 elsewhere.
 
+    Where values lie so close beside their size that float32 would blur them (times in milliseconds,
+    within an hour), what is encoded are their distances from ``offset``, taken in float64.
+
     Args:
         center: medians, float32 [Dn].
         scale: what to divide by, float32 [Dn], above 0.
@@ -71,6 +75,8 @@ class NumericEncoder(torch.nn.Module):
     fill: Tensor
     indicator: Tensor
     indicated: Tensor
+    near: Tensor
+    near_fill: Tensor
 
     def __init__(self, center: Tensor, scale: Tensor, fill: Tensor, indicator: Tensor) -> None:
         super().__init__()
@@ -81,6 +87,12 @@ class NumericEncoder(torch.nn.Module):
         # Indices beside the mask: a mask would make the shape depend on values, which neither
         # compilation nor export can follow.
         self.register_buffer("indicated", torch.nonzero(indicator).squeeze(-1), persistent=False)
+        # Told by what is saved, so that nothing more has to be.
+        far = center.abs() > _COARSE * scale.double()
+        offset = torch.where(far, center.double(), 0.0)
+        self.offset: npt.NDArray[np.float64] = offset.numpy()
+        self.register_buffer("near", (center.double() - offset).float(), persistent=False)
+        self.register_buffer("near_fill", (fill.double() - offset).float(), persistent=False)
 
     @property
     def width(self) -> int:
@@ -91,13 +103,13 @@ class NumericEncoder(torch.nn.Module):
         """Encode raw numbers.
 
         Args:
-            raw: float32 [..., Dn], NaN where missing.
+            raw: numbers less their ``offset``, float32 [..., Dn], NaN where missing.
 
         Returns:
             float32 [..., Dn + K], finite, the scaled values between −3 and 3.
         """
         missing = torch.isnan(raw)
-        z = (torch.where(missing, self.fill, raw) - self.center) / self.scale
+        z = (torch.where(missing, self.near_fill, raw) - self.near) / self.scale
         z = z.clamp(-_FAR, _FAR)
         third = z / 3.0
         clipped = z / torch.sqrt(1.0 + third * third)
@@ -112,13 +124,14 @@ class NumericEncoder(torch.nn.Module):
 
         Args:
             first: the first column's place, below Dn.
-            raw: float32 [up to `TOGETHER`, N], NaN where missing; it is written over.
+            raw: numbers less their ``offset``, float32 [up to `TOGETHER`, N], NaN where missing; it
+                is written over.
             work: for as many rows, written over.
         """
         some = len(raw)
         center, scale, fill = (
             each.numpy()[first : first + some, None]
-            for each in (self.center, self.scale, self.fill)
+            for each in (self.near, self.scale, self.near_fill)
         )
         third, root = work.third[:some], work.root[:some]
         with np.errstate(over="ignore", invalid="ignore"):

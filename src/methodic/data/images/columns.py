@@ -7,8 +7,9 @@ images as bytes [C, H, W], decoded once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +29,7 @@ from methodic.data.images.decoding import (
 )
 from methodic.data.images.parallel import decode_all
 from methodic.data.images.sizes import shape_of
+from methodic.data.tally import NAMED, Seen, Tally
 from methodic.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +43,6 @@ _PEEK = 20  # cells that are looked at to recognise a column
 _SAMPLE = 1000  # images that are looked at to choose a size
 _HOW = {"crop": "scaled and cut", "pad": "scaled and framed", "stretch": "stretched"}
 _ANY = (3, 32, 32)
-_NAMED = 100  # broken images that a message lists
 
 
 def form_of(series: pl.Series) -> Form | None:
@@ -140,7 +141,7 @@ def conformed(series: pl.Series, column: Column, where: str = "data") -> pl.Seri
     """
     result = _pixels(series, column, where)
     if result.broken:
-        raise _unreadable(result, series, where)
+        raise _unreadable(_seen(result, series, where), where)
     return result.images
 
 
@@ -159,6 +160,19 @@ def decoded(
     Raises:
         InputError: images can't be read, and aren't to be skipped, or none can.
     """
+    tally = Tally()
+    frame = readable(frame, schema, where, tally, skip_broken)
+    notes += tally.notes()
+    return frame
+
+
+def readable(
+    frame: pl.DataFrame, schema: Schema, where: str, tally: Tally, skip_broken: bool = False
+) -> pl.DataFrame:
+    """`decoded` for a piece of a table: ``tally`` counts what was done to the images.
+
+    That none can be read, and so nothing is left, it says when the whole table was seen.
+    """
     import polars as pl
 
     for column in schema.columns:
@@ -166,15 +180,21 @@ def decoded(
             continue
         series = frame[column.name]
         result = _pixels(series, column, where)
-        if result.broken and not (skip_broken and len(result.broken) < len(series)):
-            raise _unreadable(result, series, where)
+        if result.broken and not skip_broken:
+            raise _unreadable(_seen(result, series, where), where)
+        tally.add(
+            f"images of {column.name}",
+            partial(_judged, column=column, where=where),
+            len(series),
+            len(result.broken),
+            kinds=result.remarks,
+            names=_listed(result, series, where, tally.before),
+        )
         frame = frame.with_columns(result.images)
         if result.broken:
             keep = np.ones(len(series), dtype=bool)
             keep[list(result.broken)] = False
             frame = frame.filter(pl.Series(keep))
-            notes.append(_left_out(result, series, where))
-        notes += _remarks(result, column, len(series), where)
     return frame
 
 
@@ -245,48 +265,56 @@ def _innermost(kind: pl.DataType) -> pl.DataType:
     return kind
 
 
-def _unreadable(result: _Result, series: pl.Series, where: str) -> InputError:
-    broken = len(result.broken)
-    every = broken == len(series)
-    return InputError(
-        f"{where}: {broken:,} of {len(series):,} images can't be read",
-        found="\n    ".join(_listed(result, series, where)),
-        accepted=ACCEPTED,
-        advice=None if every else "Repair them, or leave them out: --skip-broken.",
-    )
-
-
-def _left_out(result: _Result, series: pl.Series, where: str) -> str:
-    listed = "; ".join(_listed(result, series, where))
-    count = f"{len(result.broken):,} of {len(series):,}"
-    return f"{where}: {count} images can't be read and are left out: {listed}"
-
-
-def _listed(result: _Result, series: pl.Series, where: str) -> list[str]:
-    rows = sorted(result.broken)
-    lines = [f"{_name(series, row, where)}: {result.broken[row]}" for row in rows[:_NAMED]]
-    return lines + ([f"and {len(rows) - _NAMED:,} more"] if len(rows) > _NAMED else [])
-
-
-def _name(series: pl.Series, row: int, where: str) -> str:
-    """How a message names an image: its file, or its row."""
-    import polars as pl
-
-    cell: str | None = series[row] if series.dtype == pl.String else None
-    if cell is None:
-        return f"row {row + 1:,}"
-    beside = Path(where).resolve()
-    base = next((each for each in (beside, beside.parent) if each in Path(cell).parents), None)
-    return cell if base is None else str(Path(cell).relative_to(base))
-
-
-def _remarks(result: _Result, column: Column, total: int, where: str) -> Sequence[str]:
-    notes = []
-    for what, count in sorted(result.remarks.items()):
+def _judged(seen: Seen, column: Column, where: str) -> Iterator[str]:
+    """What it means that so many images are broken, and what was done to the others."""
+    if seen.count == seen.rows > 0:
+        raise _unreadable(seen, where)
+    if seen.count:
+        listed = "; ".join(_shortened(seen))
+        some = f"{seen.count:,} of {seen.rows:,}"
+        yield f"{where}: {some} images can't be read and are left out: {listed}"
+    for what, count in sorted(seen.kinds.items()):
         more = ""
         if what == RESIZED:
             _, height, width = column.shape
             more = f" than {width} × {height}, {_HOW[column.resize]} to that"
-        shown = "all images are" if count == total else f"{count:,} of {total:,} images are"
-        notes.append(f"{where}: {shown} {what}{more}")
-    return notes
+        shown = "all images are" if count == seen.rows else f"{count:,} of {seen.rows:,} images are"
+        yield f"{where}: {shown} {what}{more}"
+
+
+def _seen(result: _Result, series: pl.Series, where: str) -> Seen:
+    return Seen(len(result.broken), len(series), names=_listed(result, series, where))
+
+
+def _unreadable(seen: Seen, where: str) -> InputError:
+    return InputError(
+        f"{where}: {seen.count:,} of {seen.rows:,} images can't be read",
+        found="\n    ".join(_shortened(seen)),
+        accepted=ACCEPTED,
+        advice=None
+        if seen.count == seen.rows
+        else "Repair them, or leave them out: --skip-broken.",
+    )
+
+
+def _shortened(seen: Seen) -> list[str]:
+    more = seen.count - len(seen.names)
+    return [*seen.names, *([f"and {more:,} more"] if more else [])]
+
+
+def _listed(result: _Result, series: pl.Series, where: str, before: int = 0) -> list[str]:
+    """The first broken images, and what is wrong with them."""
+    rows = sorted(result.broken)[:NAMED]
+    return [f"{_name(series, row, where, before)}: {result.broken[row]}" for row in rows]
+
+
+def _name(series: pl.Series, row: int, where: str, before: int) -> str:
+    """How a message names an image: its file, or its row in a table of which these are a piece."""
+    import polars as pl
+
+    cell: str | None = series[row] if series.dtype == pl.String else None
+    if cell is None:
+        return f"row {before + row + 1:,}"
+    beside = Path(where).resolve()
+    base = next((each for each in (beside, beside.parent) if each in Path(cell).parents), None)
+    return cell if base is None else str(Path(cell).relative_to(base))

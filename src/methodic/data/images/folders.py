@@ -176,12 +176,17 @@ def _folders(folder: Path) -> list[Path]:
 
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
     """All files below, sorted; a folder that was seen already isn't entered: links may circle."""
-    status = folder.stat()
+    try:
+        status, inside = folder.stat(), sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(
+            f"{folder}: the folder can't be read", found=error.strerror or error
+        ) from None
     place = (status.st_dev, status.st_ino)
     if place in seen:
         return
     seen.add(place)
-    for each in sorted(folder.iterdir()):
+    for each in inside:
         if _hidden(each.name):
             continue
         if each.is_dir():

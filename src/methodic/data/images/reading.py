@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,13 +88,14 @@ def read(path: str | Path) -> Pictures:
     return Pictures(pl.concat(marked), part=True, notes=notes)
 
 
-def rows_of(path: str | Path, image: str = IMAGE) -> pl.DataFrame:
+def rows_of(path: str | Path, image: str = IMAGE, text: Collection[str] = ()) -> pl.DataFrame:
     """The rows to predict from an image file, a folder of images, or a table with images.
 
     Args:
         path: an image; a folder, whose images may lie in folders of their own; a pattern as
             "photos/*.jpg"; or a table's file.
         image: what to call the column of images: as the training data did.
+        text: columns of a table to leave as texts.
 
     Returns:
         "file", relative to the folder, and the images' paths, not decoded: `conform` does that, for
@@ -122,7 +123,7 @@ def rows_of(path: str | Path, image: str = IMAGE) -> pl.DataFrame:
         return idx.read_idx(path).rename({IMAGE: image})
     from methodic.data.sources import read as read_table
 
-    return located(read_table(path), path.parent)
+    return located(read_table(path, text=text), path.parent)
 
 
 def _matching(pattern: Path) -> list[Path]:

@@ -18,7 +18,9 @@ from typing import IO, TYPE_CHECKING
 from methodic.data.columns.cells import tidy
 from methodic.data.images import folders, idx, reading
 from methodic.data.images.columns import image_column, located
+from methodic.data.large import cutting
 from methodic.data.sources import places
+from methodic.data.sources.layout import layout
 from methodic.data.sources.places import suffix
 from methodic.errors import InputError
 
@@ -31,8 +33,10 @@ _MOST = 2**18  # rows of a piece
 _PEEK = 2**18  # bytes of a text file, by which the length of its lines is judged
 _PACKED = 5  # times smaller are texts when they are packed
 _COPIES = 3  # of the rows: as they were read, as numbers, encoded
-_QUOTE, _LINE = b'"', b"\n"
+_LONG = 2**26  # bytes up to the end of the line of names
+_LINE = b"\n"
 _NUMBERED = re.compile(r"\b(line|row) (\d[\d,]*)")
+_LISTED = re.compile(r"^ *(row) (\d[\d,]*)(?=: )", re.MULTILINE)  # broken images, one a line
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,14 @@ class Pieces:
         cut: rows of a piece, columns to read as texts → the pieces, of about so many rows.
         count: the first rows → how many there are, estimated where only reading would tell.
         text: columns to read as texts even where they look like numbers.
+        loose: each row names its cells, and needn't have all of them.
     """
 
     name: str
     cut: Callable[[int, frozenset[str]], Iterator[pl.DataFrame]]
     count: Callable[[pl.DataFrame], int]
     text: frozenset[str] = frozenset()
+    loose: bool = False
 
     @cached_property
     def head(self) -> pl.DataFrame:
@@ -74,8 +80,35 @@ class Pieces:
         return int(self.count(self.head) * self.row_bytes * _COPIES)
 
     def of_bytes(self, size: int) -> Iterator[pl.DataFrame]:
-        """Pieces that take about ``size`` bytes each, with their images decoded."""
-        return self.cut(max(1, min(int(size / self.row_bytes), _MOST)), self.text)
+        """Pieces that take about ``size`` bytes each, with their images decoded.
+
+        They have the columns of the first rows, in this order.
+
+        Raises:
+            InputError: the rows of another file have other ones.
+        """
+        for frame in self.cut(max(1, min(int(size / self.row_bytes), _MOST)), self.text):
+            yield self._aligned(frame)
+
+    def _aligned(self, frame: pl.DataFrame) -> pl.DataFrame:
+        import polars as pl
+
+        names = self.head.columns
+        if frame.columns == names:
+            return frame
+        lacking = [name for name in names if name not in frame.columns]
+        more = [name for name in frame.columns if name not in names]
+        # Where each row names its cells, a piece may have none of a name.
+        if more or (lacking and not self.loose):
+            found = [f"without '{each}'" for each in lacking] + [f"with '{each}'" for each in more]
+            raise InputError(
+                f"{self.name}: rows further down have other columns than the first ones",
+                found=", ".join(found[:10]),
+                accepted=", ".join(names[:30]),
+                advice="Give files of the same columns; their order doesn't matter.",
+            )
+        empty = [pl.lit(None, pl.String).alias(name) for name in lacking]
+        return frame.with_columns(*empty).select(names)
 
 
 def pieces_of(source: str | Path) -> Pieces | None:
@@ -113,7 +146,7 @@ def pieces_of(source: str | Path) -> Pieces | None:
         packed = _PACKED if paths[0].suffix.lower() in places.PACKED else 1
         return int(packed * sum(each.stat().st_size / _line_bytes(each) for each in paths))
 
-    return Pieces(str(source), cut, count)
+    return Pieces(str(source), cut, count, loose=suffix(paths[0]) in _LINES)
 
 
 def shifted(error: InputError, rows: int, what: str = "row") -> InputError:
@@ -122,11 +155,12 @@ def shifted(error: InputError, rows: int, what: str = "row") -> InputError:
     def later(found: re.Match[str]) -> str:
         if found[1] != what:
             return found[0]
-        return f"{what} {int(found[2].replace(',', '')) + rows:,}"
+        start = found[0].removesuffix(found[2])
+        return f"{start}{int(found[2].replace(',', '')) + rows:,}"
 
     return InputError(
         _NUMBERED.sub(later, error.problem),
-        found=error.found,
+        found=None if error.found is None else _LISTED.sub(later, error.found),
         accepted=error.accepted,
         advice=error.advice,
     )
@@ -137,8 +171,11 @@ def _kind(path: Path) -> str:
     last = suffix(path)
     if last in places.TEXT or last in _LINES:
         return "text"
-    with path.open("rb") as file:
-        start = file.read(6)
+    try:
+        with path.open("rb") as file:
+            start = file.read(6)
+    except OSError:
+        return ""  # reading it whole says what is wrong
     if start.startswith(b"PAR1"):
         return "parquet"
     return "arrow" if start == b"ARROW1" else ""
@@ -210,30 +247,52 @@ def _text(path: Path, rows: int, text: frozenset[str]) -> Iterator[pl.DataFrame]
     from methodic.data.sources import read
 
     plain = Path(path.stem) if path.suffix.lower() in places.PACKED else path
-    lines = plain.suffix.lower() in _LINES
+    header, separator = _header(path, lines=plain.suffix.lower() in _LINES)
     with _opened(path) as file, tempfile.TemporaryDirectory() as folder:
         small = Path(folder) / plain.name
-        header, before = b"", 0
-        for block in _blocks(file, int(rows * _line_bytes(path)) + 1, quotes=not lines):
-            if block[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                raise InputError(
-                    f"{path}: UTF-16 text can't be read in pieces",
-                    accepted="UTF-8",
-                    advice="Save it as UTF-8, or give it more --memory.",
-                )
-            if not lines and not header:
-                header = _first_line(block)
-                block = block.removeprefix(header)
-            if not block.strip():
-                continue
-            small.write_bytes(header + block)
-            try:
-                yield read(small, text=text)
-            except InputError as error:
-                found = shifted(error, before, "line")
-                found.problem = found.problem.replace(str(small), str(path))
-                raise found from None
+        _first(file, len(header))
+        lines, before = header.count(_LINE), 0
+        size = int(rows * _line_bytes(path)) + 1
+        for block in cutting.blocks(file, size, path, separator, lines):
+            if block.strip():
+                small.write_bytes(header + block)
+                try:
+                    yield read(small, text=text)
+                except InputError as error:
+                    found = shifted(error, before, "line")
+                    found.problem = found.problem.replace(str(small), str(path))
+                    raise found from None
             before += block.count(_LINE)
+
+
+def _header(path: Path, *, lines: bool) -> tuple[bytes, str | None]:
+    """What stands before the rows of a text file, and what parts their cells, if anything does."""
+    with _opened(path) as file:
+        start = _first(file, _PEEK + 1)
+        while not lines and _LINE not in start.strip() and len(start) < _LONG:
+            more = _first(file, _PEEK)
+            if not more:
+                break
+            start += more
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise InputError(
+            f"{path}: UTF-16 text can't be read in pieces",
+            accepted="UTF-8",
+            advice="Save it as UTF-8, or give it more --memory.",
+        )
+    if lines or not start.strip():
+        return b"", None
+    found = layout(places.Place(path, start))
+    header = start[: found.start]
+    return header if header.endswith((_LINE, b"\r")) else header + _LINE, found.separator
+
+
+def _first(file: IO[bytes], count: int) -> bytes:
+    """The next bytes, fewer only where the file ends; unpacked ones come as they like."""
+    found = b""
+    while len(found) < count and (more := file.read(count - len(found))):
+        found += more
+    return found
 
 
 def _line_bytes(path: Path) -> float:
@@ -250,35 +309,3 @@ def _opened(path: Path) -> IO[bytes]:
         return pa.input_stream(str(path), compression="detect", buffer_size=2**20)  # type: ignore[no-any-return]
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, "text", error) from None
-
-
-def _blocks(file: IO[bytes], size: int, *, quotes: bool) -> Iterator[bytes]:
-    """Whole lines, about ``size`` bytes at a time; a quoted cell isn't cut."""
-    rest = b""
-    while fresh := file.read(size):
-        rest += fresh
-        end = _end(rest, quotes)
-        if end:
-            yield rest[:end]
-            rest = rest[end:]
-    if rest.strip():
-        yield rest
-
-
-def _end(block: bytes, quotes: bool) -> int:
-    """Where the last whole line ends; 0 where none does."""
-    end = block.rfind(_LINE) + 1
-    odd = quotes and block.count(_QUOTE, 0, end) % 2
-    while odd and end:
-        before = block.rfind(_LINE, 0, end - 1) + 1
-        odd = (odd + block.count(_QUOTE, before, end)) % 2
-        end = before
-    return end
-
-
-def _first_line(block: bytes) -> bytes:
-    """The header of a CSV file; a name in quotes may hold a line break."""
-    end = block.find(_LINE) + 1
-    while end and block.count(_QUOTE, 0, end) % 2:
-        end = block.find(_LINE, end) + 1
-    return block[:end] if end else block + _LINE

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from methodic.data.builtin import builtin_names
-from methodic.data.columns.cells import texts, tidy
 from methodic.data.columns.conform import are_numbers
 from methodic.data.images.columns import form_of
-from methodic.data.large.keys import KEY, Digests, Keys, hashes, keys, mixed
+from methodic.data.large.keys import KEY, Digests, Keys, hashes, keys
 from methodic.data.large.pieces import Pieces, of_frame, pieces_of, shifted
+from methodic.data.large.sample import Kinds, Sample
 from methodic.data.opening import Table, opened
 from methodic.data.room import usual
 from methodic.data.schemas.schema import infer
 from methodic.data.sizes import readable
 from methodic.data.sources import places
+from methodic.data.tally import Tally
 from methodic.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
     from methodic.data.schemas.schema import Schema
     from methodic.plan import Reading
 
-Ready = Callable[["pl.DataFrame", "Schema"], "pl.DataFrame"]
-"""Rows as they were read → those that can be used, in the columns and kinds of the schema."""
+Ready = Callable[["pl.DataFrame", "Schema", Tally], "pl.DataFrame"]
+"""Rows as they were read → those that can be used, in the columns and kinds of the schema; it is
+counted what becomes of the others."""
 
 MOST, LEAST = 200_000, 2_000
 """Rows of a sample. All quantiles of 200,000 rows are within 0.4% of their ranks 99 times in 100,
@@ -39,9 +39,6 @@ SHARE = 16
 
 _SWOLLEN = 50  # times smaller than in memory may a file be
 _MANY = 5_000  # images; fewer of them fit, whatever their sides
-_ROW, _LOT = "number of the row", "lot of the row"
-_VALUES = 1000  # different targets; with more of them it is no classification
-_EACH = 2  # rows of each class that a sample has for sure
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,38 +65,40 @@ class Large:
     ready: Ready | None = None
     test: Large | None = None
 
-    def frames(self, schema: Schema) -> Iterator[pl.DataFrame]:
+    def frames(self, schema: Schema, tally: Tally | None = None) -> Iterator[pl.DataFrame]:
         """All usable rows, piece by piece, with `KEY` in the place of the group.
 
         Args:
             schema: the columns that are wanted.
+            tally: counts what becomes of the other rows, for whoever goes through to the end.
 
         Raises:
             InputError: a cell that the sample made no one expect; the row is numbered in the file.
         """
         assert self.ready is not None, "the schema comes first"
-        before = 0
+        tally = Tally() if tally is None else tally
         for frame in self._pieces():
             try:
-                yield self.ready(with_keys(frame, self.keyed), keyed(schema))
+                yield self.ready(with_keys(frame, self.keyed), keyed(schema), tally)
             except InputError as error:
-                raise shifted(error, before) from None
-            before += frame.height
+                raise shifted(error, tally.before) from None
+            tally.before += frame.height
 
     def usable(self, schema: Schema) -> pl.DataFrame:
         """The sample, in the same form."""
         assert self.ready is not None, "the schema comes first"
-        return self.ready(self.sample, keyed(schema))
+        return self.ready(self.sample, keyed(schema), Tally())
 
     def known(self, schema: Schema, ready: Ready, test: Ready) -> Large:
         """The same rows, now that the schema is known.
 
         Args:
-            schema: categories that look like numbers are read as texts from now on.
+            schema: categories that look like numbers, and what only a notation tells, are read as
+                texts from now on.
             ready: see `Ready`.
             test: likewise, for the user's own test rows.
         """
-        text = {column.name for column in schema.columns if column.kind in ("categorical", "text")}
+        text = set(schema.texts())
         if schema.task != "regression" and not are_numbers(schema.classes):
             text |= set(schema.targets)
         pieces = replace(self.pieces, text=frozenset(text))
@@ -116,7 +115,11 @@ class Large:
 
 
 def sampled(
-    source: Any, test: Any, reading: Reading, targets: Callable[[Table], tuple[str, ...]]
+    source: Any,
+    test: Any,
+    reading: Reading,
+    targets: Callable[[Table], tuple[str, ...]],
+    text: Collection[str] = (),
 ) -> Table | None:
     """A sample of a source that doesn't fit into its memory, after a look at all of its rows.
 
@@ -124,6 +127,7 @@ def sampled(
         source, test: as for `loading.load`.
         reading: what the user says about the data.
         targets: the first rows → the columns to predict.
+        text: columns to read as texts even where they look like numbers.
 
     Returns:
         None where it fits, or can only be read whole; of a folder of images the whole table then,
@@ -148,7 +152,7 @@ def sampled(
         found = pieces_of(source)
         if found is None:
             return None
-        pieces, table = found, None
+        pieces, table = replace(found, text=frozenset(text)), None
     try:
         fits = pieces.need <= limit
     except InputError:
@@ -164,6 +168,7 @@ def sampled(
     tested = None
     if isinstance(own, str | Path):
         tested = pieces_of(own)
+        tested = tested and replace(tested, text=frozenset(text))
     elif table.test is not None:
         tested = of_frame(f"test rows of {source}", table.test)
     seen = surveyed(pieces, reading, names, limit)
@@ -203,15 +208,31 @@ def _surely_fits(source: Path, limit: int) -> bool:
 
 
 def surveyed(pieces: Pieces, reading: Reading, targets: tuple[str, ...], limit: int) -> Large:
-    """One pass over all rows; see `survey`."""
+    """One pass over all rows; see `survey`.
+
+    What is text in the first rows is read as text in all: pieces can't be stacked in which decimal
+    commas are texts here and thousands there. Where that shows in later pieces only, there is a
+    second pass.
+    """
+    import polars as pl
+
+    strings = {column.name for column in pieces.head if column.dtype == pl.String}
+    pieces = replace(pieces, text=pieces.text | strings)
     keyed = _keyed(pieces.head, reading, targets, pieces.name)
     digests = Digests()
     most = min(MOST, max(LEAST, int(2 * limit / SHARE / pieces.row_bytes)))
-    sample = _Sample(most, targets)
+    sample, kinds = Sample(most, targets), Kinds()
     for frame in pieces.of_bytes(limit // SHARE):
+        kinds.add(frame)
+        if kinds.mixed() - pieces.text:
+            continue
         cells = {column.name: hashes(column) for column in frame}
         digests.add(cells)
         sample.add(with_keys(frame, keyed, cells))
+    mixed = kinds.mixed() - pieces.text
+    if mixed:
+        again = replace(pieces, text=pieces.text | mixed)
+        return surveyed(again, reading, targets, limit)
     if not digests.rows:
         raise InputError(f"{pieces.name}: there are no rows", accepted="at least one row")
     return Large(pieces, limit, keyed, digests.rows, digests.of_columns(), sample.rows())
@@ -251,67 +272,3 @@ def _keyed(
     except InputError:  # the first rows of a sorted file may have one class only
         return tuple(name for name in head.columns if name not in reading.drop)
     return (*(column.name for column in schema.columns), *targets)
-
-
-class _Sample:
-    """Rows drawn at random, each as likely as any other, and the first ones of each class.
-
-    Each row draws a lot, a function of its number; those with the smallest lots are kept.
-    """
-
-    def __init__(self, most: int, targets: tuple[str, ...]) -> None:
-        self._most = most
-        self._targets = targets
-        self._kept: list[pl.DataFrame] = []
-        self._rare: list[pl.DataFrame] = []
-        self._seen: dict[str, int] = {}
-        self._below: int | None = None
-        self._rows = 0
-
-    def add(self, frame: pl.DataFrame) -> None:
-        """The next rows of the file."""
-        import polars as pl
-
-        number = np.arange(self._rows, self._rows + frame.height, dtype=np.uint64)
-        self._rows += frame.height
-        frame = frame.with_columns(pl.Series(_ROW, number), pl.Series(_LOT, mixed(number)))
-        self._keep_rare(frame)
-        if self._below is not None:
-            frame = frame.filter(pl.col(_LOT) <= self._below)
-        self._kept.append(frame)
-        if sum(each.height for each in self._kept) > 2 * self._most:
-            self._thin()
-
-    def rows(self) -> pl.DataFrame:
-        """The sample, in the order of the file."""
-        import polars as pl
-
-        self._thin()
-        everyone = pl.concat([*self._kept, *self._rare], how="vertical_relaxed")
-        return everyone.unique(_ROW, keep="first").sort(_ROW).drop(_ROW, _LOT)
-
-    def _thin(self) -> None:
-        import polars as pl
-
-        all_kept = pl.concat(self._kept, how="vertical_relaxed").sort(_LOT).head(self._most)
-        self._kept = [all_kept]
-        if all_kept.height == self._most:
-            self._below = int(all_kept[_LOT][-1])
-
-    def _keep_rare(self, frame: pl.DataFrame) -> None:
-        """A class that the sample doesn't have would be unknown to the schema."""
-        import polars as pl
-
-        if len(self._targets) != 1 or len(self._seen) > _VALUES:
-            return
-        answer = texts(tidy(frame[self._targets[0]])).cast(pl.String).alias("class")
-        first = answer.to_frame().with_row_index("at").drop_nulls().group_by("class").head(_EACH)
-        places = []
-        for name, at in first.select("class", "at").sort("at").iter_rows():
-            if self._seen.get(name, 0) < _EACH:
-                self._seen[name] = self._seen.get(name, 0) + 1
-                places.append(at)
-        if places:
-            self._rare.append(frame[places])
-        if len(self._seen) > _VALUES:
-            self._rare = []

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, get_args
 
 import yaml
 
-from methodic.data.columns.notations import COMMA
+from methodic.data.columns.notations import NUMBERS
 from methodic.data.encoding.words import LARGEST, SMALLEST
 from methodic.data.schemas.schema import TRUTH, Column, Kind, Resize
 from methodic.errors import InputError, unknown
@@ -70,8 +70,7 @@ class Document:
 
     def texts(self) -> tuple[str, ...]:
         """Columns whose cells must stay as they are written."""
-        kinds = ("categorical", "text")
-        return tuple(name for name, c in self.columns.items() if c is not None and c.kind in kinds)
+        return tuple(name for name, c in self.columns.items() if c is not None and c.as_text)
 
     def joined(self, reading: Reading) -> Reading:
         """What options say and what the file says, as one.
@@ -276,13 +275,13 @@ def _option(kind: str, name: str, node: yaml.Node, at: str) -> Any:
 
 
 def _notation(kind: str, text: str, at: str) -> str:
-    known = {"numeric": COMMA, "categorical": TRUTH}.get(kind)
+    known = {"numeric": NUMBERS, "categorical": (TRUTH,)}.get(kind, ())
     dates = re.fullmatch(r"(%[YymdHMSpIbBa]|%\.f|[ ./:,T-])*%(.|\.f)", text)
-    if text != known and (known is not None or not dates):
+    if text not in known and (known or not dates):
         raise InputError(
             f"{at}: this isn't a way to write the values of a {kind} column",
             found=text,
-            accepted=known or "a format such as '%d/%m/%Y' or '%Y-%m-%d %H:%M'",
+            accepted=", ".join(known) or "a format such as '%d/%m/%Y' or '%Y-%m-%d %H:%M'",
         )
     return text
 

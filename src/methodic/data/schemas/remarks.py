@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from methodic.data.columns.notations import COMMA
+from methodic.data.columns.notations import COMMA, COMMA_PERCENT, NUMBERS, PERCENT
 from methodic.data.schemas.schema import TRUTH, Column, Schema
 
 LEFT_OUT = "left out"
 """What `remarks` calls a column without use."""
 
 _SHOWN = 12  # columns of a kind that are told one by one
+_NUMBERS = {
+    COMMA: "numbers with a decimal comma",
+    PERCENT: "numbers with a percent sign",
+    COMMA_PERCENT: "numbers with a decimal comma and a percent sign",
+}
 
 
 def remarks(schema: Schema) -> Iterator[tuple[str, str]]:
@@ -22,7 +27,8 @@ def remarks(schema: Schema) -> Iterator[tuple[str, str]]:
         >>> list(remarks(schema))
         [('read as', 'sold: dates written as %d/%m/%Y')]
     """
-    said = [f"{column.name}: {how}" for column in schema.columns for how in _how(column)]
+    said = [f"{name}: {_NUMBERS[written]}" for name, written in schema.notations]
+    said += [f"{column.name}: {how}" for column in schema.columns for how in _how(column)]
     for line in said[:_SHOWN]:
         yield "read as", line
     if len(said) > _SHOWN:
@@ -37,8 +43,8 @@ def remarks(schema: Schema) -> Iterator[tuple[str, str]]:
 def _how(column: Column) -> Iterator[str]:
     if column.notation == TRUTH:
         yield "yes and no, in several spellings"
-    elif column.notation == COMMA:
-        yield "numbers with a decimal comma"
+    elif column.notation in NUMBERS:
+        yield _NUMBERS[column.notation]
     elif column.notation:
         yield f"dates written as {column.notation}"
     if column.words:

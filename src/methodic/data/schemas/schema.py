@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from methodic.data.columns.cells import texts, tidy
+from methodic.data.columns.cells import tidy
+from methodic.data.columns.notations import NUMBERS, notation
 from methodic.data.parallel import in_threads
 from methodic.data.predicted.labels import several
+from methodic.data.schemas.task import answers_of, task_of
 from methodic.errors import InputError, unknown
 from methodic.plan import Reading, Task
 
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 Kind = Literal["numeric", "categorical", "array", "date", "text", "image"]
 
 TASKS = ("binary", "multiclass", "multilabel", "classification", "regression")
-FEW = 20
-"""A target of whole numbers with at most so many different ones, each seen twice, means classes."""
 TRUTH = "yes/no"
 """The notation of a categorical column in which yes and no are spelt in several ways."""
 ASKED = "asked for"
@@ -55,6 +55,12 @@ class Column(_Frozen):
     numbers: int = 0
     notation: str = ""
 
+    @property
+    def as_text(self) -> bool:
+        """Whether files are read with its cells as they are written, even where all of them look
+        like numbers: names, free text, and what only the notation tells."""
+        return self.kind in ("categorical", "text") or self.notation != ""
+
 
 class Dropped(_Frozen):
     """A column that is not used, and why."""
@@ -70,6 +76,10 @@ class Schema(_Frozen):
     task; empty for regression. Further columns to predict are ``others``. ``weight``, ``group``,
     ``time`` and ``part`` name columns that say something about rows: how much each counts, which
     belong together, when it was, and whether it is for training, validation or test.
+
+    ``notations`` says how texts of a target or a weight write numbers (see `notations`), where that
+    isn't plain. ``plain`` says that the class names are names as they stand, such as those of
+    folders: "None" and "01" are neither missing nor a number.
     """
 
     columns: tuple[Column, ...]
@@ -82,6 +92,8 @@ class Schema(_Frozen):
     group: str | None = None
     time: str | None = None
     part: str | None = None
+    notations: tuple[tuple[str, str], ...] = ()
+    plain: bool = False
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -98,6 +110,16 @@ class Schema(_Frozen):
         """The names of the columns of one kind."""
         return [column.name for column in self.columns if column.kind == kind]
 
+    def notation(self, name: str) -> str:
+        """How texts of this target or weight write numbers."""
+        return dict(self.notations).get(name, "")
+
+    def texts(self) -> list[str]:
+        """Columns of a file to read as they are written, even where all cells look like numbers."""
+        names = [column.name for column in self.columns if column.as_text]
+        names += [name for name, _ in self.notations]
+        return names + (list(self.targets) if self.plain else [])
+
 
 def infer(
     frame: pl.DataFrame,
@@ -105,6 +127,8 @@ def infer(
     reading: Reading | None = None,
     where: str = "data",
     said: Mapping[str, Column | None] | None = None,
+    *,
+    names: bool = False,
 ) -> Schema:
     """Read the schema off a table.
 
@@ -117,8 +141,8 @@ def infer(
     types, and ``drop``.
 
     The task: texts and truth values are classes. Whole numbers are classes when there are at most
-    `FEW` different ones and each occurs twice or more, or when there are two; any other numbers
-    mean regression.
+    `task.FEW` different ones and each occurs twice or more, or when there are two; any other
+    numbers mean regression.
 
     Args:
         frame: the training table; rows without a target are not looked at.
@@ -127,6 +151,8 @@ def infer(
             and columns that say something about rows.
         where: the table's name, for messages.
         said: columns whose kind isn't to be inferred; None in place of a kind leaves one out.
+        names: texts of the target are names as they stand, see `Schema.plain`; a target that
+            regression can learn is read as numbers all the same.
 
     Raises:
         InputError: no such column or task; the target also says something about rows, is
@@ -149,10 +175,12 @@ def infer(
     if reading.task is not None and reading.task not in TASKS:
         raise unknown("task", reading.task, TASKS)
     found_several = several(frame, targets, reading.task, where)
-    answer = tidy(frame[target])
+    plain = names and found_several is None
+    answer, plain = answers_of(frame[target], reading.task, names=plain)
     if answer.null_count():
         frame = frame.filter(answer.is_not_null())
-    chosen, classes = found_several or _task(answer.drop_nulls(), reading.task, where)
+    known_answers = answer.drop_nulls()
+    chosen, classes = found_several or task_of(known_answers, reading.task, where, plain=plain)
     columns: list[Column] = []
     dropped: list[Dropped] = []
     known = {name: column or Dropped(name=name, why=ASKED) for name, column in said.items()}
@@ -182,8 +210,24 @@ def infer(
         dropped=tuple(dropped),
         others=others,
         part=part,
+        notations=_notations(frame, targets if chosen == "regression" else (), reading.weight),
+        plain=plain,
         **named,
     )
+
+
+def _notations(
+    frame: pl.DataFrame, targets: Sequence[str], weight: str | None
+) -> tuple[tuple[str, str], ...]:
+    """How the texts among these columns write numbers, where a cell doesn't tell by itself."""
+    import polars as pl
+
+    found = []
+    for name in (*targets, *([] if weight is None else [weight])):
+        if isinstance(frame[name].dtype, pl.String | pl.Categorical | pl.Enum):
+            cells = tidy(frame[name], text=True).cast(pl.String).unique().sort()
+            found.append((name, notation(cells) or ""))
+    return tuple((name, written) for name, written in found if written in NUMBERS)
 
 
 def _check_role(
@@ -203,79 +247,3 @@ def _check_role(
             found=f"cells of type {frame[name].dtype}",
             accepted="a column of texts, numbers or dates",
         )
-
-
-def _task(answer: pl.Series, task: str | None, where: str) -> tuple[Task, tuple[str, ...]]:
-    """The task, and the names of the classes in order."""
-    import polars as pl
-
-    title = f"{where}: the target '{answer.name}'"
-    if len(answer) == 0:
-        raise InputError(f"{title} has no values", found="missing in every row")
-    numeric = answer.dtype.is_numeric()
-    if not numeric and answer.dtype not in (pl.String, pl.Boolean):
-        raise InputError(
-            f"{title} is of a type that can't be predicted",
-            found=str(answer.dtype),
-            accepted="numbers, texts or truth values",
-            advice="Choose another column with --target COLUMN.",
-        )
-    counts = answer.alias("value").value_counts()
-    if len(counts) == 1:
-        raise InputError(
-            f"{title} is constant: there is nothing to predict",
-            found=f"{answer[0]} in all {len(answer):,} rows",
-            accepted="at least two different values",
-            advice="Choose another column with --target COLUMN.",
-        )
-    if task == "regression" and not numeric:
-        raise InputError(
-            f"{title} holds texts, and regression needs numbers",
-            found=answer[0],
-            advice="Leave --task out, or write --task classification.",
-        )
-    if task == "regression" or (task is None and numeric and not _few(counts)):
-        return "regression", ()
-    return _classes(answer, counts, task, title)
-
-
-def _few(counts: pl.DataFrame) -> bool:
-    """Whether these numbers, with their counts, look like classes."""
-    values = counts.to_series(0)
-    whole = values.dtype.is_integer() or bool((values == values.floor()).all())
-    repeated = int(counts["count"].min()) >= 2  # type: ignore[arg-type]
-    return repeated and len(values) <= (FEW if whole else 2)
-
-
-def _classes(
-    answer: pl.Series, counts: pl.DataFrame, task: str | None, title: str
-) -> tuple[Task, tuple[str, ...]]:
-    """The task and the names of its classes, by the answers' different values and their counts."""
-    import polars as pl
-
-    spelt = pl.DataFrame([texts(counts.to_series(0)).alias("class"), counts["count"]])
-    rows = dict(spelt.group_by("class").sum().iter_rows())
-    by_value = pl.Series(list(rows), dtype=pl.String).cast(pl.Float64, strict=False)
-    names = sorted(rows) if by_value.null_count() else sorted(rows, key=float)
-    if task == "binary" and len(names) != 2:
-        raise InputError(
-            f"{title} has {len(names):,} classes, and binary means two",
-            found=", ".join(names[:10]) + (", …" if len(names) > 10 else ""),
-            advice="Write --task multiclass, or leave --task out.",
-        )
-    single = [name for name in names if rows[name] == 1]
-    if single:
-        shown = ", ".join(f"'{name}'" for name in single[:5]) + (", …" if len(single) > 5 else "")
-        number = answer.dtype.is_numeric()
-        raise InputError(
-            f"{title} has {_count(single)} of a single row, which can't be both learnt and tested",
-            found=shown,
-            accepted="at least two rows of each class",
-            advice="Leave the row out, join the class to another"
-            + (", or write --task regression." if number else ", or choose another --target."),
-        )
-    return ("binary" if len(names) == 2 and task != "multiclass" else "multiclass"), tuple(names)
-
-
-def _count(single: list[str]) -> str:
-    return "a class" if len(single) == 1 else f"{len(single):,} classes"

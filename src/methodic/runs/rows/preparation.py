@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,8 @@ def prepare(
         InputError: the data can't be split, or the teacher doesn't fit them.
     """
     if data.large is not None:
-        return _from_file(streaming.write(data, split_seed, number, folder))
+        folder, said = streaming.write(data, split_seed, number, folder)
+        return replace(_from_file(folder), notes=said)
     cut = fold(data, number - 1, split_seed) if number else split(data, split_seed)
     frames = {
         "train": data.frame[cut.train],

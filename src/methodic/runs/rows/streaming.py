@@ -33,6 +33,7 @@ from methodic.data.large.parts import Parts
 from methodic.data.large.survey import MOST, SHARE
 from methodic.data.predicted import answers
 from methodic.data.splits.given import TEST, TRAIN
+from methodic.data.tally import Tally
 from methodic.errors import InputError
 from methodic.files import make_folder, write_json
 
@@ -55,7 +56,9 @@ Array = npt.NDArray[Any]
 Ints = npt.NDArray[np.int64]
 
 
-def write(data: DataSet, seed: int, number: int = 0, folder: Path | None = None) -> Path:
+def write(
+    data: DataSet, seed: int, number: int = 0, folder: Path | None = None
+) -> tuple[Path, tuple[str, ...]]:
     """Divide and encode the rows of ``data`` into a folder, for `preparation.load`.
 
     Args:
@@ -65,11 +68,11 @@ def write(data: DataSet, seed: int, number: int = 0, folder: Path | None = None)
         folder: gets `ROWS` and `ENCODERS`; by default one that lasts as long as the process.
 
     Returns:
-        The folder.
+        The folder, and which rows were left out, in words.
 
     Raises:
-        InputError: a cell that the sample made no one expect, an empty part, no room on the disk;
-            or another split.
+        InputError: a cell that the sample made no one expect, an empty part, rows of which none
+            counts, no room on the disk; or another split.
     """
     if number:
         raise InputError(
@@ -81,8 +84,7 @@ def write(data: DataSet, seed: int, number: int = 0, folder: Path | None = None)
         folder = Path(tempfile.mkdtemp(prefix="methodic-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
     make_folder(folder)
-    _write(data, seed, folder)
-    return folder
+    return folder, _write(data, seed, folder)
 
 
 def possible(recipes: Sequence[Recipe], named: bool) -> tuple[Recipe, ...]:
@@ -142,7 +144,7 @@ def move(rows: Rows, folder: Path) -> None:
         shutil.copyfile(rows.path, folder / ROWS)
 
 
-def _write(data: DataSet, seed: int, folder: Path) -> None:
+def _write(data: DataSet, seed: int, folder: Path) -> tuple[str, ...]:
     large = data.large
     assert large is not None, "only for rows that are read in pieces"
     parts = Parts(data, large.rows, seed)
@@ -151,17 +153,18 @@ def _write(data: DataSet, seed: int, folder: Path) -> None:
     example = _tensors(encoders, sample.head(1))
     size = sum(_row_bytes(x) for name, x in example.items() if not name.startswith("raw/"))
     layout = _Layout(max(1, math.ceil(large.rows * size * _BLOCKS / large.limit)), seed)
-    counts = torch.zeros_like(encoders.class_counts)
-    for frame, codes in _divided(data, parts, _light(data)):
+    counts, tallies = torch.zeros_like(encoders.class_counts), (Tally(), Tally())
+    for frame, codes in _divided(data, parts, _light(data), tallies):
         layout.count(codes, _weights(frame, data.schema))
         counts += answers.counts(encoders.truth(frame.filter(codes == TRAIN)), data.schema)
+    notes = tuple(note for tally in tallies for note in tally.notes())
     layout.close(data.name)
     raw = sum(_row_bytes(x) for name, x in example.items() if name.startswith("raw/"))
     most = max(1, min(MOST, int(2 * large.limit / SHARE / max(raw, 1))))
     layout.every = max(1, math.ceil(layout.rows[TRAIN] / most))
     encoders.class_counts = counts
     shapes = {
-        f"{part}/{name}": (x.dtype, (layout.kept(code, name), *x.shape[1:]))
+        f"{part}/{name}": (_stored(name, x), (layout.kept(code, name), *x.shape[1:]))
         for code, part in enumerate(_PARTS)
         for name, x in example.items()
     }
@@ -179,6 +182,7 @@ def _write(data: DataSet, seed: int, folder: Path) -> None:
                     _put(file, part, layout, code, rows, encoders)
             file.let_go()
     write_json(folder / ENCODERS, encoders.state()[0])
+    return notes
 
 
 @dataclass
@@ -253,13 +257,19 @@ class _Layout:
         return (mixed(number, self.seed) % np.uint64(self.blocks)).astype(np.int64)
 
 
-def _divided(data: DataSet, parts: Parts, schema: Schema) -> Iterator[tuple[pl.DataFrame, Ints]]:
-    """All rows, piece by piece, with the part of each; the user's own test rows come last."""
+def _divided(
+    data: DataSet, parts: Parts, schema: Schema, tallies: tuple[Tally, Tally] | None = None
+) -> Iterator[tuple[pl.DataFrame, Ints]]:
+    """All rows, piece by piece, with the part of each; the user's own test rows come last.
+
+    ``tallies`` count what is left out, among all and among the user's own test rows.
+    """
     assert data.large is not None
-    for frame in data.large.frames(schema):
+    mine, tested = tallies or (None, None)
+    for frame in data.large.frames(schema, mine):
         yield frame, parts(frame)
     if data.large.test is not None:
-        for frame in data.large.test.frames(schema):
+        for frame in data.large.test.frames(schema, tested):
             yield frame, np.full(frame.height, TEST, dtype=np.int64)
     elif data.test is not None:
         yield data.test, np.full(data.test.height, TEST, dtype=np.int64)
@@ -284,9 +294,10 @@ def _tensors(encoders: Encoders, frame: pl.DataFrame) -> dict[str, Array]:
     found["target"] = encoders.target(frame)
     arrays = {name: x.numpy() for name, x in found.items()}
     arrays["truth"] = np.ascontiguousarray(encoders.truth(frame))
-    weights = _weights(frame, encoders.schema)
-    if weights is not None:
-        arrays["weight"] = weights.astype(np.float32)
+    if encoders.schema.weight is not None:
+        # All parts have a place for weights, also test rows that come without: these count alike.
+        weights = _weights(frame, encoders.schema)
+        arrays["weight"] = np.ones(frame.height) if weights is None else weights
     return arrays
 
 
@@ -298,7 +309,7 @@ def _put(
     mean = layout.weights[code] / layout.rows[code]
     for name, x in _tensors(encoders, rows).items():
         if name == "weight":
-            x = x / np.float32(mean)
+            x = (x / mean).astype(np.float32)
         if name.startswith("raw/") and code == TRAIN:
             few = places % layout.every == 0
             file[f"{part}/{name}"][places[few] // layout.every] = x[few]
@@ -310,6 +321,11 @@ def _weights(frame: pl.DataFrame, schema: Schema) -> Array | None:
     if schema.weight is None or schema.weight not in frame.columns:
         return None
     return frame[schema.weight].to_numpy().astype(np.float64)
+
+
+def _stored(name: str, x: Array) -> np.dtype[Any]:
+    """The type of a tensor's numbers in the file."""
+    return np.dtype(np.float32) if name == "weight" else x.dtype
 
 
 def _row_bytes(x: Array) -> int:
