@@ -123,6 +123,15 @@ def test_a_study_of_another_search_is_refused(
     assert "--budget none" in (error.value.advice or "")
 
 
+def test_a_run_that_finds_nothing_left_says_so(
+    make_plan: MakePlan, prepared: Prepared, tmp_path: Path, url: str
+) -> None:
+    execute(shared(make_plan, url), tmp_path / "run", prepared)
+    with pytest.raises(InputError, match="other runs have tried all settings") as error:
+        execute(shared(make_plan, url), tmp_path / "other", prepared)
+    assert "--settings 18" in (error.value.advice or "")
+
+
 def test_nobody_is_there(tmp_path: Path) -> None:
     for wrong in (
         "postgresql://nobody@localhost:1/searches",

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 
+from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.files import read_json, write_text
 from methodic.plan import Contender, Member, Origin, Status, Unit, UnitRecord
@@ -124,6 +125,13 @@ class Searching:
                     self._hear(record)
             over = [under.study.over for under in self._under]  # closes shared candidates, too
             assert all(over)
+            if not any(under.places for under in self._under):
+                raise InputError(
+                    "--study: other runs have tried all settings of the search, or have them now",
+                    found=f"{self.plan.settings} settings, none of them left for this run",
+                    advice=f"Ask for more of them (--settings {2 * self.plan.settings}), name "
+                    "another study, or look at what the other runs found.",
+                )
             self._clear()
         finally:
             if self._sharing is not None:

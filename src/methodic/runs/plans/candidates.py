@@ -16,6 +16,7 @@ from methodic.search.samplers import Sampler
 from methodic.tuning import Setting
 
 DRAWN = 24  # settings, of which the mean cost is taken
+_LARGE = 20_000_000  # parameters; the parts of larger networks would take seconds and gigabytes
 
 
 def buildable(prepared: Prepared, own: Own | None) -> Callable[[Recipe], None]:
@@ -35,7 +36,9 @@ def buildable(prepared: Prepared, own: Own | None) -> Callable[[Recipe], None]:
 
     def check(recipe: Recipe) -> None:
         structure, _ = numbers.split(recipe)
-        if structure not in known:
+        if structure in known:
+            return
+        if recipe.model.kind == "auto" or parameters(recipe, prepared) <= _LARGE:
             build.cohort(
                 [recipe],
                 [0],
@@ -47,7 +50,7 @@ def buildable(prepared: Prepared, own: Own | None) -> Callable[[Recipe], None]:
                 class_counts=prepared.class_counts,
                 own=own,
             )
-            known.add(structure)
+        known.add(structure)
 
     return check
 
