@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,6 @@ from methodic.tuning import Scalar, Setting
 
 __all__ = [
     "Dimension",
-    "combinations",
     "concrete",
     "dimensions",
     "mapped",
@@ -126,33 +124,6 @@ def untuned(recipe: Recipe) -> Setting:
         if each.holds(setting):
             setting[each.path] = middle(each.range)
     return setting
-
-
-def combinations(recipe: Recipe) -> int | None:
-    """How many settings a recipe has; None where a range has no end of them.
-
-    Example:
-        >>> recipe = Recipe.model_validate({"name": "a", "stages": [{"optimizer": {"kind": "adam",
-        ...     "lr": {"choice": [0.001, 0.01]}, "beta1": {"choice": [0.8, 0.9, 0.95]}}}]})
-        >>> combinations(recipe)
-        6
-    """
-    inside: dict[tuple[tuple[str, Scalar], ...], list[Dimension]] = {}
-    for each in dimensions(recipe):
-        if isinstance(each.range, LogUniform | Uniform):
-            return None
-        inside.setdefault(each.given, []).append(each)
-
-    def count(given: tuple[tuple[str, Scalar], ...]) -> int:
-        return math.prod(sizes(each, given) for each in inside.get(given, ()))
-
-    def sizes(each: Dimension, given: tuple[tuple[str, Scalar], ...]) -> int:
-        if isinstance(each.range, Integer):
-            return each.range.integer[1] - each.range.integer[0] + 1
-        assert isinstance(each.range, Options)
-        return sum(count((*given, (each.path, label))) for label in each.range.choice)
-
-    return count(())
 
 
 def _data(recipe: Recipe) -> dict[str, Any]:
