@@ -10,17 +10,23 @@ from typing import Any, Literal
 import pytest
 
 from methodic import bundle, runs
+from methodic.engine.workers import Pool
 from methodic.errors import InputError, Interrupted
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.files import make_folder, read_json, write_json, write_text
 from methodic.plan import Member, Origin, Plan, RunState, Unit, UnitRecord
+from methodic.recipes import spaces
 from methodic.recipes.io import from_data
 from methodic.recipes.types import Recipe
 from methodic.report.folder import load as read_folder
+from methodic.report.terminal import Quiet
 from methodic.runs import paths, tasks
+from methodic.runs.cohorts import with_setting
+from methodic.runs.crew import Crew
 from methodic.runs.plans import hunting
 from methodic.runs.rows import preparation
 from methodic.runs.rows.preparation import Prepared
+from methodic.runs.searching import Searching
 from methodic.search.jobs import Job, Outcome
 from methodic.search.study import Study
 from methodic.tuning import NAME, CandidateRecord, Search, SearchRecord, Segment
@@ -444,6 +450,25 @@ def test_a_slow_machine_ends_a_search_early(
     board = read_folder(tmp_path / "run").leaderboard
     assert board is not None
     assert any("search ended after" in note for note in board.notes)
+
+
+@pytest.mark.parametrize(("dearer", "kept"), [(0.5, 1.0), (2.0, 0.5), (100.0, 0.1)])
+def test_a_dear_network_is_confirmed_with_fewer_steps(
+    dearer: float, kept: float, make_plan: MakePlan, prepared: Prepared, tmp_path: Path
+) -> None:
+    """As many as take the planned time, but no fewer than in the search."""
+    plan = small(make_plan, search=Search(settings=9))
+    assert plan.search is not None
+    assert plan.search.timed
+    contender = plan.contenders[0].model_copy(update={"steps": (100,), "confirm_steps": (1000,)})
+    untuned = with_setting(contender.recipe, spaces.untuned(contender.recipe))
+    found = untuned.model_copy(update={"name": "found"})
+    prices = {untuned: 1.0, found: dearer}
+    with Pool(0, 1) as pool:
+        crew = Crew(tmp_path, plan, pool, Quiet(), 0.0)
+        searching = Searching(crew, prepared.counts[:2], price=prices.__getitem__)
+        confirmed = contender.model_copy(update={"steps": contender.confirm_steps})
+        assert searching._affordable(contender, confirmed, found) == (round(1000 * kept),)
 
 
 def test_what_a_search_refuses(make_plan: MakePlan) -> None:

@@ -7,6 +7,7 @@ import math
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -31,7 +32,7 @@ from methodic.runs.outcome.analysing import analyse
 from methodic.runs.outcome.bundling import ship
 from methodic.runs.outcome.representing import gather
 from methodic.runs.outcome.scoring import Scores, Scoring, write_scores
-from methodic.runs.plans.candidates import buildable
+from methodic.runs.plans.candidates import buildable, price
 from methodic.runs.plans.sizing import CONFIRM_SEEDS
 from methodic.runs.plans.units import confirm_units
 from methodic.runs.rows.preparation import Prepared
@@ -164,8 +165,9 @@ class Execution:
             rows = self.prepared.rows["train"]
             given = self.crew.given
             fits = None if given.network else buildable(self.prepared, given.own)
+            worth = None if given.network else partial(price, prepared=self.prepared)
             counts = len(rows), rows.every
-            tried, found = Searching(self.crew, counts, self.study, fits).run()
+            tried, found = Searching(self.crew, counts, self.study, fits, worth).run()
             self.crew.save(found=found)
         self.plan = settled(self.plan, tried, self.state.found)
         self.crew.follow(self.plan)

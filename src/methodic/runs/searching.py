@@ -24,7 +24,7 @@ from methodic.errors import InputError
 from methodic.evidence import design
 from methodic.files import read_json, write_text
 from methodic.plan import Contender, Member, Origin, Status, Unit, UnitRecord
-from methodic.recipes import numbers
+from methodic.recipes import numbers, spaces
 from methodic.recipes.types import Recipe
 from methodic.runs.cohorts import with_setting
 from methodic.runs.crew import Crew
@@ -72,6 +72,7 @@ class Searching:
         counts: training rows with a target, and all training rows.
         study: URL of the storage that other processes share, if it isn't the plan's to the letter.
         fits: refuses recipes that can't be built for the data; None: all can.
+        price: what a row of training costs; None: all settings cost the same.
     """
 
     def __init__(
@@ -80,10 +81,12 @@ class Searching:
         counts: tuple[int, int],
         study: str | None = None,
         fits: Callable[[Recipe], None] | None = None,
+        price: Callable[[Recipe], float] | None = None,
     ) -> None:
         assert crew.plan.search is not None
         self.crew = crew
         self.counts = counts
+        self._price = price
         self.plan: SearchPlan = crew.plan.search
         self._contenders = {each.recipe.name: each for each in crew.plan.contenders}
         matters = self.plan.strategy == "asha"
@@ -347,8 +350,21 @@ class Searching:
             setting=under.places[candidate],
             segments=course,
             batch=batches(recipe, *self.counts),
-            steps=steps_of(confirmed, recipe, self.counts),
+            steps=self._affordable(contender, confirmed, recipe),
         )
+
+    def _affordable(
+        self, contender: Contender, confirmed: Contender, recipe: Recipe
+    ) -> tuple[int, ...]:
+        """Steps of a confirmation that was planned for the untuned setting; where this one is
+        dearer, fewer of them, but no fewer than in the search."""
+        most = steps_of(confirmed, recipe, self.counts)
+        if self._price is None or not self.plan.timed:
+            return most
+        untuned = with_setting(contender.recipe, spaces.untuned(contender.recipe))
+        dearer = max(self._price(recipe) / self._price(untuned), 1.0)
+        least = steps_of(contender, recipe, self.counts)
+        return tuple(max(a, round(b / dearer)) for a, b in zip(least, most, strict=True))
 
 
 _STATUS: Mapping[Status, Literal["trained", "ended", "diverged"]] = MappingProxyType(

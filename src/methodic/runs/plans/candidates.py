@@ -89,12 +89,18 @@ def _dear(recipe: Recipe, prepared: Prepared, fits: Callable[[Recipe], None]) ->
         accepts=accepts,
     )
     drawn = sampler.ask(DRAWN)
-    costs = [_seconds_of_row(spaces.concrete(recipe, each), prepared) for each in drawn]
-    plain = _seconds_of_row(spaces.concrete(recipe, untuned), prepared)
+    costs = [price(spaces.concrete(recipe, each), prepared) for each in drawn]
+    plain = price(spaces.concrete(recipe, untuned), prepared)
     return math.fsum(costs) / len(costs) / plain
 
 
-def _seconds_of_row(recipe: Recipe, prepared: Prepared) -> float:
+def price(recipe: Recipe, prepared: Prepared) -> float:
+    """Seconds of training for each row, about: by its parameters and its batch, and by no clock.
+
+    Args:
+        recipe: without ranges.
+        prepared: the data.
+    """
     rows = prepared.rows["train"]
     batch = build.batch_rows(recipe.stages[-1], len(rows), rows.every)
     return eager(parameters(recipe, prepared), batch) / batch
