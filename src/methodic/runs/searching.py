@@ -128,7 +128,7 @@ class Searching:
                     self._hear(record)
             over = [under.study.over for under in self._under]  # closes shared candidates, too
             assert all(over)
-            if not any(under.places for under in self._under):
+            if self._sharing is not None and not any(under.places for under in self._under):
                 raise InputError(
                     "--study: other runs have tried all settings of the search, or have them now",
                     found=f"{self.plan.settings} settings, none of them left for this run",

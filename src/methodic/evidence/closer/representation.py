@@ -11,8 +11,8 @@ The last two need no targets, so they look at training rows with and without one
 few, so are validation rows, and features that answer to few rows would seem to be idle.
 
 Beside them stands the same network before its first step, since random features are already worth
-something. All of this is on validation rows, which also chose the weights that are kept; it
-compares representations with each other, and claims nothing about new rows.
+something. Validation rows also chose the weights that are kept, so all of this compares
+representations with each other, and claims nothing about new rows.
 
 Shapes: N rows, F features, T targets or labels.
 """

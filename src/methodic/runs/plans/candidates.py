@@ -73,8 +73,7 @@ def dear(recipes: Sequence[Recipe], prepared: Prepared, fits: Callable[[Recipe],
 
 
 def _dear(recipe: Recipe, prepared: Prepared, fits: Callable[[Recipe], None]) -> float:
-    untuned = spaces.untuned(recipe)
-    if not recipe.open:
+    if not recipe.open:  # numbers cost nothing
         return 1.0
 
     def accepts(setting: Setting) -> None:
@@ -90,7 +89,7 @@ def _dear(recipe: Recipe, prepared: Prepared, fits: Callable[[Recipe], None]) ->
     )
     drawn = sampler.ask(DRAWN)
     costs = [price(spaces.concrete(recipe, each), prepared) for each in drawn]
-    plain = price(spaces.concrete(recipe, untuned), prepared)
+    plain = price(spaces.concrete(recipe, spaces.untuned(recipe)), prepared)
     return math.fsum(costs) / len(costs) / plain
 
 
