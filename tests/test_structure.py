@@ -48,6 +48,7 @@ FLOORS = [
     ["runs"],
     ["estimators", "served"],
     ["cli commands console arguments options"],
+    ["__main__"],
 ]
 LEVEL = {
     name: level for level, rooms in enumerate(FLOORS) for names in rooms for name in names.split()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from methodic.build.views import columns, image_shape, usual, view, works
+from methodic import build
+from methodic.build.views import chosen, columns, image_shape, usual, view, works
 from methodic.errors import InputError
 from methodic.models.inputs import Inputs
+from methodic.recipes import io
+from methodic.recipes.ingredients import ingredients, without
 from methodic.recipes.kinds import regularizers as recipe
+from methodic.recipes.types import Recipe
 from methodic.regularizers.augmentation import Crop
 from methodic.regularizers.corruption import Cutout, InputNoise, Swap
 
@@ -52,6 +57,51 @@ def test_the_usual_views_can_be_built(inputs: Inputs, strength: Any) -> None:
         assert works(each)
         made = view(each, f"o.{i}", inputs)
         assert made.path == f"o.{i}"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "level", "expected"),
+    [
+        (TABLE, "strong", ()),
+        (GREY, "weak", ("crop",)),
+        (PHOTOGRAPHS, "weak", ("crop", "flip")),
+        (PHOTOGRAPHS, "strong", ("crop", "flip", "randaugment", "cutout")),
+    ],
+)
+def test_augment_is_what_suits_images(inputs: Inputs, level: Any, expected: Any) -> None:
+    found = chosen(recipe.Augment(level=level), inputs)
+    assert isinstance(found, recipe.Augment)
+    assert found.changes is not None
+    assert tuple(each.kind for each in found.changes) == expected
+    own = recipe.Augment(changes=(recipe.Flip(),))
+    assert chosen(own, inputs) is own, "what is written out is taken"
+
+
+def test_a_stage_changes_images_by_what_augment_stands_for() -> None:
+    stage = {"batch": 4, "regularizers": [{"kind": "ema"}, {"kind": "augment"}]}
+    named = [{"kind": "ema"}, {"kind": "crop", "padding": 3}]
+    raw = Recipe.model_validate({"name": "a", "stages": [stage]})
+    made, plain = (
+        build.resolve(each, "multiclass", 20, GREY)
+        for each in (
+            raw,
+            Recipe.model_validate({"name": "a", "stages": [{**stage, "regularizers": named}]}),
+        )
+    )
+    assert io.from_yaml(io.to_yaml(made), "a.yaml") == made, "written out, it is a recipe as well"
+    (change,), (same,) = (
+        build.cohort([each], [0], steps=[2], inputs=GREY, outputs=3, rows=20).stages[0].mixing
+        for each in (made, plain)
+    )
+    assert isinstance(change, Crop)
+    assert change.path == "stages.0.regularizers.1.changes.0"
+    assert replace(change, path=same.path) == same  # type: ignore[attr-defined, type-var]
+    assert [each.words for each in ingredients(made)][-2:] == [
+        "averaging of weights",
+        "random crops",
+    ]
+    left = without(made, "crop").stages[0].regularizers[1]
+    assert left == recipe.Augment(changes=())
 
 
 def test_parts_know_their_columns() -> None:

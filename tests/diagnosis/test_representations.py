@@ -103,6 +103,17 @@ def test_one_finding_for_a_method_with_the_worst_network() -> None:
     assert len(alone.evidence) == 2
 
 
+def test_features_that_collapsed_before_targets_changed_them() -> None:
+    network = seen().model_copy(
+        update={"learnt": Quality(probe=0.2, neighbours=0.2, rank=1.1, idle=0.9)}
+    )
+    (found,) = collapsed([network], facts())
+    assert found.numbers["idle"] == 0.9
+    assert found.evidence[-1] == "So they were before targets changed them."
+    fine = seen().model_copy(update={"learnt": seen().trained})
+    assert collapsed([fine], facts()) == []
+
+
 def test_they_take_the_place_of_earlier_ones() -> None:
     def other(serious: bool) -> Finding:
         return Finding(name="shift", what="w", evidence=(), advice="", serious=serious)

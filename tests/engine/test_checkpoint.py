@@ -106,6 +106,7 @@ def standings(draw: Callable[..., Any]) -> Standing:
         average={"start": flat, **named()},  # the same memory under two names
         alive=tensor(members, dtype=torch.bool),
         pace=named(),
+        learnt=named(),
         batches_seen=draw(st.integers(0, 2**40)),
         steps_taken=draw(st.integers(0, 2**40)),
     )
@@ -135,7 +136,8 @@ def test_there_and_back(standing: Standing, tmp_path_factory: pytest.TempPathFac
 
 def test_whatever_a_state_may_come_to_hold_has_to_be_saved() -> None:
     names = {f.name for f in fields(State)}
-    saved = {"flat", "buffers", "rules", "average", "alive", "pace", "batches_seen", "steps_taken"}
+    saved = {"flat", "buffers", "rules", "average", "alive", "pace", "learnt"}
+    saved |= {"batches_seen", "steps_taken"}
     assert names == saved, "save it in engine/checkpoint.py, then add it here"
     assert {f.name for f in fields(Memory)} == {"fates", "curves", "fresh", "flat", "buffers"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,6 +111,18 @@ def test_features_like_a_normal_distribution() -> None:
     assert looking.close(found, wanted)
     (slope,) = torch.autograd.grad(found.sum(), leaves)
     assert slope.any()
+
+
+def test_features_behind_a_relu_are_told_from_what_they_can_be() -> None:
+    plain, model = made(Discriminator, "features")
+    rectified = replace(plain, rectified=True)
+    run, rows = looking.given(plain, model), looking.table()
+    drawn = run.noise["o/latent"]
+    found = looking.cost(rectified, model, run, looking.batch(rows))
+    positive = looking.given(plain, model)
+    positive.noise = {**run.noise, "o/latent": drawn.clamp(min=0)}
+    assert torch.equal(found, looking.cost(plain, model, positive, looking.batch(rows)))
+    assert not torch.equal(found, looking.cost(plain, model, run, looking.batch(rows)))
 
 
 def test_what_is_made_looks_like_rows() -> None:

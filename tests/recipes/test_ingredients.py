@@ -107,6 +107,7 @@ NO_INGREDIENT: dict[type[Part], set[str]] = {
     objectives.Huber: {"kind", "weight", "delta"},
     objectives.Quantile: {"kind", "weight", "quantile"},
     **{kind: set() for kind in get_args(get_args(types.Regularizer)[0])},
+    regularizers.Augment: {"kind", "level", "changes"},  # each of its changes is an ingredient
     types.Clip: set(),
     # Objectives and earlier stages are switched off as wholes; see `ingredients`.
     types.Rate: {"parameters", "factor"},  # frozen parts would train, which is another method

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from methodic.build import networks, objectives, regularizers, trained
+from methodic.build import networks, objectives, regularizers, trained, views
 from methodic.build.networks import fitting
 from methodic.build.own import Own
 from methodic.build.rules import counted
@@ -62,7 +62,11 @@ def resolve(
                         }
                     )
                     for turn in stage.turns
-                )
+                ),
+                "regularizers": tuple(
+                    each if inputs is None else views.chosen(each, inputs)
+                    for each in stage.regularizers
+                ),
             }
         )
         for stage in chosen.stages

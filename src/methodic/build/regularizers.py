@@ -75,9 +75,8 @@ def built(
         InputError: one finds nothing to act on, or two exclude each other.
     """
     names = layout.names if trained is None else tuple(n for n in layout.names if n in set(trained))
-    working = {
-        f"{path}.regularizers.{i}": each for i, each in enumerate(spec.regularizers) if _works(each)
-    }
+    listed = [pair for i, r in enumerate(spec.regularizers) for pair in _parted(r, i)]
+    working = {f"{path}.regularizers.{at}": each for at, each in listed if _works(each)}
     check(spec, path)
     parts = [
         _part(each, at, layout, names, inputs, steps, outputs, own) for at, each in working.items()
@@ -145,8 +144,18 @@ def _part(
             return EMA(at)
         case kinds.SWA():
             return SWA(int(spec.start * steps), spec.every)
+        case kinds.Augment():
+            raise AssertionError("its changes are parts of their own")
         case _:
             return view(spec, at, inputs)
+
+
+def _parted(spec: recipe.Regularizer, at: int) -> list[tuple[str, recipe.Regularizer]]:
+    """What several changes under one name consist of, with their places; others are themselves."""
+    if not isinstance(spec, kinds.Augment):
+        return [(str(at), spec)]
+    assert spec.changes is not None, "resolve the recipe first"
+    return [(f"{at}.changes.{i}", each) for i, each in enumerate(spec.changes)]
 
 
 def _works(spec: recipe.Regularizer) -> bool:

@@ -94,7 +94,7 @@ def built(
 def _check_adversaries(at: str, stage: recipe.Stage) -> None:
     """A discriminator and a generator of one stage are about the same two networks."""
     found = [
-        (each.kind, (each.of, each.latent, each.generator, each.hidden))
+        (each.kind, (each.of, each.latent, each.generator, each.hidden, each.prior))
         for turn in stage.turns
         for each in turn.objectives
         if isinstance(each, Discriminator | Generator) and each.weight != 0
@@ -103,10 +103,11 @@ def _check_adversaries(at: str, stage: recipe.Stage) -> None:
         raise InputError(
             f"{at}: a discriminator and a generator of one stage are about the same two networks",
             found="; ".join(
-                f"{kind}: of {of}, latent {latent}, generator {list(makes)}, hidden {list(tells)}"
-                for kind, (of, latent, makes, tells) in found
+                f"{kind}: of {of}, latent {latent}, generator {list(makes)}, hidden {list(tells)}, "
+                f"prior {prior}"
+                for kind, (of, latent, makes, tells, prior) in found
             ),
-            accepted="the same of, latent, generator and hidden for both",
+            accepted="the same of, latent, generator, hidden and prior for both",
         )
 
 

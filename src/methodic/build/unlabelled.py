@@ -119,7 +119,7 @@ def objective(spec: recipe.Unlabelled, place: Place) -> Unlabelled:
                 )
             made = Discriminator if isinstance(spec, recipe.Discriminator) else Generator
             sizes = (spec.latent, spec.generator, spec.hidden)
-            return made(*base, place.inputs, spec.of, *sizes)
+            return made(*base, place.inputs, spec.of, *sizes, spec.prior == "rectified")
         case recipe.PseudoLabels():
             return SelfLabelled(*base, place.kind)
         case recipe.FixMatch():

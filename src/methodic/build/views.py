@@ -52,6 +52,14 @@ def usual(inputs: Inputs, strength: Literal["weak", "middle", "strong"]) -> tupl
     return (*moves, affine, *colour, recipe.Cutout(share=0.15))
 
 
+def chosen(spec: recipe.Regularizer, inputs: Inputs) -> recipe.Regularizer:
+    """The regularizer with the changes that the data decide written out."""
+    if not isinstance(spec, recipe.Augment) or spec.changes is not None:
+        return spec
+    changes = () if image_shape(inputs) is None else usual(inputs, spec.level)
+    return spec.model_copy(update={"changes": changes})
+
+
 def view(spec: recipe.View, at: str, inputs: Inputs) -> Mixing:
     """A change of rows that leaves their targets alone, at ``at`` in the recipe.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from methodic.diagnosis.findings import Finding
-from methodic.evidence.closer.representation import Representation
+from methodic.evidence.closer.representation import Quality, Representation
 from methodic.plan import DataFacts
 
 COLLAPSED: Final = "collapsed representation"
@@ -40,11 +40,21 @@ def collapsed(networks: Sequence[Representation], data: DataFacts) -> list[Findi
     return found
 
 
-def _collapsed(each: Representation, data: DataFacts) -> bool:
-    if each.trained.idle > MOST_IDLE:
+def _times(each: Representation) -> list[Quality]:
+    """Its features as they are kept, and as they were learnt without targets."""
+    return [each.trained, *([] if each.learnt is None else [each.learnt])]
+
+
+def _collapsed(each: Representation, data: DataFacts) -> list[Quality]:
+    """At which times its features have collapsed."""
+    return [seen for seen in _times(each) if _bad(seen, each.untrained, data)]
+
+
+def _bad(seen: Quality, before: Quality, data: DataFacts) -> bool:
+    if seen.idle > MOST_IDLE:
         return True
-    low = each.trained.rank < LEAST_RANK
-    return low and (2 * each.trained.rank < directions(data) or _lost(each))
+    low = seen.rank < LEAST_RANK
+    return low and (2 * seen.rank < directions(data) or _lost(seen.probe, before.probe))
 
 
 def directions(data: DataFacts) -> int:
@@ -54,21 +64,25 @@ def directions(data: DataFacts) -> int:
     return 1 + len(data.others) if data.task == "regression" else len(data.classes) - 1
 
 
-def _lost(each: Representation) -> bool:
+def _lost(after: float | None, before: float | None) -> bool:
     """The probe finds less in the trained features than in the untrained ones."""
-    after, before = each.trained.probe, each.untrained.probe
     return before is not None and (after is None or after < before - LOSS)
 
 
 def _finding(method: str, bad: Sequence[Representation], looked: int) -> Finding:
-    worst = min(bad, key=lambda each: (1 - each.trained.idle) * each.trained.rank)
-    after, before = worst.trained, worst.untrained
+    worst, after = min(
+        ((each, seen) for each in bad for seen in _times(each)),
+        key=lambda pair: (1 - pair[1].idle) * pair[1].rank,
+    )
+    before = worst.untrained
     evidence = [
         f"Its {worst.features:,} features are worth {after.rank:.1f} (effective rank on "
         f"{worst.every:,} training rows; {before.rank:.1f} before the first step).",
         f"{100 * after.idle:.0f}% of them have no variance ({100 * before.idle:.0f}% before the "
         "first step).",
     ]
+    if after is not worst.trained:
+        evidence.append("So they were before targets changed them.")
     if looked > 1:
         evidence.append(f"{len(bad)} of {looked} networks have such features; this is the worst.")
     return Finding(

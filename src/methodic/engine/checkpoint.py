@@ -24,12 +24,12 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 
 from methodic.engine.monitor import Fate, Memory, Window
-from methodic.engine.parts import State, picked
+from methodic.engine.parts import State, left, picked
 from methodic.errors import InputError
 from methodic.files import file_hash, fingerprint, read_json, write_json, write_text, write_with
 from methodic.plan import CurvePoint, Value
 
-FORMAT = 1
+FORMAT = 2
 """Version of checkpoints; another one isn't used."""
 _MANIFEST = ".manifest.json"
 _WINDOW = ("loss", "gradient_norm", "finite")
@@ -114,7 +114,8 @@ def _abreast(standing: Standing, first: Standing) -> State:
         return standing.state
     like = picked([first.state], torch.zeros_like(standing.state.alive, dtype=torch.long))
     own = standing.state
-    return replace(like, flat=own.flat, buffers=own.buffers, alive=own.alive)
+    learnt = own.learnt if own.learnt or not like.learnt else left(own)
+    return replace(like, flat=own.flat, buffers=own.buffers, alive=own.alive, learnt=learnt)
 
 
 class _Member(Value):
@@ -236,6 +237,7 @@ def _tensors(standing: Standing) -> dict[str, Tensor]:
     add("buffers", state.buffers)
     add("average", state.average)
     add("pace", state.pace)
+    add("learnt", state.learnt)
     for turn, rule in enumerate(state.rules):
         add(f"rules/{turn}", rule)
     if memory.flat is not None:
@@ -290,6 +292,7 @@ def _standing(words: _Words, tensors: Mapping[str, Tensor]) -> Standing:
             average=under("average"),
             alive=tensors["alive"],
             pace=under("pace"),
+            learnt=under("learnt"),
             batches_seen=words.batches_seen,
             steps_taken=words.steps_taken,
         ),

@@ -6,7 +6,7 @@ Shapes: M members, T steps, P parameters.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from methodic.engine.checkpoint import Standing
 from methodic.engine.evaluation import Judge, measured_buffers, validated
 from methodic.engine.keeper import Keeper
 from methodic.engine.monitor import Fate, Monitor, Window
-from methodic.engine.parts import Cohort, Stage, State
+from methodic.engine.parts import Cohort, Stage, State, left
 from methodic.engine.stretch import AHEAD, never
 from methodic.engine.stretch import advance as advance
 from methodic.models.own.module import ModuleModel
@@ -37,6 +37,7 @@ class Trained:
     steps_taken: int  # in the whole run
     batches_seen: int
     standing: Standing | None = None  # where it stands, of a training that was to halt on its way
+    learnt: dict[str, Tensor] = field(default_factory=dict)  # see `State.learnt`
 
 
 def initial_state(cohort: Cohort) -> State:
@@ -148,10 +149,13 @@ def train(
         flat, buffers = evaluated(cohort, stage, state, rows)
         if stage.averages:
             state = replace(state, flat=flat, buffers=buffers)
+        if not stage.labelled and stage is not cohort.stages[-1]:
+            state = replace(state, learnt=left(state))
         if monitor.over or halted:
             break
     flat, buffers = monitor.kept(flat, buffers)
-    return Trained(flat, buffers, monitor.fates, monitor.curves, done, batches, standing)
+    ends = monitor.fates, monitor.curves, done, batches, standing, state.learnt
+    return Trained(flat, buffers, *ends)
 
 
 def _averaged(stage: Stage, state: State) -> Tensor:

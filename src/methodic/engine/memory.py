@@ -72,6 +72,8 @@ def need(cohort: Cohort, rows: Rows, judged: int) -> Need:
         judged: rows of an evaluation.
     """
     stages = [_stage_bytes(cohort, stage, rows, judged) for stage in cohort.stages]
+    if any(not stage.labelled for stage in cohort.stages[:-1]):
+        stages = [each + _weights(cohort) for each in stages]  # `State.learnt`
     compiler = _COMPILER if cohort.program is not None else 0
     first = least(cohort.layout.total)
     return Need(_PROCESS + compiler, _SLACK * max(first, *stages))
@@ -80,7 +82,7 @@ def need(cohort: Cohort, rows: Rows, judged: int) -> Need:
 def _stage_bytes(cohort: Cohort, stage: Stage, rows: Rows, judged: int) -> float:
     """Bytes for each member at the peak of a stage."""
     flat = cohort.layout.total * _FLOAT
-    buffers = sum(math.prod(b.shape) for b in cohort.model.buffers().values()) * _FLOAT
+    buffers = _weights(cohort) - flat
     example = torch.empty(1, cohort.layout.total, device="meta")
     tensors = [turn.rule.initial(example) for turn in stage.turns]
     tensors += [stage.average.initial(example)] if stage.average is not None else []
@@ -112,6 +114,12 @@ def _stage_bytes(cohort: Cohort, stage: Stage, rows: Rows, judged: int) -> float
     # holds a third one while it is written. Kept weights lie in the monitor and in the checkpoint.
     held = 3 * state + 2 * (flat + buffers)
     return float(held + order + batch + noise + max(gradient, 2 * flat, update, evaluation))
+
+
+def _weights(cohort: Cohort) -> int:
+    """Bytes of a member's weights and buffers."""
+    buffers = sum(math.prod(b.shape) for b in cohort.model.buffers().values())
+    return (cohort.layout.total + buffers) * _FLOAT
 
 
 @dataclass(frozen=True)

@@ -280,6 +280,14 @@ class State:
     batches_seen: int = 0  # in this stage; its own clock, see rule 5 of the design
     steps_taken: int = 0
     pace: dict[str, Tensor] = field(default_factory=dict)  # of plateau schedules, see `plateau`
+    learnt: dict[str, Tensor] = field(default_factory=dict)
+    """"flat" [M, P] and "buffers/…" as the last stage without targets left them, for a look at what
+    it learnt; empty before, and no step reads it."""
+
+
+def left(state: State) -> dict[str, Tensor]:
+    """Weights and buffers as a stage leaves them, for `State.learnt`."""
+    return {"flat": state.flat} | {f"buffers/{name}": x for name, x in state.buffers.items()}
 
 
 def picked(states: Sequence[State], rows: Tensor) -> State:
@@ -298,5 +306,6 @@ def picked(states: Sequence[State], rows: Tensor) -> State:
         rules=[each(*slots) for slots in zip(*(state.rules for state in states), strict=True)],
         average=each(*(state.average for state in states)),
         pace=each(*(state.pace for state in states)),
+        learnt=each(*(state.learnt for state in states)),
         alive=pick(*(state.alive for state in states)),
     )

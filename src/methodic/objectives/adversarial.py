@@ -35,6 +35,7 @@ class _Adversary(Unlabelled):
         latent: Z.
         generator: hidden units between Z numbers and a row.
         hidden: of the discriminator.
+        rectified: features are told from the positive parts of normal draws, max(0, ε).
     """
 
     inputs: Inputs
@@ -42,6 +43,11 @@ class _Adversary(Unlabelled):
     latent: int
     generator: tuple[int, ...]
     hidden: tuple[int, ...]
+    rectified: bool = False
+
+    def prior(self, drawn: Tensor) -> Tensor:
+        """What features should look like, out of normal draws."""
+        return torch.relu(drawn) if self.rectified else drawn
 
     @cached_property
     def _makes(self) -> Perceptron | None:
@@ -89,7 +95,7 @@ class _Adversary(Unlabelled):
 class Discriminator(_Adversary):
     """−log d(real) − log(1 − d(made)), d = sigmoid of the discriminator's output.
 
-    Of features, "real" are draws of a normal distribution and "made" the encoder's.
+    Of features, "real" are draws of the prior and "made" the encoder's.
     """
 
     name: ClassVar[str] = "discriminator"
@@ -114,7 +120,7 @@ class Discriminator(_Adversary):
             made = {name: x.detach() for name, x in self.made(run).items()}
             real, false = found, self.sides[1].features(model, run, made)
         else:
-            real, false = run.noise[f"{self.path}/latent"], found.detach()
+            real, false = self.prior(run.noise[f"{self.path}/latent"]), found.detach()
         told = cost(-self._tells(run, real)) + cost(self._tells(run, false))
         return {self.name: told}
 

@@ -128,14 +128,15 @@ class SelfLabelled(_OnAnswers):
         inputs = self.rows(batch).inputs
         threshold = number(run, f"{self.path}.threshold")
         if len(self.sides) == 1:
-            outputs = self.sides[0].outputs(model, run, inputs)
-            return {self.name: self_labelled(outputs.detach(), outputs, threshold)}
-        with torch.no_grad():
-            weak = self.sides[0].outputs(model, run, inputs)
-            alignment = number(run, f"{self.path}.alignment")
-            if alignment is not None and self.shares:
-                weak = corrected(weak, alignment, torch.tensor(self.shares, device=weak.device))
-        strong = self.sides[1].outputs(model, run, inputs)
+            strong = self.sides[0].outputs(model, run, inputs)
+            weak = strong.detach()
+        else:
+            with torch.no_grad():
+                weak = self.sides[0].outputs(model, run, inputs)
+            strong = self.sides[1].outputs(model, run, inputs)
+        alignment = number(run, f"{self.path}.alignment")
+        if alignment is not None and self.shares:
+            weak = corrected(weak, alignment, torch.tensor(self.shares, device=weak.device))
         return {self.name: self_labelled(weak, strong, threshold)}
 
 

@@ -5,6 +5,7 @@ Shapes: M members, B rows, F features, Z latent numbers, D outputs of a decoder,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -162,6 +163,10 @@ class _Masked(Unlabelled):
     def parameters(self) -> dict[str, ParameterSpec]:
         return self._back.parameters()
 
+    def decoded(self, run: Pass, features: Tensor) -> Tensor:
+        """The way back: [M, B, F] → [M, B, D]."""
+        return self._back(run, features)
+
 
 @dataclass(frozen=True, eq=False)
 class MaskedCells(_Masked):
@@ -189,7 +194,7 @@ class MaskedCells(_Masked):
         inputs = self.rows(batch).inputs
         whether, which = run.noise[f"{self.path}/whether"], run.noise[f"{self.path}/which"]
         masked, mask = exchanged(inputs, whether, which, run.numbers[f"{self.path}.share"])
-        found = self._back(run, self.sides[0].features(model, run, masked))
+        found = self.decoded(run, self.sides[0].features(model, run, masked))
         back, told = torch.split(found, [self.cells.outputs, self.cells.columns], -1)
         total = self.cells.costs(back, inputs).flatten(1).mean(1)
         weight = number(run, f"{self.path}.mask_weight")
@@ -226,16 +231,20 @@ class MaskedPatches(_Masked):
 
     def __call__(self, model: Model, run: Pass, batch: Batch) -> dict[str, Tensor]:
         inputs = self.rows(batch).inputs
+        masked, hidden = self.holed(run, inputs)
+        found = self.decoded(run, self.sides[0].features(model, run, masked))
+        costs = self.cells.costs(found, {"array": inputs["array"]})
+        counted = hidden.expand(*hidden.shape[:2], *self.shape).flatten(2).to(costs.dtype)
+        total = (costs * counted).flatten(1).sum(1) / counted.flatten(1).sum(1).clamp(min=1.0)
+        return {self.name: total}
+
+    def holed(self, run: Pass, inputs: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], Tensor]:
+        """Rows with hidden patches, and which pixels these are: bool [M, B, 1, H, W]."""
         image, hidden = inputs["array"], self._hidden(run)
         means = [mean for mean, _ in self.cells.inputs.scaling] or [0.0] * self.shape[0]
         middle = torch.tensor(means, device=image.device).view(-1, 1, 1)
         holed = torch.where(hidden, middle, image.reshape(*image.shape[:2], *self.shape))
-        masked = {**inputs, "array": holed.reshape(image.shape)}
-        found = self._back(run, self.sides[0].features(model, run, masked))
-        costs = self.cells.costs(found, {"array": image})
-        counted = hidden.expand(*hidden.shape[:2], *self.shape).flatten(2).to(costs.dtype)
-        total = (costs * counted).flatten(1).sum(1) / counted.flatten(1).sum(1).clamp(min=1.0)
-        return {self.name: total}
+        return {**inputs, "array": holed.reshape(image.shape)}, hidden
 
     def _hidden(self, run: Pass) -> Tensor:
         """Which pixels are hidden: bool [M, B, 1, H, W]."""

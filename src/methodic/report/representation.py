@@ -13,17 +13,21 @@ _WORDS = (
     "five nearest training rows, predict validation rows; of how many equally strong, unrelated "
     "features they are worth (effective rank), and the share of them without variance, both on "
     "training rows with and without a target. In "
-    "brackets the same network before its first step. Validation rows also chose the weights, so "
+    "brackets the same network before its first step; “pretrained” is how the last stage without "
+    "targets left it. Validation rows also chose the weights, so "
     "these numbers order representations; they are no claim about new rows."
 )
 _TITLES = {
     "reconstructions": "Rows, and what the decoder gives back",
+    "hidden": "Hidden patches, told from the rest",
     "samples": "Made out of random numbers",
 }
 _CAPTIONS = {
     "reconstructions": "Above: validation rows. Below: what is left of them behind the encoder "
     "and the decoder of {method}.",
-    "samples": "What the generator of {method} makes. No row stands behind these images.",
+    "hidden": "Above: validation rows. Between: what {method} sees of them. Below: what it puts "
+    "into the patches that were hidden.",
+    "samples": "What {method} makes of random numbers. No row stands behind these images.",
 }
 
 
@@ -46,4 +50,6 @@ def section(folder: Folder, found: Pictures) -> str:
 
 def _picture(each: Picture, method: str) -> str:
     caption = _CAPTIONS[each.kind].format(method=method)
+    if each.stage:
+        caption += f" As stage ‘{each.stage}’ left the network, before targets changed it."
     return blocks.image(_TITLES[each.kind], caption, each.png, each.width, each.height)

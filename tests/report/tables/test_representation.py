@@ -20,6 +20,19 @@ def test_means_over_the_networks_of_a_method() -> None:
     assert table.columns[3].title == "linear probe, accuracy"
 
 
+def test_before_targets_a_row_of_its_own() -> None:
+    first, *others = representations().networks
+    learnt = first.trained.model_copy(update={"probe": 0.8})
+    table = representation([first.model_copy(update={"learnt": learnt}), *others])
+    assert [row[0] for row in table.rows][:2] == ["adamw-cosine, pretrained", "adamw-cosine"]
+    assert table.rows[0][3] == "80.0% (70.0%)"
+    pairs = [dict(zip(table.fields, row, strict=True)) for row in table.values]
+    assert [(p["method"], p["weights"]) for p in pairs][:2] == [
+        ("adamw-cosine", "pretrained"),
+        ("adamw-cosine", "kept"),
+    ]
+
+
 def test_numbers_are_scored_by_what_is_explained() -> None:
     networks = [n.model_copy(update={"score": "r2"}) for n in representations().networks]
     table = representation(networks)

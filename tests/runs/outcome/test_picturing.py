@@ -48,9 +48,11 @@ def staged(
     return build.cohort([resolved], [3], steps=[1] * len(stages), inputs=inputs, outputs=3, rows=20)
 
 
-def made(one: Cohort, inputs: Inputs = INPUTS) -> tuple[Picture, ...]:
+def made(
+    one: Cohort, inputs: Inputs = INPUTS, learnt: dict[str, torch.Tensor] | None = None
+) -> tuple[Picture, ...]:
     state = loop.initial_state(one)
-    return pictures(one, state.flat, state.buffers, rows(inputs=inputs), inputs)
+    return pictures(one, state.flat, state.buffers, learnt or {}, rows(inputs=inputs), inputs)
 
 
 def opened(each: Picture) -> np.ndarray:
@@ -117,7 +119,8 @@ def test_logits_become_pixels() -> None:
 
 def test_a_variational_one_gives_back_what_its_mean_means() -> None:
     one = cohort({"kind": "reconstruction", "latent": 4}, SUPERVISED)
-    (found,) = made(one)
+    found, drawn = made(one)
+    assert (found.kind, drawn.kind) == ("reconstructions", "samples")
     parameters = one.layout.views(loop.initial_state(one).flat)
     features, _ = encoded(one, parameters)
     owner = next(n for n in parameters if ".decoder." in n).rpartition(".decoder.")[0]
@@ -143,6 +146,62 @@ def test_a_decoder_of_an_earlier_stage_is_out_of_date() -> None:
     assert made(staged(stages)) == ()
     (found,) = made(staged([stages[1], stages[0]]))
     assert found.kind == "reconstructions"
+
+
+def pretrained(*objectives: dict[str, Any], turns: list[dict[str, Any]] | None = None) -> Cohort:
+    before = {"turns": turns} if turns else {"objectives": list(objectives)}
+    return staged(
+        [
+            {"name": "a", "share": 0.5, "rows": "all", **before},
+            {"name": "b", "share": 0.5, "objectives": [SUPERVISED]},
+        ]
+    )
+
+
+def test_a_decoder_of_pretraining_gives_back_with_its_own_weights() -> None:
+    one = pretrained({"kind": "reconstruction"})
+    state = loop.initial_state(one)
+    learnt = {"flat": state.flat * 1.5}
+    (found,) = made(one, learnt=learnt)
+    assert (found.kind, found.stage) == ("reconstructions", "a")
+    parameters = one.layout.views(learnt["flat"])
+    features, _ = encoded(one, parameters)
+    back = perceptron(parameters, "a.reconstruction.decoder", features)
+    close(tiles(found, 6, 5)[1], back * SCALING[0][1] + SCALING[0][0])
+    now = encoded(one, one.layout.views(state.flat))[0]
+    assert not torch.allclose(now, features), "the encoder as it was then"
+
+
+def test_hidden_patches_and_what_is_told_of_them() -> None:
+    one = pretrained({"kind": "masked", "patch": 3, "share": 0.5})
+    (found,) = made(one, learnt={"flat": loop.initial_state(one).flat})
+    assert (found.kind, found.stage) == ("hidden", "a")
+    above, between, below = tiles(found, 6, 5)
+    hidden = between != above
+    assert 0 < hidden.mean() < 1
+    assert (between[hidden] == round(SCALING[0][0] * 255)).all()
+    assert np.array_equal(below[~hidden], above[~hidden])
+    assert (below[hidden] != between[hidden]).any()
+
+
+def test_draws_of_a_prior_become_images() -> None:
+    one = pretrained({"kind": "reconstruction", "latent": 4})
+    learnt = {"flat": loop.initial_state(one).flat}
+    back, found = made(one, learnt=learnt)
+    assert (back.kind, found.kind, found.stage) == ("reconstructions", "samples", "a")
+    parts = [
+        {"objectives": [{"kind": kind, **more}]}
+        for kind, more in (
+            ("reconstruction", {}),
+            ("discriminator", {"of": "features", "prior": "rectified"}),
+            ("generator", {"of": "features", "prior": "rectified"}),
+        )
+    ]
+    adversarial = pretrained(turns=parts)
+    _, other = made(adversarial, learnt={"flat": loop.initial_state(adversarial).flat})
+    for each in (found, other):
+        (images,) = tiles(each, 6, 5)
+        assert len({image.tobytes() for image in images}) == COUNT
 
 
 def test_samples_of_a_generator_whose_stage_is_over() -> None:
@@ -193,5 +252,5 @@ def test_any_image_is_a_small_file(channels: int, size: tuple[int, int]) -> None
 def test_numbers_that_are_none_are_no_trouble() -> None:
     one = cohort({"kind": "reconstruction"}, SUPERVISED)
     state = loop.initial_state(one)
-    (found,) = pictures(one, state.flat * float("nan"), state.buffers, rows(), INPUTS)
+    (found,) = pictures(one, state.flat * float("nan"), state.buffers, {}, rows(), INPUTS)
     assert tiles(found, 6, 5)[1].max() == 0

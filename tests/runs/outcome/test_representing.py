@@ -149,6 +149,44 @@ def test_beside_it_stands_the_network_before_its_first_step(
     assert look.quality.untrained.rank != pytest.approx(look.quality.trained.rank)
 
 
+def test_beside_it_stands_what_pretraining_learnt(
+    folder: Path, make_plan: MakePlan, more: Prepared
+) -> None:
+    """The stage without targets alone leaves the weights that are looked at, dead or alive."""
+    stages = (
+        BESIDE.stages[0].model_copy(
+            update={
+                "name": "before",
+                "share": 0.5,
+                "rows": "all",
+                "unlabelled": 0,
+                "turns": tuple(
+                    turn.model_copy(update={"objectives": turn.objectives[1:]})
+                    for turn in BESIDE.stages[0].turns
+                ),
+            }
+        ),
+        PLAIN.stages[0].model_copy(update={"name": "after", "share": 0.5}),
+    )
+    first = NORMED.model_copy(update={"name": "first", "stages": stages})
+    plan = make_plan(PLAIN, first)
+    one = unit("first").model_copy(update={"steps": (30, 30), "evaluate": (30, 60)})
+    record, look = looked(folder, plan, one)
+    at = look.quality.member
+    chosen = cohorts.concrete(plan.contenders[1], 2)
+    seed = cohorts.stream(record.unit.members[at])
+    alone = cohorts.cohort_of(more, [chosen], [seed], [30, 30], plan.machine)
+    rows, stage = more.rows["train"], alone.stages[0]
+    state = loop.begin(stage, loop.adapted(alone, loop.initial_state(alone), rows))
+    state = loop.advance(alone, stage, state, rows, 30, lambda _: None)
+    found = representing.features(alone, state.flat, state.buffers, rows.some_inputs(2000, 1))
+    assert look.quality.learnt is not None
+    assert look.quality.learnt.rank == pytest.approx(representation.effective_rank(found))
+    others = look.quality.trained.rank, look.quality.untrained.rank
+    assert look.quality.learnt.rank != pytest.approx(others[0])
+    assert look.quality.learnt.rank != pytest.approx(others[1])
+
+
 def test_each_member_has_its_own_statistics(folder: Path, plan: Plan, more: Prepared) -> None:
     members = tuple(Member(recipe="normed", setting=i, seed=7 + i) for i in (0, 2, 1))
     record, look = looked(folder, plan, unit("normed").model_copy(update={"members": members}))
@@ -208,11 +246,11 @@ def test_slow_networks_are_looked_at_on_fewer_rows(
     assert looked(folder, plan, unit())[1].quality.rows == more.counts[:2]
     monkeypatch.setattr(representing, "_LEAST", 10)
     contenders = tuple(
-        each.model_copy(update={"milliseconds": 29.0 * (32 + 16) * len(each.settings)})
+        each.model_copy(update={"milliseconds": 20.3 * (32 + 16) * len(each.settings)})
         for each in plan.contenders
     )
     slow = plan.model_copy(update={"contenders": contenders})
-    # A gradient of a row takes 29 ms, a forward pass a third of that, and there are seven of them.
+    # A gradient of a row takes 20.3 ms, a forward pass a third of that, and there are ten of them.
     assert looked(folder, slow, unit())[1].quality.rows == (14, 14)
     machine = plan.machine.model_copy(update={"compiled": True})
     record, _ = train(folder, slow, unit())

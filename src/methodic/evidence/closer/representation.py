@@ -63,6 +63,7 @@ class Representation(Value):
     score: Literal["accuracy", "r2"]  # of probe and neighbours
     trained: Quality
     untrained: Quality
+    learnt: Quality | None = None  # before the first stage with targets saw it; None: there is none
     every: int = 0  # training rows, with a target or without, that rank and idle features are of
 
 
@@ -77,10 +78,11 @@ class Sketch(Value):
 class Picture(Value):
     """What a network makes, as a small PNG file in base64."""
 
-    kind: Literal["reconstructions", "samples"]
+    kind: Literal["reconstructions", "hidden", "samples"]
     png: str
     width: int  # pixels
     height: int
+    stage: str = ""  # that left the weights; "": the last
 
 
 class Look(Value):

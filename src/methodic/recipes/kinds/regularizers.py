@@ -194,6 +194,19 @@ View = Annotated[
 ]
 """What changes rows and leaves their targets alone."""
 
+
+class Augment(Part):
+    """Changes of images that the data choose; rows of tables stay as they are.
+
+    ``level`` weak moves images, those in colour are mirrored as well; middle also turns and colours
+    them; strong draws from RandAugment and hides a box. ``changes`` written out are taken instead.
+    """
+
+    kind: Literal["augment"] = "augment"
+    level: Literal["weak", "middle", "strong"] = "weak"
+    changes: tuple[View, ...] | None = None
+
+
 Regularizer = Annotated[
     L1
     | L2
@@ -213,6 +226,7 @@ Regularizer = Annotated[
     | Affine
     | Colour
     | RandAugment
+    | Augment
     | GradientNoise
     | SAM
     | EMA

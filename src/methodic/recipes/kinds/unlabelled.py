@@ -180,8 +180,9 @@ class Discriminator(Part):
     """Tell real rows from those that a generator makes; the encoder is the discriminator's body.
 
     ``of: rows`` is a generative adversarial network; ``of: features`` tells features from draws of
-    a normal distribution, as in an adversarial autoencoder. Stands in a turn of its own, beside one
-    with `Generator`.
+    a ``prior``, as in an adversarial autoencoder: a normal distribution, or rectified, its positive
+    part, which is what features behind a relu can look like. Stands in a turn of its own, beside
+    one with `Generator`.
     """
 
     kind: Literal["discriminator"] = "discriminator"
@@ -190,14 +191,15 @@ class Discriminator(Part):
     latent: Annotated[int, Ge(1), Le(4096)] = 32
     generator: Widths = (128, 128)
     hidden: Widths = (64,)
+    prior: Literal["normal", "rectified"] = "normal"
 
 
 class Generator(Part):
     """Make what the discriminator of the same stage takes for real; the other turn of the two.
 
     ``of: rows`` makes rows from ``latent`` random numbers; ``of: features`` trains the encoder so
-    that its features look like draws of a normal distribution. ``latent``, ``generator`` and
-    ``hidden`` are the discriminator's.
+    that its features look like draws of ``prior``. ``latent``, ``generator``, ``hidden`` and
+    ``prior`` are the discriminator's.
     """
 
     kind: Literal["generator"] = "generator"
@@ -206,6 +208,7 @@ class Generator(Part):
     latent: Annotated[int, Ge(1), Le(4096)] = 32
     generator: Widths = (128, 128)
     hidden: Widths = (64,)
+    prior: Literal["normal", "rectified"] = "normal"
 
 
 Unlabelled = (

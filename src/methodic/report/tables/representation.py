@@ -19,19 +19,28 @@ _NUMBERS: dict[str, _Number] = {
 
 
 def representation(networks: Sequence[Representation]) -> Table:
-    """A row for each method: means over its networks, and in brackets before the first step."""
+    """Means over each method's networks, and in brackets before the first step.
+
+    A method has a row for the weights that are kept, and one for those before targets changed them.
+    """
     methods: dict[str, list[Representation]] = {}
     for each in networks:
         methods.setdefault(each.method, []).append(each)
     score = networks[0].score if networks else "accuracy"
     rows, values = [], []
     for method, mine in methods.items():
-        after = {k: _mean([of(each.trained) for each in mine]) for k, of in _NUMBERS.items()}
-        before = {k: _mean([of(each.untrained) for each in mine]) for k, of in _NUMBERS.items()}
-        shown = [f"{_cell(k, after[k], score)} ({_cell(k, before[k], score)})" for k in _NUMBERS]
-        rows.append((method, f"{len(mine)}", f"{mine[0].features:,}", *shown))
-        both = (x for k in _NUMBERS for x in (after[k], before[k]))
-        values.append((method, len(mine), mine[0].features, score, *both))
+        before = _means([each.untrained for each in mine])
+        times = {"kept": [each.trained for each in mine]}
+        learnt = [each.learnt for each in mine if each.learnt is not None]
+        if learnt:
+            times = {"pretrained": learnt, **times}
+        for weights, qualities in times.items():
+            after = _means(qualities)
+            name = method if weights == "kept" else f"{method}, pretrained"
+            cell = [f"{_cell(k, after[k], score)} ({_cell(k, before[k], score)})" for k in _NUMBERS]
+            rows.append((name, f"{len(mine)}", f"{mine[0].features:,}", *cell))
+            both = (x for k in _NUMBERS for x in (after[k], before[k]))
+            values.append((method, weights, len(mine), mine[0].features, score, *both))
     title = cells.title(score)
     return Table(
         key="representation",
@@ -46,11 +55,15 @@ def representation(networks: Sequence[Representation]) -> Table:
         ),
         rows=tuple(rows),
         fields=(
-            *("method", "networks", "features", "score"),
+            *("method", "weights", "networks", "features", "score"),
             *(field for k in _NUMBERS for field in (k, f"{k}_untrained")),
         ),
         values=tuple(values),
     )
+
+
+def _means(qualities: Sequence[Quality]) -> dict[str, float | None]:
+    return {name: _mean([of(each) for each in qualities]) for name, of in _NUMBERS.items()}
 
 
 def _mean(numbers: Sequence[float | None]) -> float | None:

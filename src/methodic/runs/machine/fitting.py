@@ -182,6 +182,7 @@ def in_parts(
         max(each.steps_taken for each in done),
         max(each.batches_seen for each in done),
         _together([each.standing for each in done]),
+        {name: torch.cat([each.learnt[name] for each in done]) for name in done[0].learnt},
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, Literal
 
@@ -20,17 +20,17 @@ import torch
 from torch import Tensor
 
 from methodic.data.batches import Rows
-from methodic.engine.parts import Cohort
+from methodic.engine.parts import Cohort, Stage
 from methodic.evidence.closer.representation import Picture
 from methodic.models.around import encoder
 from methodic.models.inputs import Inputs
 from methodic.objectives.adversarial import Generator
-from methodic.objectives.reconstruction import Reconstruction
-from methodic.rng import Draws, keys
+from methodic.objectives.reconstruction import MaskedPatches, Reconstruction
+from methodic.rng import Draws, Noise, keys
 from methodic.types import Pass
 
 Array = npt.NDArray[Any]
-Kind = Literal["reconstructions", "samples"]
+Kind = Literal["reconstructions", "hidden", "samples"]
 
 COUNT = 8  # pictures in a line
 LARGEST = 16_000  # characters of a picture's file
@@ -41,58 +41,110 @@ _GAP = 2  # pixels between pictures
 
 
 def pictures(
-    one: Cohort, flat: Tensor, buffers: Mapping[str, Tensor], rows: Rows, inputs: Inputs
+    one: Cohort,
+    flat: Tensor,
+    buffers: Mapping[str, Tensor],
+    learnt: Mapping[str, Tensor],
+    rows: Rows,
+    inputs: Inputs,
 ) -> tuple[Picture, ...]:
     """Pictures of one member; none where its data are no images, or nothing of it makes images.
 
     Args:
         one: a cohort of one member.
         flat, buffers: its weights.
+        learnt: those that the last stage without targets left, see `State.learnt`.
         rows: some of them are given back.
         inputs: what the rows are.
     """
     if not inputs.images or not inputs.scaling:
         return ()
-    run = Pass(one.layout.views(flat), buffers, {}, one.numbers, training=False)
+    kept = Pass(one.layout.views(flat), buffers, {}, one.numbers, training=False)
+    passes = {one.stages[-1].name: kept}
+    if learnt:
+        stage = next(each for each in one.stages[-2::-1] if not each.labelled)
+        before = {name.removeprefix("buffers/"): x for name, x in learnt.items()}
+        views = one.layout.views(before.pop("flat"))
+        passes[stage.name] = Pass(views, before, {}, one.numbers, training=False)
     with torch.no_grad():
-        return (*_given_back(one, run, rows), *_samples(one, run))
+        # Decoders of other stages are out of date; generators read no features.
+        back = (_given_back(one, one_stage(one, name), run, rows) for name, run in passes.items())
+        made = (_samples(one, each, passes.get(each.name, kept)) for each in one.stages[::-1])
+        found = [next((each for each in some if each), None) for some in (back, made)]
+    return tuple(each for each in found if each is not None)
 
 
-def _given_back(one: Cohort, run: Pass, rows: Rows) -> Iterator[Picture]:
-    """Rows above what a decoder of the last stage makes of them; others are out of date."""
-    found = [o for turn in one.stages[-1].turns for o, _ in turn.objectives]
-    objective = next((each for each in found if isinstance(each, Reconstruction)), None)
+def one_stage(one: Cohort, name: str) -> Stage:
+    """The stage of this name."""
+    return next(each for each in one.stages if each.name == name)
+
+
+def _given_back(one: Cohort, stage: Stage, run: Pass, rows: Rows) -> Picture | None:
+    """Rows above what a decoder makes of them, or of what is left of them."""
+    found = [o for turn in stage.turns for o, _ in turn.objectives]
+    objective = next((o for o in found if isinstance(o, Reconstruction | MaskedPatches)), None)
     if objective is None:
-        return
+        return None
     inputs = rows.spread(COUNT).everything(1).inputs
-    features = encoder(one.model).encoded(run, inputs)
-    code = objective.code(run, features)
-    made = objective.decoded(run, code)[..., : objective.cells.numbers]
-    if objective.binary:
-        made = torch.sigmoid(made)
-    images = inputs["array"]
-    made = made.reshape(images.shape)
-    if not objective.cells.unit:
-        mean, deviation = (
-            torch.tensor(each, device=made.device).view(-1, 1, 1)
-            for each in zip(*objective.cells.inputs.scaling, strict=True)
-        )
-        made = made * deviation + mean
-    yield picture("reconstructions", [_host(images), _host(made)])
+    images, where = inputs["array"], _where(one, stage)
+    if isinstance(objective, MaskedPatches):
+        drawing = _drawing(one, run, objective.noise(COUNT))
+        holed, hidden = objective.holed(drawing, inputs)
+        code = encoder(one.model).encoded(run, holed)
+        told = torch.where(hidden, _pixels(objective, run, code, images), images)
+        lines = [_host(images), _host(holed["array"].reshape(images.shape)), _host(told)]
+        return picture("hidden", lines, where)
+    code = objective.code(run, encoder(one.model).encoded(run, inputs))
+    lines = [_host(images), _host(_pixels(objective, run, code, images))]
+    return picture("reconstructions", lines, where)
 
 
-def _samples(one: Cohort, run: Pass) -> Iterator[Picture]:
-    """What the last generator makes out of random numbers."""
-    found = [o for stage in one.stages for turn in stage.turns for o, _ in turn.objectives]
-    makers = [each for each in found if isinstance(each, Generator) and each.of == "rows"]
-    if not makers:
-        return
-    maker = makers[-1]
-    site = f"{maker.path}/latent"
-    wanted = {site: maker.noise(_DRAWN)[site]}
+def _samples(one: Cohort, stage: Stage, run: Pass) -> Picture | None:
+    """What a generator makes out of random numbers, or a decoder out of draws of its prior."""
+    found = [o for turn in stage.turns for o, _ in turn.objectives]
+    makers = [each for each in found if isinstance(each, Generator)]
+    decoders = [each for each in found if isinstance(each, Reconstruction)]
+    if makers and makers[-1].of == "rows":
+        maker = makers[-1]
+        made = maker.made(_drawing(one, run, maker.noise(_DRAWN)))["array"]
+    elif decoders and (decoders[-1].latent or makers):
+        decoder = decoders[-1]
+        size = decoder.latent or encoder(one.model).features
+        noise = _drawing(one, run, {"prior": Noise((_DRAWN, size), "normal")}).noise["prior"]
+        code = noise if decoder.latent else makers[-1].prior(noise)
+        shape = decoder.cells.inputs.shape
+        made = _pixels(decoder, run, code, torch.empty(1, _DRAWN, *shape, device=one.device))
+    else:
+        return None
+    return picture("samples", [_host(made[:, :COUNT])], _where(one, stage))
+
+
+def _drawing(one: Cohort, run: Pass, wanted: Mapping[str, Noise]) -> Pass:
+    """A pass with random numbers, the same ones for a seed."""
     noise = Draws(wanted, one.device)(keys(one.seeds, "samples", device=one.device))
-    made = maker.made(Pass(run.parameters, run.buffers, noise, run.numbers, training=False))
-    yield picture("samples", [_host(made["array"][:, :COUNT])])
+    return Pass(run.parameters, run.buffers, noise, run.numbers, training=False)
+
+
+def _pixels(
+    objective: Reconstruction | MaskedPatches, run: Pass, code: Tensor, like: Tensor
+) -> Tensor:
+    """What a decoder makes of a code, as images from 0 to 1 in the shape of others."""
+    made = objective.decoded(run, code)[..., : objective.cells.numbers]
+    if isinstance(objective, Reconstruction) and objective.binary:
+        made = torch.sigmoid(made)
+    made = made.reshape(like.shape)
+    if objective.cells.unit:
+        return made
+    mean, deviation = (
+        torch.tensor(each, device=made.device).view(-1, 1, 1)
+        for each in zip(*objective.cells.inputs.scaling, strict=True)
+    )
+    return made * deviation + mean
+
+
+def _where(one: Cohort, stage: Stage) -> str:
+    """The stage whose picture it is; "" of the last."""
+    return "" if stage is one.stages[-1] else stage.name
 
 
 def _host(images: Tensor) -> Array:
@@ -104,7 +156,7 @@ def _host(images: Tensor) -> Array:
 # --- files ------------------------------------------------------------------------------------
 
 
-def picture(kind: Kind, lines: Sequence[Array]) -> Picture:
+def picture(kind: Kind, lines: Sequence[Array], stage: str = "") -> Picture:
     """Lines of images, one below the other, as a PNG file of at most 16,000 characters.
 
     Where it would be larger, it has fewer colours, then fewer pixels.
@@ -112,12 +164,13 @@ def picture(kind: Kind, lines: Sequence[Array]) -> Picture:
     Args:
         kind: what they are.
         lines: bytes [K, C, H, W] each, all of one shape.
+        stage: see `Picture`.
     """
     for side, colours in product(_SIDES, _COLOURS):
         drawn = _drawn(kind, lines, side, colours)
         if len(drawn.png) <= LARGEST:
             break
-    return drawn
+    return drawn.model_copy(update={"stage": stage})
 
 
 def _drawn(kind: Kind, lines: Sequence[Array], side: int, colours: int) -> Picture:

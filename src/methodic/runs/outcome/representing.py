@@ -40,7 +40,7 @@ Array = npt.NDArray[Any]
 SECONDS = 1.0
 """About as long as a look may compute features; what is made of them takes as long at most."""
 _LEAST = 100  # rows
-_PASSES = 7  # of rows through the network, about: three parts, before and after, and statistics
+_PASSES = 10  # of rows through the network, about: three parts at three times, and statistics
 _EAGER = 3.0  # machine code is so much faster than what a look computes with
 
 
@@ -95,6 +95,11 @@ def look(
 
     after, seen = quality(flat, buffers)
     before, _ = quality(*start(one, rows["train"], some["train"]))
+    learnt = {name: value[at : at + 1] for name, value in trained.learnt.items()}
+    between = None
+    if learnt:
+        statistics = {k.removeprefix("buffers/"): v for k, v in learnt.items() if k != "flat"}
+        between, _ = quality(learnt["flat"], statistics)
     if after is None or before is None:
         return
     member = record.members[at].member
@@ -109,10 +114,13 @@ def look(
             score="r2" if plan.data.task == "regression" else "accuracy",
             trained=after,
             untrained=before,
+            learnt=between,
             every=len(next(iter(whole.values()))[0]),
         ),
         sketch=representation.sketch(seen, truth["validation"]),
-        pictures=picturing.pictures(one, flat, buffers, rows["validation"], prepared.inputs),
+        pictures=picturing.pictures(
+            one, flat, buffers, learnt, rows["validation"], prepared.inputs
+        ),
     )
     write_text(path(work, record.unit.id), found.model_dump_json())
 
