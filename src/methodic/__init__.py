@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from methodic.recipes.types import Recipe
     from methodic.report.across import compare, ranks
     from methodic.runs import Run, load_run, make_plan, reproduce, resume, run, train_method
+    from methodic.runs.label_curve import label_curve
     from methodic.runs.outcome.ablation import ablate
     from methodic.runs.own import train_module as train
     from methodic.runs.rates import find_lr
@@ -46,6 +47,7 @@ __all__ = [
     "ablate",
     "compare",
     "find_lr",
+    "label_curve",
     "load",
     "load_bundle",
     "load_run",
@@ -76,6 +78,8 @@ def _home(name: str) -> tuple[str, str] | None:
             return "methodic.runs.own", "train_module"
         case "find_lr":
             return "methodic.runs.rates", name
+        case "label_curve":
+            return "methodic.runs.label_curve", name
         case "compare" | "ranks":
             return "methodic.report.across", name
         case "Search":

@@ -52,7 +52,7 @@ def note(text: str) -> None:
 
 @contextlib.contextmanager
 def running(
-    folder: Path | None, *, silent: bool, go_on: str = "methodic resume"
+    folder: Path | None, *, silent: bool, go_on: str = "methodic resume", again: str = ""
 ) -> Iterator[Quiet]:
     """Show how far a run is; turn Ctrl-C and SIGTERM into `Interrupted`, which says how to go on.
 
@@ -60,6 +60,7 @@ def running(
         folder: where the run is kept, if that is known beforehand.
         silent: show nothing.
         go_on: the command that goes on, given the folder.
+        again: how else to go on.
     """
     from methodic.report.terminal import Progress, Quiet
 
@@ -71,10 +72,8 @@ def running(
         named = [Path(str(stop))] if str(stop) else []
         known = [each for each in [*named, folder] if each and (each / "plan.json").is_file()]
         if known:
-            kept = (
-                f"Stopped. Everything finished so far is in {known[0]}.\n"
-                f"  do: Go on with it: {go_on} {known[0]}"
-            )
+            advice = again or f"Go on with it: {go_on} {known[0]}"
+            kept = f"Stopped. Everything finished so far is in {known[0]}.\n  do: {advice}"
         else:
             kept = "Stopped before anything was kept."
         raise Interrupted(kept) from None

@@ -100,7 +100,7 @@ def compare_command(
             f"{', '.join(extra)}: finished runs are compared as they are",
             advice=f"Leave {', '.join(extra)} out, or name methods in place of runs.",
         )
-    _check_text(out)
+    check_text(out)
     from methodic.files import write_text
     from methodic.report import across, across_tables
 
@@ -124,7 +124,7 @@ def ranks_command(runs: Runs, out: TextFile = None, json: o.Json = False) -> Non
     """Rank methods over finished runs on different data: mean ranks, and who differs."""
     for run in runs:
         arguments.check_run(run)
-    _check_text(out)
+    check_text(out)
     from methodic.files import write_text
     from methodic.report import across, across_tables
 
@@ -174,7 +174,8 @@ def _told_apart(sides: Sequence[str]) -> tuple[list[Path], list[str]]:
     return runs, recipes
 
 
-def _check_text(path: Path | None) -> None:
+def check_text(path: Path | None) -> None:
+    """Refuse a table's file that has another ending, or can't be written."""
     if path is None:
         return
     if path.suffix not in (".md", ".csv"):

@@ -205,3 +205,13 @@ def test_cells_that_are_written_otherwise(cells: list, fields: dict, parts: list
     with pytest.raises(InputError) as caught:
         one(cells, **fields)
     assert all(part in str(caught.value) for part in ["f.csv", "'a'", *parts]), caught.value
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_targets_whose_squares_are_no_numbers(sign: int) -> None:
+    numbers = Schema(columns=SCHEMA.columns, target="y", task="regression", classes=())
+    fine = pl.Series("y", [0.0, None, sign * 1e100])
+    assert conform_target(fine, numbers).equals(fine, null_equal=True)
+    with pytest.raises(InputError, match=r"too large in row 3") as caught:
+        conform_target(pl.Series("y", [0.0, None, sign * 2.5e207]), numbers, "t.csv")
+    assert "2.5e+207" in str(caught.value)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+LARGEST = 1e100
+"""Of a target, so that sums of squared errors are finite numbers."""
 _EXAMPLES = {"": "3.5", COMMA: "3,5", PERCENT: "3.5%", COMMA_PERCENT: "3,5%"}
 
 
@@ -223,7 +225,7 @@ def conform_target(series: pl.Series, schema: Schema, where: str = "data") -> pl
         InputError: a value is not a number, or is not one of the training data's classes or labels.
     """
     if schema.task == "regression":
-        return as_numbers(series, where, notation=schema.notation(series.name))
+        return _measurable(as_numbers(series, where, notation=schema.notation(series.name)), where)
     if schema.task == "multilabel":
         return labels.answers(series, schema, where)
     _refuse(series, where, "texts", dates=True)
@@ -239,6 +241,19 @@ def conform_target(series: pl.Series, schema: Schema, where: str = "data") -> pl
             accepted=_listed(schema.classes),
         )
     return names
+
+
+def _measurable(numbers: pl.Series, where: str) -> pl.Series:
+    """The same numbers, none of which is so large that squares of errors aren't finite."""
+    bad = first(numbers.abs() > LARGEST) if (numbers.abs() > LARGEST).any() else None
+    if bad is not None:
+        raise InputError(
+            f"{where}: the target '{numbers.name}' is too large in {row_name(bad)}",
+            found=f"{numbers[bad]:g}",
+            accepted=f"numbers up to {LARGEST:g}, whose squared errors can be summed up",
+            advice="Correct the value, or predict its logarithm.",
+        )
+    return numbers
 
 
 def _are_classes(series: pl.Series, schema: Schema) -> bool:
