@@ -52,17 +52,24 @@ class Sample:
         import polars as pl
 
         self._thin()
-        everyone = pl.concat([*self._kept, *self._rare], how="vertical_relaxed")
-        found = everyone.unique(_ROW, keep="first").sort(_ROW).drop(_ROW, _LOT)
+        below = -1 if self._below is None else self._below
+        more = [each.filter(pl.col(_LOT) > below) for each in self._rare if self._below is not None]
+        found = pl.concat([*self._kept, *more], how="vertical_relaxed")  # pieces come in order
+        self._kept = self._rare = []
+        if any(each.height for each in more):
+            found = found.sort(_ROW)
+        found = found.drop(_ROW, _LOT)
         return found.cast({c.name: pl.String for c in found if c.dtype == pl.Null})
 
     def _thin(self) -> None:
+        """Rows with larger lots go, piece after piece: a sort of them all would copy them twice."""
         import polars as pl
 
-        all_kept = pl.concat(self._kept, how="vertical_relaxed").sort(_LOT).head(self._most)
-        self._kept = [all_kept]
-        if all_kept.height == self._most:
-            self._below = int(all_kept[_LOT][-1])
+        lots = np.concatenate([each[_LOT].to_numpy() for each in self._kept])
+        if len(lots) > self._most:
+            self._below = int(np.partition(lots, self._most - 1)[self._most - 1])
+            for i, each in enumerate(self._kept):
+                self._kept[i] = each.filter(pl.col(_LOT) <= self._below)
 
     def _keep_rare(self, frame: pl.DataFrame) -> None:
         """A class that the sample doesn't have would be unknown to the schema."""
