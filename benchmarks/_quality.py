@@ -59,7 +59,12 @@ CASES = (
 
 
 def measure(
-    report: shared.Report, quick: bool, splits: int = 2, budget: int = 120, keep: bool = False
+    report: shared.Report,
+    quick: bool,
+    splits: int = 2,
+    budget: int = 120,
+    keep: bool = False,
+    first: int = 0,
 ) -> None:
     """Print the scores of every table, and the mean ranks.
 
@@ -70,6 +75,8 @@ def measure(
         budget: seconds for everybody.
         keep: splits are kept in a file as soon as they are there, and read from it by the next
             call, so that ten may be measured in several goes.
+        first: split; others may be measured at the same time by a process on other cores, in a
+            folder of its own.
     """
     splits, budget = (1, 60) if quick else (splits, budget)
     cases = CASES[2:5] if quick else CASES
@@ -77,7 +84,7 @@ def measure(
     report.say(f"\n### Quality in {budget} s on {cores}, {splits} splits")
     kept = shared.Kept(f"quality-{budget}s-{shared.CORES}cores", keep and not quick)
     found: dict[str, list[dict[str, Any]]] = {case.title: [] for case in cases}
-    for seed in range(splits):
+    for seed in range(first, first + splits):
         for case in cases:
             name = f"{case.title}, split {seed}"
             found[case.title].append(kept.get(name, lambda c=case, s=seed: _measured(c, s, budget)))

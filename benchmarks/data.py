@@ -35,6 +35,7 @@ def main() -> None:
     def add(parser: ArgumentParser) -> None:
         parser.add_argument("--only", choices=PARTS, action="append", help="a part; repeatable")
         parser.add_argument("--splits", type=int, default=2, help="of the quality")
+        parser.add_argument("--first", type=int, default=0, help="of these splits")
         parser.add_argument("--budget", type=int, default=120, help="seconds, of the quality")
 
     asked = shared.options(__doc__, add)
@@ -45,7 +46,9 @@ def main() -> None:
     for part in PARTS:
         if part in chosen:
             measure = importlib.import_module(PARTS[part]).measure
-            more = {"splits": asked.splits, "budget": asked.budget} if part == "quality" else {}
+            more = {}
+            if part == "quality":
+                more = {"splits": asked.splits, "first": asked.first, "budget": asked.budget}
             more |= {"keep": asked.save} if part in LONG else {}
             measure(report, asked.quick, **more)
     report.end(asked.save)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import hashlib
 import itertools
 import json
 import subprocess
@@ -173,7 +174,7 @@ def train(
     source: Sequence[str], stages: list[Stage], labels: str, seed: int, job: Mapping[str, Any]
 ) -> Any:
     """One `methodic train`: its scores, or the error's text."""
-    # Some 15 validation images choose worse weights than the end of a schedule has, for all methods.
+    # Some 15 validation images choose worse weights than the end of a schedule has, for everybody.
     keep = "last" if job.get("model") == NET else "best"
     recipe = {"name": "method", "stages": stages, "stop": {"keep": keep}}
     if job.get("model"):
@@ -245,7 +246,8 @@ def part(
         found[count] = {}
         for name, settings in methods.items():
             job = functools.partial(method, source, settings, count, minutes, model)
-            result = kept.get(f"{title}, {count} labels, {name}, {minutes:g} min", job)
+            said = hashlib.sha256(json.dumps([settings, model]).encode()).hexdigest()[:8]
+            result = kept.get(f"{title}, {count} labels, {name}, {minutes:g} min, {said}", job)
             found[count][name] = result["runs"]
     header = ["method", *(f"{count} labels" for count in labels)]
     rows = [

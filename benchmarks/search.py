@@ -4,11 +4,12 @@
    for networks of two hidden layers: `methodic run` until RUN/search.json stands, with all that
    comes before it (start-up, reading, measuring, compiling from an empty cache, baselines);
    Optuna's settings with a loop in plain PyTorch and halving by hand (`_search_optuna.py`);
-   scikit-learn's HalvingRandomSearchCV (`_search_sklearn.py`). Everybody has all cores, is a
-   process of its own, and its time is that of the whole process. Scores are the best validation
-   scores of the last rung, of the last weights, on the same rows.
+   scikit-learn's HalvingRandomSearchCV (`_search_sklearn.py`). Everybody has all cores and is a
+   process of its own; our time ends with that file, where the run is killed, since what follows is
+   no search, and theirs with their process. Scores are the best validation scores of the last
+   rung, of the last weights, on the same rows.
 2. Bookkeeping: what a study adds to a candidate beside what its sampler costs in bare Optuna.
-3. TPE and Gaussian processes against random settings: the same budget, paired seeds.
+3. TPE and Gaussian processes against random settings: as many settings, paired seeds.
 
 With --save, what is done is kept in results/search-runs.json, and done again by deleting it.
 """

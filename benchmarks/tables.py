@@ -1,4 +1,4 @@
-"""Adult (AUC) and California housing (RMSE): two minutes for each, beside three other libraries.
+"""Adult (AUC) and California housing (RMSE): two minutes for each, beside three other models.
 
 All see the same rows. methodic splits 70/15/15 by --seed; the others get its training and
 validation rows together, put aside what they want for early stopping, and are tested on the same

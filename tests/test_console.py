@@ -94,6 +94,20 @@ def test_ctrl_c_says_what_was_kept(tmp_path: Path) -> None:
         assert stop(folder, error) == kept + f"  do: Go on with it: methodic resume {tmp_path}"
 
 
+def test_several_runs_are_gone_on_with_by_the_same_words(tmp_path: Path) -> None:
+    def stopped(error: BaseException) -> str:
+        again = "Repeat the command with --out {folder}: what is finished stays."
+        with pytest.raises(Interrupted) as caught, console.running(None, silent=True, again=again):
+            raise error
+        return str(caught.value)
+
+    assert stopped(Interrupted(str(tmp_path))) == "Stopped before anything was kept."
+    (tmp_path / "asked.json").touch()
+    said = stopped(Interrupted(str(tmp_path)))
+    assert f"in {tmp_path}." in said
+    assert said.endswith(f"do: Repeat the command with --out {tmp_path}: what is finished stays.")
+
+
 def test_sigterm_is_ctrl_c(tmp_path: Path) -> None:
     (tmp_path / "plan.json").touch()
     usual = signal.getsignal(signal.SIGTERM)

@@ -60,7 +60,7 @@ def running(
         folder: where the run is kept, if that is known beforehand.
         silent: show nothing.
         go_on: the command that goes on, given the folder.
-        again: how else to go on.
+        again: how else to go on, with {folder} for the folder.
     """
     from methodic.report.terminal import Progress, Quiet
 
@@ -70,9 +70,14 @@ def running(
     except (KeyboardInterrupt, Interrupted) as stop:
         # A run that chose its folder itself names it as the message.
         named = [Path(str(stop))] if str(stop) else []
-        known = [each for each in [*named, folder] if each and (each / "plan.json").is_file()]
+        marks = ("plan.json", "asked.json")  # of a run, and of several
+        known = [
+            each
+            for each in [*named, folder]
+            if each is not None and any((each / mark).is_file() for mark in marks)
+        ]
         if known:
-            advice = again or f"Go on with it: {go_on} {known[0]}"
+            advice = again.format(folder=known[0]) or f"Go on with it: {go_on} {known[0]}"
             kept = f"Stopped. Everything finished so far is in {known[0]}.\n  do: {advice}"
         else:
             kept = "Stopped before anything was kept."

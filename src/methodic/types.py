@@ -75,6 +75,7 @@ class Pass:
     collect: bool = False  # not training, but batch norm measures its statistics over this batch
     new_buffers: dict[str, Tensor] = field(default_factory=dict)
     teacher: Mapping[str, Tensor] | None = None  # averaged parameters, where an objective asks
+    fixed: frozenset[str] = frozenset()  # layers that are frozen, whose statistics stay as well
 
 
 @dataclass(slots=True)

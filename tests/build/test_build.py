@@ -436,6 +436,31 @@ def test_balanced_class_weights() -> None:
     torch.testing.assert_close(weights, torch.tensor([50 / 30, 50 / 45, 50 / 75]))
 
 
+def test_code_knows_the_shares_that_classes_are_aligned_to() -> None:
+    """Folds have other counts of classes, and must not take each other's code."""
+
+    def program(counts: list[int], objective: str) -> str | None:
+        kinds = [{"kind": "supervised"}, {"kind": objective}]
+        made = Recipe.model_validate(
+            {"name": "a", "stages": [{"unlabelled": 8, "objectives": kinds}]}
+        )
+        inputs = Inputs(numeric=4)
+        return build.cohort(
+            [build.resolve(made, "multiclass", 20, inputs)],
+            [0],
+            steps=[10],
+            inputs=inputs,
+            outputs=3,
+            rows=20,
+            class_counts=torch.tensor(counts),
+            compiled=True,
+        ).program
+
+    assert program([10, 5, 5], "fixmatch") != program([5, 5, 10], "fixmatch")
+    assert program([10, 5, 5], "fixmatch") == program([10, 5, 5], "fixmatch")
+    assert program([10, 5, 5], "consistency") == program([5, 5, 10], "consistency")
+
+
 def test_a_class_without_training_rows_weighs_something_finite() -> None:
     balanced = {"objectives": [{"kind": "cross_entropy", "class_weights": "balanced"}]}
     made = build.cohort(

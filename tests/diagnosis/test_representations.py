@@ -109,7 +109,12 @@ def test_features_that_collapsed_before_targets_changed_them() -> None:
     )
     (found,) = collapsed([network], facts())
     assert found.numbers["idle"] == 0.9
-    assert found.evidence[-1] == "So they were before targets changed them."
+    assert found.evidence[-1] == "So the last stage without targets left them."
+    # Two classes need one direction: what is kept is fine, and what was learnt before is not.
+    kept = seen(rank=1.05)
+    bad = Quality(probe=0.4, neighbours=0.4, rank=1.6, idle=0.1)
+    (found,) = collapsed([kept.model_copy(update={"learnt": bad})], facts(2, "binary"))
+    assert found.numbers["effective_rank"] == 1.6
     fine = seen().model_copy(update={"learnt": seen().trained})
     assert collapsed([fine], facts()) == []
 

@@ -388,6 +388,28 @@ def test_a_rule_that_averages_is_evaluated_by_its_average(
         assert not torch.equal(value, trained.buffers[name])
 
 
+@pytest.mark.parametrize(
+    ("frozen", "kept"),
+    [
+        (["encoder"], {"hidden.0.norm", "hidden.1.norm"}),
+        (["hidden.0"], {"hidden.0.norm"}),
+        (["head"], set()),
+    ],
+)
+def test_a_frozen_encoder_keeps_its_statistics(
+    make_cohort: MakeCohort, rows: Rows, frozen: list[str], kept: set[str]
+) -> None:
+    """What the head learns from is what it will see afterwards."""
+    norm = {"kind": "mlp", "width": 8, "depth": 2, "normalization": "batch"}
+    rates = [{"parameters": frozen, "factor": 0}]
+    cohort = make_cohort([0.1, 0.05], model=norm, rates=rates)
+    stage = cohort.stages[0]
+    start = loop.begin(stage, loop.initial_state(cohort))
+    state = loop.advance(cohort, stage, start, rows, 10, lambda _: None)
+    same = {n for n, value in state.buffers.items() if torch.equal(value, start.buffers[n])}
+    assert same == {f"{layer}.{what}" for layer in kept for what in ("mean", "variance")}
+
+
 def test_a_rule_that_averages_leaves_what_it_does_not_train(
     make_cohort: MakeCohort, rows: Rows
 ) -> None:

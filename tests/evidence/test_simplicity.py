@@ -31,3 +31,10 @@ def test_the_order_of_kinds(world):
 )
 def test_every_part_counts(make_recipe, more):
     assert parts(make_recipe("a", **more)) == parts(make_recipe("a")) + 1
+
+
+def test_augment_counts_as_what_it_stands_for(make_recipe):
+    plain = parts(make_recipe("a"))
+    for changes in ([], [{"kind": "crop"}], [{"kind": "crop"}, {"kind": "flip"}]):
+        more = {"regularizers": [{"kind": "augment", "changes": changes}]}
+        assert parts(make_recipe("a", **more)) == plain + len(changes)

@@ -117,6 +117,10 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         "a.yaml: stages.0.optimizer.amsgrad: this can't be used", "found: 'x'"]),
     "an option's own rule": (rules(ADAM, {"kind": "sgd", "nesterov": True}), [
         "a.yaml: stages.0.optimizer: nesterov needs a momentum above 0", "found: 0"]),
+    "what stands for changes": (stage(regularizers=[
+        {"kind": "augment", "level": {"choice": ["weak", "strong"]}}]), [
+        "a.yaml: stages.0.regularizers.0.level: 'level' can't be searched for",
+        "found: {'choice': ['weak', 'strong']}"]),
     "open by hand": (stage() | {"open": {"model.width": {"choice": [1, 2]}}}, [
         "a.yaml: there is no field for the range of model.width"]),
     "open by hand, elsewhere": (stage() | {"open": {"stages.0.share": {"uniform": [0.1, 1]}}}, [

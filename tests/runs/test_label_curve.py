@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import methodic as mt
+from methodic.durations import parse_budget
 from methodic.errors import InputError, Interrupted
 from methodic.recipes.types import Recipe
 from methodic.runs import label_curve as module
@@ -87,10 +90,20 @@ def test_one_that_was_stopped_is_gone_on_with(
         return real(*args, **kwargs)
 
     monkeypatch.setattr(module, "run", stopped)
-    with pytest.raises(Interrupted):
-        label_curve(DATA, ["20", "40%"], out=tmp_path / "stopped", **GIVEN)
+    out = tmp_path / "stopped"
+    with pytest.raises(Interrupted, match=re.escape(str(out))):
+        label_curve(DATA, ["20", "40%"], out=out, **GIVEN)
+    # As a kill leaves them: one while it was planned, one before its report was written.
+    (out / "labels-40-percent" / "work").mkdir(parents=True)
+    (out / "labels-40-percent" / "work" / "rows").touch()
+    (out / "labels-20" / "report.html").unlink()
     found = label_curve(DATA, ["20", "40%"], out=tmp_path / "stopped", **GIVEN)
     assert calls == ["labels-20", "labels-40-percent", "labels-40-percent"]
+    assert (out / "labels-20" / "report.html").exists()
+    other = [RECIPES[0], recipe("beside", {"kind": "vicreg", "weight": 0.1}, unlabelled=16)]
+    with pytest.raises(InputError, match="other words") as caught:
+        label_curve(DATA, ["20", "40%"], out=out, **{**GIVEN, "recipes": other})
+    assert "recipes" in str(caught.value)
     assert [each.scores["plain"] for each in found.points] == [
         each.scores["plain"] for each in whole.points
     ]
@@ -100,25 +113,36 @@ def test_one_that_was_stopped_is_gone_on_with(
     ("at", "problem"),
     [
         (["10%", "10 %"], "twice"),
-        (["150", "100%"], "twice"),
-        ([], "two or more"),
-        (["none"], "not a number of rows"),
-        (["2", "100%"], "too few"),
+        ([60, "47%"], "twice"),
+        ([], "no number"),
+        ("20,none", "--at: not a number of rows"),
+        ([2, 100], "--at 2 is too few"),
+        ([100, 5000], "--at asks for more rows"),
     ],
 )
-def test_wrong_numbers(tmp_path: Path, at: list[str], problem: str) -> None:
-    with pytest.raises(InputError, match=problem):
+def test_wrong_numbers(tmp_path: Path, at: Any, problem: str) -> None:
+    with pytest.raises(InputError, match=problem) as caught:
         label_curve(DATA, at, out=tmp_path / "curve", **GIVEN)
-    assert not list(tmp_path.glob("curve/labels-*"))
+    assert "--labels" not in str(caught.value)
+    assert not (tmp_path / "curve").exists(), "all numbers are looked at before anything begins"
 
 
-def test_data_that_lack_labels_already() -> None:
+def test_the_fewest_come_first_by_the_rows_that_may_keep_a_target() -> None:
+    assert module._ordered("100%,60,40%", DATA, 0) == ["40%", "60", "100%"]
+
+
+def test_data_that_lack_labels_already_or_are_streamed() -> None:
     with pytest.raises(InputError, match="already"):
         label_curve(mt.load("iris", labels="20"), **GIVEN)
+    streamed: Any = replace(DATA, large=object())  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="piece by piece"):
+        label_curve(streamed, **GIVEN)
 
 
 def test_the_time_of_all_runs_is_shared() -> None:
     assert module._share("2m", 4) == 30
     assert module._share(None, 4) == 60
-    with pytest.raises(InputError, match="each run"):
+    assert parse_budget(module._share("100s", 3)) == 33.333
+    with pytest.raises(InputError, match="too short for so many") as caught:
         module._share("32s", 4)
+    assert "at least 40s" in str(caught.value)

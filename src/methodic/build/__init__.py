@@ -196,7 +196,9 @@ def cohort(
         assert not refused, "runs.machine.compiling asks for none of these"
         # Other splits of the same data have other counts of rows, which most methods don't know.
         counted = rows if any(order.full for order in orders.values()) else None
-        weighed = class_counts if "balanced" in first.model_dump_json() else None
+        # What a loss balances by, and FixMatch aligns to, are constants of the code.
+        reads = any(word in first.model_dump_json() for word in ('"balanced"', '"fixmatch"'))
+        weighed = None if class_counts is None or not reads else class_counts.tolist()
         built = (keys_and_numbers[0][0], inputs, outputs, counted, weighed)
         program = fingerprint(*(str(each) for each in built), own.fingerprint if own else "")
     return Cohort(

@@ -164,11 +164,12 @@ def _turn(
     decay = getattr(spec.optimizer, "weight_decay", 0.0)  # L-BFGS has none
     masked = bool(decay) and getattr(spec.optimizer, "decays", "all") == "weights"
     losses = known.parts.of(spec, path)
+    factors = trained.factors(spec, path, layout, known.model)
     return Turn(
         objectives=tuple((part, f"{at}.weight") for at, part in losses.items()),
         penalties=penalties,
         trains=trains,
-        rates=layout.rates(trains, device, trained.factors(spec, path, layout, known.model)),
+        rates=layout.rates(trains, device, factors),
         rule=rules.rule(spec.optimizer, layout, known.own),
         rule_numbers=numbers,
         lr=lr,
@@ -183,7 +184,15 @@ def _turn(
         ),
         plateau=_plateau(spec.schedule, f"{path}.schedule", known),
         learned=tuple(known.parts.learned[at] for at in losses if at in known.parts.learned),
+        fixed=_fixed(factors, layout),
     )
+
+
+def _fixed(factors: Mapping[str, float], layout: Layout) -> frozenset[str]:
+    """Names of normalizing layers whose scale and shift are frozen."""
+    frozen = {name for name in layout.names if factors.get(name) == 0}
+    layers = {name.removesuffix(".shift") for name in frozen if name.endswith(".shift")}
+    return frozenset(layer for layer in layers if {f"{layer}.scale"} & set(layout.names) <= frozen)
 
 
 def _drive(spec: recipe.Drive, at: str, turn: str, known: Known) -> Drive:

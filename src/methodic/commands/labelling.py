@@ -75,7 +75,7 @@ def labels_command(
     from methodic.report import across_tables, label_tables
     from methodic.runs.label_curve import label_curve
 
-    again = "Repeat the command with its --out: what is finished stays."
+    again = "Repeat the command with --out {folder}: what is finished stays."
     with console.running(out, silent=json or quiet, again=again) as progress:
         found = label_curve(
             dataset,

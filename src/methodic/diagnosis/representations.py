@@ -36,7 +36,7 @@ def collapsed(networks: Sequence[Representation], data: DataFacts) -> list[Findi
         mine = [each for each in networks if each.method == method]
         bad = [each for each in mine if _collapsed(each, data)]
         if bad:
-            found.append(_finding(method, bad, len(mine)))
+            found.append(_finding(method, bad, len(mine), data))
     return found
 
 
@@ -69,9 +69,9 @@ def _lost(after: float | None, before: float | None) -> bool:
     return before is not None and (after is None or after < before - LOSS)
 
 
-def _finding(method: str, bad: Sequence[Representation], looked: int) -> Finding:
+def _finding(method: str, bad: Sequence[Representation], looked: int, data: DataFacts) -> Finding:
     worst, after = min(
-        ((each, seen) for each in bad for seen in _times(each)),
+        ((each, seen) for each in bad for seen in _collapsed(each, data)),
         key=lambda pair: (1 - pair[1].idle) * pair[1].rank,
     )
     before = worst.untrained
@@ -82,7 +82,7 @@ def _finding(method: str, bad: Sequence[Representation], looked: int) -> Finding
         "first step).",
     ]
     if after is not worst.trained:
-        evidence.append("So they were before targets changed them.")
+        evidence.append("So the last stage without targets left them.")
     if looked > 1:
         evidence.append(f"{len(bad)} of {looked} networks have such features; this is the worst.")
     return Finding(

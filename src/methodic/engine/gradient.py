@@ -76,7 +76,7 @@ def plain(
         leaves = {name: view.requires_grad_() for name, view in views.items()}
     else:
         leaves = {name: views[name].requires_grad_() for name in turn.trains}
-    run = Pass(views, buffers, noise, numbers, training=True)
+    run = Pass(views, buffers, noise, numbers, training=True, fixed=turn.fixed)
     if teacher is not None:
         run.teacher = layout.views(teacher)
     loss, terms = total_loss(turn, computing(model, precision), run, batch)

@@ -149,6 +149,7 @@ class Turn:
     drives: tuple[Drive, ...] = ()
     plateau: Plateau | None = None
     learned: tuple[str, ...] = ()  # parameters that weigh the objectives; (): fixed weights
+    fixed: frozenset[str] = frozenset()  # see `Pass`
 
     @property
     def limits(self) -> dict[str, Tensor]:

@@ -11,6 +11,8 @@ from methodic.plan import FORMAT, Plan, Value
 
 NAME = "labels.json"
 """Of the file beside the runs."""
+ASKED = "asked.json"
+"""Of what was asked for, so that the same words go on."""
 
 
 class Point(Value):

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from methodic.plan import Plan
+from methodic.recipes.kinds.regularizers import Augment
 from methodic.recipes.types import Recipe, Turn
 
 if TYPE_CHECKING:
@@ -55,7 +56,10 @@ def parts(recipe: Recipe) -> int:
     """
     count = len(recipe.stages) + (recipe.model.kind not in _PLAIN)
     for stage in recipe.stages:
-        count += len(stage.regularizers) + sum(map(_of_turn, stage.turns))
+        count += sum(map(_of_turn, stage.turns)) + sum(
+            len(each.changes or ()) if isinstance(each, Augment) else 1
+            for each in stage.regularizers
+        )
         count += stage.batch == "full"  # rarely a method that anyone would use as it is
     return count
 

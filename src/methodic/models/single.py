@@ -99,4 +99,6 @@ def _apart(run: Pass, members: int) -> Iterator[Pass]:
         parameters, buffers, noise, numbers = (
             {name: value[m] for name, value in kind.items()} for kind in split
         )
-        yield Pass(parameters, buffers, noise, numbers, run.training, run.collect)
+        alone = Pass(parameters, buffers, noise, numbers, run.training, run.collect)
+        alone.fixed = run.fixed
+        yield alone

@@ -92,4 +92,5 @@ class Side:
     def _pass(self, run: Pass, parameters: Mapping[str, Tensor]) -> Pass:
         # Statistics of batches go on from those of the side before.
         buffers = {**run.buffers, **run.new_buffers} if run.new_buffers else run.buffers
-        return Pass(parameters, buffers, self._noise(run), run.numbers, training=True)
+        noise = self._noise(run)
+        return Pass(parameters, buffers, noise, run.numbers, training=True, fixed=run.fixed)

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from methodic.errors import InputError, nearest
 from methodic.recipes.kinds.own import OwnObjective, OwnPenalty, OwnRule, OwnSchedule
+from methodic.recipes.kinds.regularizers import Augment
 from methodic.recipes.kinds.schedules import JoinedPart
 from methodic.recipes.numbers import HEADER, OPEN, is_number
 from methodic.recipes.ranges import (
@@ -40,6 +41,7 @@ _FIXED: dict[type[BaseModel], tuple[str, ...]] = {
     OwnSchedule: ("name",),
     OwnObjective: ("name",),
     OwnPenalty: ("name",),
+    Augment: ("level",),  # it stands for changes, which are written out before settings are
 }
 """Fields that aren't searched for: words for people, and what gives a recipe its outline."""
 

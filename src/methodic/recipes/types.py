@@ -78,7 +78,7 @@ class Drive(Part):
 
 
 class Rate(Part):
-    """A factor on the updates of some parameters: 0 freezes them.
+    """A factor on the updates of some parameters: 0 freezes them, statistics of batches as well.
 
     ``parameters``: the encoder, the head, or names as they begin.
     """

@@ -51,5 +51,5 @@ def section(folder: Folder, found: Pictures) -> str:
 def _picture(each: Picture, method: str) -> str:
     caption = _CAPTIONS[each.kind].format(method=method)
     if each.stage:
-        caption += f" As stage ‘{each.stage}’ left the network, before targets changed it."
+        caption += f" As stage ‘{each.stage}’ left the network, before later ones changed it."
     return blocks.image(_TITLES[each.kind], caption, each.png, each.width, each.height)

@@ -31,10 +31,15 @@ def new_run(name: str, out: Path | str | None) -> Iterator[Path]:
         yield folder
     finally:
         if not (folder / "plan.json").exists():
-            shutil.rmtree(work, ignore_errors=True)
-            (folder / FINDINGS).unlink(missing_ok=True)
-            with contextlib.suppress(OSError):  # not empty after all: leave it alone
-                folder.rmdir()
+            clear(folder)
+
+
+def clear(folder: Path) -> None:
+    """Take away what a run leaves that ended before it had a plan; other files stay."""
+    shutil.rmtree(folder / WORK, ignore_errors=True)
+    (folder / FINDINGS).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not empty after all: leave it alone
+        folder.rmdir()
 
 
 def new_folder(name: str, out: Path | str | None) -> Path:

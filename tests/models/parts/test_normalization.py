@@ -108,6 +108,21 @@ def test_batch_norm_collects_the_statistics_of_one_batch() -> None:
     torch.testing.assert_close(run.new_buffers["n.variance"], x.var(1))
 
 
+@pytest.mark.parametrize("shape", [(9, 4), (9, 4, 3, 3)])
+def test_a_frozen_layer_does_in_training_what_it_does_afterwards(shape: tuple[int, ...]) -> None:
+    layer, x = BatchNorm("n", 4), signal(*shape)
+    values, buffers = scattered(layer), started(layer)
+    buffers = {name: value + 0.5 for name, value in buffers.items()}
+    run = pass_of(layer, values, buffers=buffers)
+    run.fixed = frozenset(["n"])
+    after = pass_of(layer, values, training=False, buffers=buffers)
+    assert torch.equal(layer(run, x), layer(after, x))
+    assert not run.new_buffers
+    run.fixed = frozenset(["other"])
+    assert not torch.equal(layer(run, x), layer(after, x))
+    assert set(run.new_buffers) == {"n.mean", "n.variance"}
+
+
 def test_statistics_carry_no_gradient() -> None:
     layer = BatchNorm("n", 4)
     run = pass_of(layer, scattered(layer))

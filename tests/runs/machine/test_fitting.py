@@ -12,12 +12,13 @@ import torch
 from methodic import build, runs
 from methodic.data.dataset import DataSet
 from methodic.engine import loop, memory
+from methodic.engine.loop import Trained
 from methodic.engine.memory import Need
 from methodic.errors import InputError
 from methodic.plan import Plan
 from methodic.recipes.numbers import replace
 from methodic.recipes.types import MLP
-from methodic.runs.machine import measuring
+from methodic.runs.machine import fitting, measuring
 from methodic.runs.machine.fitting import out_of_memory
 from methodic.runs.plans.planning import machine
 from methodic.runs.plans.wishes import Wishes
@@ -167,6 +168,19 @@ def test_not_even_one(
     with pytest.raises(InputError, match="a single network needs more memory") as caught:
         execute(plan, tmp_path / "run", prepared)
     assert "smaller network" in (caught.value.advice or "")
+
+
+def test_members_that_ended_before_a_stage_without_targets() -> None:
+    def trained(learnt: dict[str, torch.Tensor]) -> Trained:
+        return Trained(torch.full((1, 2), 7.0), {"n": torch.ones(1, 3)}, [], [], 5, 5, None, learnt)
+
+    later = {"flat": torch.zeros(1, 2), "buffers/n": torch.zeros(1, 3)}
+    for order in ((0, 1), (1, 0)):
+        done = [[trained({}), trained(later)][i] for i in order]
+        found = fitting._learnt(done)
+        assert found["flat"][:, 0].tolist() == [[7.0, 0.0][i] for i in order]
+        assert found["buffers/n"].shape == (2, 3)
+    assert fitting._learnt([trained({}), trained({})]) == {}
 
 
 def test_other_errors_stay_what_they_are(

@@ -184,6 +184,13 @@ def test_hidden_patches_and_what_is_told_of_them() -> None:
     assert (below[hidden] != between[hidden]).any()
 
 
+def test_fewer_rows_than_places() -> None:
+    one = pretrained({"kind": "masked", "patch": 3, "share": 0.5})
+    state = loop.initial_state(one)
+    (found,) = pictures(one, state.flat, {}, {"flat": state.flat}, rows(3), INPUTS)
+    assert tiles(found, 6, 5).shape[:2] == (3, 3)
+
+
 def test_draws_of_a_prior_become_images() -> None:
     one = pretrained({"kind": "reconstruction", "latent": 4})
     learnt = {"flat": loop.initial_state(one).flat}

@@ -12,6 +12,7 @@ from methodic.asking import Asked
 from methodic.data.dataset import DataSet
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
+from methodic.recipes.kinds.regularizers import Augment
 from methodic.runs.given import Given
 from methodic.runs.networks import Network
 from methodic.runs.plans import admission
@@ -82,6 +83,18 @@ def test_what_was_asked_for_is_not_timed(admit: Any, monkeypatch: pytest.MonkeyP
         facts = admit(lambda: nn.Linear(4, 3), asked).facts
         assert facts.together is together
         assert facts.reason.startswith("as asked; ")
+
+
+def test_what_the_data_decide_is_written_out_before_steps_are_timed(
+    prepared: Prepared, iris: DataSet, tmp_path: Path
+) -> None:
+    preparation.save(prepared, tmp_path)
+    stage = PLAIN.stages[0].model_copy(update={"regularizers": (Augment(),)})
+    wishes = Wishes((PLAIN.model_copy(update={"stages": (stage,)}),), "accuracy", 60.0)
+    with Pool(0, 1) as pool:
+        network = lambda: nn.Linear(4, 3)  # noqa: E731
+        found = admission.admit(network, prepared, iris.schema.task, tmp_path, pool, wishes)
+    assert found is not None
 
 
 def test_what_may_not_train_at_once_cannot_be_asked_to(admit: Any) -> None:

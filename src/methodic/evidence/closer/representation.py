@@ -63,7 +63,7 @@ class Representation(Value):
     score: Literal["accuracy", "r2"]  # of probe and neighbours
     trained: Quality
     untrained: Quality
-    learnt: Quality | None = None  # before the first stage with targets saw it; None: there is none
+    learnt: Quality | None = None  # as the last stage without targets left it, before others
     every: int = 0  # training rows, with a target or without, that rank and idle features are of
 
 

@@ -58,7 +58,7 @@ class BatchNorm(Layer):
 
     def _of_images(self, run: Pass, x: Tensor) -> Tensor:
         """By torch's own kernel, which takes channels last and 16 bits, and each member alone."""
-        measuring = run.training or run.collect
+        measuring = self._measures(run)
         names = f"{self.name}.mean", f"{self.name}.variance"
         # The kernel writes its statistics into what it is given.
         mean, variance = (run.buffers[name].clone() for name in names)
@@ -75,6 +75,10 @@ class BatchNorm(Layer):
             run.new_buffers.update(zip(names, (mean, variance), strict=True))
         return together(parts)
 
+    def _measures(self, run: Pass) -> bool:
+        """A frozen layer does in training what it does afterwards."""
+        return run.collect or (run.training and self.name not in run.fixed)
+
     def _scale(self, run: Pass) -> Tensor:
         if self.scales:
             return run.parameters[f"{self.name}.scale"]
@@ -82,7 +86,7 @@ class BatchNorm(Layer):
 
     def _normalized(self, run: Pass, x: Tensor) -> Tensor:
         mean_name, variance_name = f"{self.name}.mean", f"{self.name}.variance"
-        if run.training or run.collect:
+        if self._measures(run):
             rows = x.shape[1]
             mean = x.mean(1, keepdim=True)
             centered = x - mean

@@ -182,8 +182,19 @@ def in_parts(
         max(each.steps_taken for each in done),
         max(each.batches_seen for each in done),
         _together([each.standing for each in done]),
-        {name: torch.cat([each.learnt[name] for each in done]) for name in done[0].learnt},
+        _learnt(done),
     )
+
+
+def _learnt(done: Sequence[Trained]) -> dict[str, torch.Tensor]:
+    """What stages without targets left; of members that ended before one, what they ended with."""
+    if not any(each.learnt for each in done):
+        return {}
+    filled = [
+        each.learnt or {"flat": each.flat, **{f"buffers/{k}": x for k, x in each.buffers.items()}}
+        for each in done
+    ]
+    return {name: torch.cat([each[name] for each in filled]) for name in filled[0]}
 
 
 def _together(standings: Sequence[Standing | None]) -> Standing | None:

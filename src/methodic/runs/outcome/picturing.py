@@ -88,7 +88,7 @@ def _given_back(one: Cohort, stage: Stage, run: Pass, rows: Rows) -> Picture | N
     inputs = rows.spread(COUNT).everything(1).inputs
     images, where = inputs["array"], _where(one, stage)
     if isinstance(objective, MaskedPatches):
-        drawing = _drawing(one, run, objective.noise(COUNT))
+        drawing = _drawing(one, run, objective.noise(images.shape[1]))
         holed, hidden = objective.holed(drawing, inputs)
         code = encoder(one.model).encoded(run, holed)
         told = torch.where(hidden, _pixels(objective, run, code, images), images)

@@ -57,7 +57,8 @@ def admit(
     if source is None:
         return None
     rows = prepared.counts[0]
-    recipe = spaces.with_model(build.resolve(wishes.recipes[0], task, rows), Auto())
+    resolved = build.resolve(wishes.recipes[0], task, rows, prepared.inputs)
+    recipe = spaces.with_model(resolved, Auto())
     found = checked_module(
         networks.started(source, wishes.seed),
         prepared,
