@@ -79,8 +79,8 @@ def test_the_readme_counts_right() -> None:
     assert said("N update rules") == kinds(optimizers.Optimizer)
     assert said("N schedules") == kinds(schedules.Schedule)
     without = [each.model_fields["kind"].default for each in get_args(unlabelled.Unlabelled)]
-    assert said("N losses") == kinds(objectives.Objective, *without)
-    assert said("N objectives without targets") == len(without)
+    assert said("N losses") == kinds(objectives.Objective, "supervised", *without)
+    assert said("N objectives beside them") == len(without)
     assert said("N regularizers") == kinds(regularizers.Regularizer)
     assert said("N networks") == kinds(models.Model, "auto")
 

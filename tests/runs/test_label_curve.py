@@ -139,6 +139,15 @@ def test_data_that_lack_labels_already_or_are_streamed() -> None:
         label_curve(streamed, **GIVEN)
 
 
+def test_words_that_began_nothing_bind_nobody(tmp_path: Path) -> None:
+    out = tmp_path / "curve"
+    hungry = {**GIVEN, "budget": "20s", "recipes": ["adam", "sgd", "momentum", "rmsprop"]}
+    with pytest.raises(InputError, match="too small") as caught:
+        label_curve(DATA, ["20", "40%"], out=out, **{**hungry, "seeds": 5000})
+    assert "one of 2 runs" in str(caught.value)
+    assert label_curve(DATA, ["40%"], out=out, **GIVEN).points[0].labels == "40%"
+
+
 def test_the_time_of_all_runs_is_shared() -> None:
     assert module._share("2m", 4) == 30
     assert module._share(None, 4) == 60

@@ -119,6 +119,8 @@ def label_curve(
                 methods = [catalogue.get(name) for name in named]
     except (KeyboardInterrupt, Interrupted):
         raise Interrupted(str(folder)) from None
+    except InputError as error:
+        raise _of_one(error, len(amounts)) from None
     found = evidence.label_curve(
         [
             (labels, each.folder.name, each.plan, each.leaderboard)
@@ -191,6 +193,18 @@ def _share(budget: str | float | None, runs: int) -> float:
     return seconds if math.isinf(seconds) else math.floor(1000 * seconds) / 1000
 
 
+def _of_one(error: InputError, runs: int) -> InputError:
+    """What a run says about its budget is about one of several."""
+    if "--budget" not in (error.advice or ""):
+        return error
+    return InputError(
+        error.problem,
+        found=error.found,
+        accepted=error.accepted,
+        advice=f"{error.advice} That is for one of {runs} runs, which share --budget.",
+    )
+
+
 def _methods(
     recipes: Sequence[str | Path | Recipe] | Literal["all"] | None,
 ) -> Sequence[Recipe] | Literal["all"] | None:
@@ -202,6 +216,9 @@ def _methods(
 def _folder(name: str, out: Path | str | None, asked: dict[str, Any]) -> Path:
     """The folder of all runs, new or the one that was begun with the same words."""
     if out is not None and (Path(out) / evidence.ASKED).is_file():
+        if not any(Path(out).glob("labels-*/plan.json")):  # nothing was begun with those words
+            write_json(Path(out) / evidence.ASKED, asked)
+            return Path(out)
         before = read_json(Path(out) / evidence.ASKED, "what was asked for")
         differing = [key for key, value in asked.items() if before.get(key) != value]
         if differing:
