@@ -174,7 +174,7 @@ def train(
     source: Sequence[str], stages: list[Stage], labels: str, seed: int, job: Mapping[str, Any]
 ) -> Any:
     """One `methodic train`: its scores, or the error's text."""
-    # Some 15 validation images choose worse weights than the end of a schedule has, for everybody.
+    # Some 18 validation images choose worse weights than the end of a schedule has, for everybody.
     keep = "last" if job.get("model") == NET else "best"
     recipe = {"name": "method", "stages": stages, "stop": {"keep": keep}}
     if job.get("model"):

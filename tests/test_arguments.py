@@ -118,10 +118,21 @@ def test_models_and_runs(tmp_path: Path) -> None:
     arguments.check_run(tmp_path)
 
 
-def test_tables(tmp_path: Path) -> None:
-    arguments.check_table(None)
-    arguments.check_table(tmp_path / "a.csv")
-    assert "unknown format" in refused(arguments.check_table, tmp_path / "a.xlsx").problem
+def test_files_that_commands_write(tmp_path: Path) -> None:
+    for endings, fine, wrong in (
+        (arguments.TABLES, "a.parquet", "a.md"),
+        (arguments.TEXTS, "a.md", "a.parquet"),
+    ):
+        arguments.check_written(None, endings)
+        arguments.check_written(tmp_path / "a.csv", endings)
+        arguments.check_written(tmp_path / fine, endings)
+        error = refused(arguments.check_written, tmp_path / wrong, endings)
+        assert "unknown format" in error.problem
+        assert error.accepted == f"a name ending in {' or '.join(endings)}"
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "a.csv"
+    said = refused(arguments.check_written, place, arguments.TABLES, "--table")
+    assert "--table" in str(said), "the option that named it"
 
 
 def test_speed() -> None:
@@ -149,13 +160,14 @@ def test_rows_without_a_target_labels_and_a_teacher(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "check",
-    ["check_data", "check_file", "check_out", "check_model", "check_run", "check_table"],
+    ["check_data", "check_file", "check_out", "check_model", "check_run", "check_written"],
 )
 def test_what_the_system_will_not_look_at(check: str) -> None:
     """Names may have 255 bytes; a folder without permission is refused by the same call."""
     path = "x" * 300 + ".csv"
     given = path if check == "check_data" else Path(path)
-    error = refused(getattr(arguments, check), given)
+    more = [arguments.TABLES] if check == "check_written" else []
+    error = refused(getattr(arguments, check), given, *more)
     assert "xxx…: it can't be told what is there" in error.problem
     assert error.found == "File name too long"
 

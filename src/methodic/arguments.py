@@ -367,10 +367,17 @@ def check_schema_out(path: Path | None) -> None:
     check_writable(path, "--out")
 
 
-def check_table(path: Path | None) -> None:
-    """Refuse an output table of an unknown format, or in a place that can't be written."""
+TABLES = (".csv", ".parquet")
+TEXTS = (".md", ".csv")
+"""Endings of files that commands write."""
+
+
+def check_written(path: Path | None, endings: Sequence[str], option: str = "--out") -> None:
+    """Refuse a file of an unknown format, or in a place that can't be written."""
     if path is None:
         return
-    if path.suffix not in (".csv", ".parquet"):
-        raise InputError(f"{path}: unknown format", accepted="a name ending in .csv or .parquet")
-    check_writable(path, "--out")
+    if path.suffix not in endings:
+        raise InputError(
+            f"{path}: unknown format", accepted=f"a name ending in {' or '.join(endings)}"
+        )
+    check_writable(path, option)

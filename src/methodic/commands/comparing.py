@@ -100,7 +100,7 @@ def compare_command(
             f"{', '.join(extra)}: finished runs are compared as they are",
             advice=f"Leave {', '.join(extra)} out, or name methods in place of runs.",
         )
-    check_text(out)
+    arguments.check_written(out, arguments.TEXTS)
     from methodic.files import write_text
     from methodic.report import across, across_tables
 
@@ -124,7 +124,7 @@ def ranks_command(runs: Runs, out: TextFile = None, json: o.Json = False) -> Non
     """Rank methods over finished runs on different data: mean ranks, and who differs."""
     for run in runs:
         arguments.check_run(run)
-    check_text(out)
+    arguments.check_written(out, arguments.TEXTS)
     from methodic.files import write_text
     from methodic.report import across, across_tables
 
@@ -172,12 +172,3 @@ def _told_apart(sides: Sequence[str]) -> tuple[list[Path], list[str]]:
             advice="Train the methods first (methodic run … --recipes), then compare the runs.",
         )
     return runs, recipes
-
-
-def check_text(path: Path | None) -> None:
-    """Refuse a table's file that has another ending, or can't be written."""
-    if path is None:
-        return
-    if path.suffix not in (".md", ".csv"):
-        raise InputError(f"{path}: unknown format", accepted="a name ending in .md or .csv")
-    arguments.check_writable(path, "--out")

@@ -9,7 +9,6 @@ import typer
 
 from methodic import arguments, console
 from methodic import options as o
-from methodic.commands.comparing import check_text
 from methodic.commands.inputs import inputs
 from methodic.durations import parse_budget
 
@@ -55,7 +54,7 @@ def labels_command(
 ) -> None:
     """Compare methods with few labels and with more: a run for each number of them."""
     seconds = parse_budget(budget, endless=True)
-    check_text(table)
+    arguments.check_written(table, arguments.TEXTS, "--table")
     read = arguments.reading(
         target,
         task,

@@ -19,7 +19,7 @@ def predict_command(
     """Predict each row of DATA; classes come with their probabilities."""
     arguments.check_model(model)
     arguments.check_data(data)
-    arguments.check_table(out)
+    arguments.check_written(out, arguments.TABLES)
     from methodic import bundle, files
     from methodic.bundle import streams
 
