@@ -122,9 +122,10 @@ def test_files_that_commands_write(tmp_path: Path) -> None:
     for endings, fine, wrong in (
         (arguments.TABLES, "a.parquet", "a.md"),
         (arguments.TEXTS, "a.md", "a.parquet"),
+        (arguments.SCHEMAS, "a.yml", "a.csv"),
     ):
         arguments.check_written(None, endings)
-        arguments.check_written(tmp_path / "a.csv", endings)
+        arguments.check_written(tmp_path / f"b{endings[0]}", endings)
         arguments.check_written(tmp_path / fine, endings)
         error = refused(arguments.check_written, tmp_path / wrong, endings)
         assert "unknown format" in error.problem
@@ -133,6 +134,8 @@ def test_files_that_commands_write(tmp_path: Path) -> None:
     place = tmp_path / "file" / "a.csv"
     said = refused(arguments.check_written, place, arguments.TABLES, "--table")
     assert "--table" in str(said), "the option that named it"
+    (tmp_path / "b.csv").mkdir()
+    assert "names a folder" in refused(arguments.check_written, tmp_path / "b.csv", [".csv"]).problem
 
 
 def test_speed() -> None:

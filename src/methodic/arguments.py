@@ -358,20 +358,13 @@ def _near_run(path: Path) -> Path | None:
     return inside[-1] if inside else None
 
 
-def check_schema_out(path: Path | None) -> None:
-    """Refuse a schema file of an unknown format, or in a place that can't be written."""
-    if path is None:
-        return
-    if path.suffix not in (".yaml", ".yml"):
-        raise InputError(f"{path}: unknown format", accepted="a name ending in .yaml")
-    check_writable(path, "--out")
-
-
 TABLES = (".csv", ".parquet")
 TEXTS = (".md", ".csv")
+SCHEMAS = (".yaml", ".yml")
 """Endings of files that commands write."""
 
 
+@_looking()
 def check_written(path: Path | None, endings: Sequence[str], option: str = "--out") -> None:
     """Refuse a file of an unknown format, or in a place that can't be written."""
     if path is None:
@@ -379,5 +372,9 @@ def check_written(path: Path | None, endings: Sequence[str], option: str = "--ou
     if path.suffix not in endings:
         raise InputError(
             f"{path}: unknown format", accepted=f"a name ending in {' or '.join(endings)}"
+        )
+    if path.is_dir():
+        raise InputError(
+            f"{path}: {option} names a folder", accepted="a file, which may be there already or not"
         )
     check_writable(path, option)

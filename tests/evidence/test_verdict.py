@@ -28,6 +28,15 @@ def test_one_clear_winner(world):
     )
 
 
+def test_who_takes_a_method_hears_how_often_it_failed(world):
+    world.screen("plain", [0.8]).screen("fancy", [None], setting=1).screen("fancy", [0.9])
+    world.test("plain", FAIR).test("fancy", [*GOOD, None])
+    assert said(world).endswith(
+        "Training one model of fancy took 2.0 s for 200 steps, and 1 of its 6 confirmed models "
+        "diverged."
+    )
+
+
 def test_errors_have_their_own_units(numbers_world):
     world = numbers_world
     world.screen("plain", [3.0]).screen("fancy", [2.0])

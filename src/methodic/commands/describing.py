@@ -32,7 +32,7 @@ def schema_command(
     json: o.Json = False,
 ) -> None:
     """Show what each column of DATA is taken for; save it to edit and to give back by --schema."""
-    arguments.check_schema_out(out)
+    arguments.check_written(out, arguments.SCHEMAS)
     read = arguments.reading(
         target, task, drop, split, weight, group, time, schema, memory, skip_broken
     )

@@ -36,6 +36,7 @@ class Row(Value):
     groups: tuple[str, ...]  # letters; two confirmed rows that share one can't be told apart
     members: int  # trained in all, over both phases
     diverged: int
+    lost: int = 0  # of the confirmed: seeds without a test score
     seconds: float  # training one member, mean over the confirmed (else the screened) ones
     steps: int  # planned steps of one member
 
@@ -197,6 +198,7 @@ def _methods(
                 groups=(),
                 members=len(first) + len(second),
                 diverged=sum(each.status == "diverged" for _, each in [*first, *second]),
+                lost=len(measured.lost.get(name, ())),
                 seconds=math.fsum(times) / len(times) if times else 0.0,
                 steps=steps,
             )

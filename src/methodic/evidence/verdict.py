@@ -226,11 +226,14 @@ class _Words:
         return next((c for c in self._comparisons if {c.first, c.second} == pair), None)
 
     def cost(self, row: Row) -> str:
-        """A clause that can start a sentence."""
+        """A clause that can start a sentence; who takes the method has to know how often it fails."""
         if row.kind == "baseline":
             return f"Fitting {self.name(row)} took {_seconds(row.seconds)}"
+        kept = row.test.n if row.test else 0
+        failed = f", and {row.lost} of its {kept + row.lost} confirmed models diverged"
         return (
             f"Training one model of {row.name} took {_seconds(row.seconds)} for {row.steps} steps"
+            f"{failed if row.lost else ''}"
         )
 
 
