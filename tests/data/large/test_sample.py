@@ -17,6 +17,15 @@ def test_a_sample_does_not_depend_on_where_pieces_end():
     assert 50 <= found[0].height <= 54
 
 
+def test_classes_count_as_they_are_written():
+    """Those of folders are names: "01" is not "1", and "None" is one."""
+    names = [each for each in ("01", "1", "None", "x") for _ in range(300)]
+    sample = Sample(1, ("y",))
+    for piece in pl.DataFrame({"y": names}).iter_slices(100):
+        sample.add(piece)
+    assert set(sample.rows()["y"]) == {"x", "01", "1", "None"}
+
+
 def test_a_piece_without_values_fits_to_any_kind():
     sample = Sample(50, ("y",))
     for cells in ([1.5, 2.5], ["", None], [3.5, 4.5]):

@@ -72,12 +72,18 @@ class Sample:
                 self._kept[i] = each.filter(pl.col(_LOT) <= self._below)
 
     def _keep_rare(self, frame: pl.DataFrame) -> None:
-        """A class that the sample doesn't have would be unknown to the schema."""
+        """A class that the sample doesn't have would be unknown to the schema.
+
+        Texts count as they stand: "01" and "None" are names where folders are classes, and elsewhere
+        a second spelling costs no more than its rows.
+        """
         import polars as pl
 
         if len(self._targets) != 1 or len(self._seen) > _VALUES:
             return
-        answer = texts(tidy(frame[self._targets[0]])).cast(pl.String).alias("class")
+        answer = frame[self._targets[0]]
+        answer = texts(answer if answer.dtype == pl.String else tidy(answer))
+        answer = answer.cast(pl.String).alias("class")
         first = answer.to_frame().with_row_index("at").drop_nulls().group_by("class").head(_EACH)
         places = []
         for name, at in first.select("class", "at").sort("at").iter_rows():
