@@ -134,8 +134,9 @@ def test_files_that_commands_write(tmp_path: Path) -> None:
     place = tmp_path / "file" / "a.csv"
     said = refused(arguments.check_written, place, arguments.TABLES, "--table")
     assert "--table" in str(said), "the option that named it"
-    (tmp_path / "b.csv").mkdir()
-    assert "names a folder" in refused(arguments.check_written, tmp_path / "b.csv", [".csv"]).problem
+    folder = tmp_path / "b.csv"
+    folder.mkdir()
+    assert "names a folder" in refused(arguments.check_written, folder, [".csv"]).problem
 
 
 def test_speed() -> None:

@@ -226,7 +226,7 @@ class _Words:
         return next((c for c in self._comparisons if {c.first, c.second} == pair), None)
 
     def cost(self, row: Row) -> str:
-        """A clause that can start a sentence; who takes the method has to know how often it fails."""
+        """A clause that can start a sentence: what the method took, and how often it failed."""
         if row.kind == "baseline":
             return f"Fitting {self.name(row)} took {_seconds(row.seconds)}"
         kept = row.test.n if row.test else 0

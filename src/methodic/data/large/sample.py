@@ -74,8 +74,8 @@ class Sample:
     def _keep_rare(self, frame: pl.DataFrame) -> None:
         """A class that the sample doesn't have would be unknown to the schema.
 
-        Texts count as they stand: "01" and "None" are names where folders are classes, and elsewhere
-        a second spelling costs no more than its rows.
+        Texts count as they stand: "01" and "None" are names where folders are classes, and
+        elsewhere a second spelling costs no more than its rows.
         """
         import polars as pl
 
