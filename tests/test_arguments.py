@@ -149,19 +149,6 @@ def test_speed() -> None:
     assert "'half'" in refused(arguments.speed, None, "half", "auto", None).problem
 
 
-def test_rows_without_a_target_labels_and_a_teacher(tmp_path: Path) -> None:
-    path = tmp_path / "more.csv"
-    path.write_text("a,b\n1,2\n")
-    read = arguments.reading(None, unlabelled=str(path), labels="5%", teacher=str(tmp_path))
-    assert (read.unlabelled, read.labels, read.teacher) == (str(path), "5%", str(tmp_path))
-    with pytest.raises(InputError, match="no such file"):
-        arguments.reading(None, unlabelled=str(tmp_path / "mroe.csv"))
-    with pytest.raises(InputError, match="--labels"):
-        arguments.reading(None, labels="a few")
-    with pytest.raises(InputError, match="no such file"):
-        arguments.reading(None, teacher=str(tmp_path / "nowhere"))
-
-
 @pytest.mark.parametrize(
     "check",
     ["check_data", "check_file", "check_out", "check_model", "check_run", "check_written"],
@@ -185,7 +172,3 @@ def test_a_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "t.csv" in error.problem
     assert "it can't be told what is there" in error.problem
     assert error.found == "Permission denied"
-
-
-def test_a_long_name_behind_split_is_a_column() -> None:
-    assert arguments.reading(None, split="x" * 300).split == "x" * 300

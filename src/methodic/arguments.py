@@ -15,7 +15,6 @@ from methodic.errors import InputError, nearest, unknown
 from methodic.recipes import catalogue
 
 if TYPE_CHECKING:
-    from methodic.plan import Reading
     from methodic.tuning import Sampler, Search, Strategy
 
 TASKS = ("binary", "multiclass", "multilabel", "classification", "regression")
@@ -159,81 +158,6 @@ def check_task(task: str | None) -> None:
     """Refuse an unknown task; None lets the data decide."""
     if task is not None and task not in TASKS:
         raise unknown("task", task, TASKS, "--task")
-
-
-def reading(
-    target: Sequence[str] | None,
-    task: str | None = None,
-    drop: Sequence[str] | None = None,
-    split: str | None = None,
-    weight: str | None = None,
-    group: str | None = None,
-    time: str | None = None,
-    schema: Path | None = None,
-    memory: str | None = None,
-    skip_broken: bool = False,
-    *,
-    test: str | None = None,
-    unlabelled: str | None = None,
-    labels: str | None = None,
-    teacher: str | None = None,
-) -> Reading:
-    """What commands were told about the data, as one value.
-
-    Args:
-        split: a file of test rows, their share, or a column; which of them is told by its looks.
-        memory: a size such as "4GB".
-        test: a file of test rows.
-        unlabelled: a file or folder, or a built-in name.
-        labels: a number of rows, or a share such as "5%".
-        teacher: the folder of a run or of a saved model.
-        target, task, drop, weight, group, time, schema, skip_broken: see `Reading`.
-
-    Raises:
-        InputError: a size, a share or a number that is none, or a file that isn't there.
-    """
-    from methodic.data.sizes import parse_size
-    from methodic.plan import Reading
-
-    check_file(schema)
-    if unlabelled is not None:
-        check_data(unlabelled)
-    if labels is not None:
-        from methodic.data.splits.few import wanted
-
-        wanted(labels, 1)
-    if teacher is not None:
-        check_model(Path(teacher))
-    if split is not None and _is_file(split):
-        test, split = split, None
-    return Reading(
-        targets=columns(target or ()),
-        task=task,
-        drop=columns(drop or ()),
-        test=test,
-        split=split,
-        weight=weight,
-        group=group,
-        time=time,
-        schema_file=None if schema is None else str(schema),
-        memory=None if memory is None else parse_size(memory),
-        skip_broken=skip_broken,
-        unlabelled=unlabelled,
-        labels=labels,
-        teacher=teacher,
-    )
-
-
-def _is_file(split: str) -> bool:
-    """Whether --split means a file, there or misspelt, several, or a folder of images."""
-    from methodic.data.sources.places import PACKED, SUFFIXES
-
-    if os.sep in split or Path(split).suffix.lower() in (*SUFFIXES, *PACKED):
-        return True
-    try:
-        return Path(split).exists()
-    except OSError:  # a column may have a longer name than files can
-        return False
 
 
 def check_metric(metric: str | None) -> None:

@@ -25,6 +25,7 @@ from methodic.commands import (
     rates,
     running,
 )
+from methodic.commands.groups import flat
 
 app = typer.Typer(
     name="methodic",
@@ -52,7 +53,7 @@ for _name, _command in (
     ("compare", comparing.compare_command),
     ("ranks", comparing.ranks_command),
 ):
-    app.command(_name)(_command)
+    app.command(_name)(flat(_command))
 
 
 @app.callback(invoke_without_command=True)

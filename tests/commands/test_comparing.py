@@ -98,17 +98,18 @@ def test_what_can_not_be_compared(two, capsys, args, told):
 
 def test_methods_are_run(monkeypatch, tmp_path, capsys):
     calls = []
-    monkeypatch.setattr(running, "run_command", lambda data, **more: calls.append((data, more)))
+    monkeypatch.setattr(running, "run_command", lambda *given, **more: calls.append((given, more)))
     mine = tmp_path / "mine.yaml"
     mine.touch()
     code, _, err = call(
         capsys, "compare", "adam", mine, "sgd", "--data", "digits", "--budget", "30s", "--seeds", 3
     )
     assert (code, err) == (0, "")
-    ((data, more),) = calls
-    assert data == "digits"
-    assert (more["recipes"], more["recipe"]) == ("adam,sgd", [str(mine)])
-    assert (more["budget"], more["seeds"], more["seed"], more["metric"]) == ("30s", 3, 0, None)
+    ((given, more),) = calls
+    how = more["how"]
+    assert given == ("digits", None)
+    assert (how.recipes, how.recipe) == ("adam,sgd", [str(mine)])
+    assert (how.budget, how.seeds, how.seed, how.metric) == ("30s", 3, 0, None)
 
 
 def test_what_is_passed_on_is_what_run_takes(monkeypatch, capsys):

@@ -12,6 +12,7 @@ import typer
 
 from methodic import arguments, console
 from methodic import options as o
+from methodic.commands.groups import Columns
 from methodic.commands.inputs import inputs
 from methodic.durations import SHORTEST, parse_budget
 from methodic.errors import InputError
@@ -79,7 +80,8 @@ def ablate_command(
             accepted=f"at least {2 * SHORTEST:g}s",
         )
     arguments.check_out(out)
-    read = arguments.reading(target, test=None if split is None else str(split))
+    given = {"test": None if split is None else str(split)}
+    read = Columns().reading(target).model_copy(update=given)
     dataset, chosen = inputs(source, read, metric, "cpu", None, [recipe], workers)
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs import run

@@ -75,13 +75,12 @@ def compare_command(
             )
         if len(recipes) < 2:
             raise InputError("a comparison needs at least two methods", found=recipes[0])
+        from methodic.commands.groups import Comparison, Rows
         from methodic.commands.running import run_command
 
         files = [name for name in recipes if catalogue.is_file(name)]
         names = [name for name in recipes if name not in files]
-        run_command(
-            data,
-            target=target,
+        how = Comparison(
             budget=budget or "60s",
             recipes=",".join(names) or None,
             recipe=files,
@@ -89,9 +88,8 @@ def compare_command(
             seed=seed or 0,
             seeds=seeds,
             out=out,
-            json=json,
-            quiet=quiet,
         )
+        run_command(data, target, how=how, rows=Rows(), json=json, quiet=quiet)
         return
     given: dict[str, object] = {"--data": data, "--target": target, "--budget": budget}
     given |= {"--metric": metric, "--seed": seed, "--seeds": seeds}

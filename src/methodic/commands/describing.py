@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from methodic import arguments, console
 from methodic import options as o
+from methodic.commands.groups import Columns
 from methodic.commands.inputs import inputs
 
 if TYPE_CHECKING:
@@ -19,24 +20,14 @@ if TYPE_CHECKING:
 def schema_command(
     data: o.Data,
     target: o.Target = None,
-    task: o.Task = None,
-    drop: o.Drop = None,
-    split: o.Split = None,
-    weight: o.Weight = None,
-    group: o.Group = None,
-    time: o.Time = None,
-    schema: o.SchemaFile = None,
-    memory: o.Memory = None,
-    skip_broken: o.SkipBroken = False,
+    *,
+    rows: Columns,
     out: o.SchemaOut = None,
     json: o.Json = False,
 ) -> None:
     """Show what each column of DATA is taken for; save it to edit and to give back by --schema."""
     arguments.check_written(out, arguments.SCHEMAS)
-    read = arguments.reading(
-        target, task, drop, split, weight, group, time, schema, memory, skip_broken
-    )
-    dataset, _ = inputs(data, read, None, "cpu", None, None)
+    dataset, _ = inputs(data, rows.reading(target), None, "cpu", None, None)
     from methodic import files
     from methodic.data.schemas.overview import overview, to_yaml
     from methodic.data.schemas.remarks import LEFT_OUT

@@ -9,6 +9,7 @@ import typer
 
 from methodic import arguments, console
 from methodic import options as o
+from methodic.commands.groups import Columns
 from methodic.commands.inputs import inputs
 from methodic.durations import parse_budget
 
@@ -40,34 +41,15 @@ def labels_command(
     table: Text = None,
     device: o.Device = "cpu",
     workers: o.Workers = None,
-    task: o.Task = None,
-    drop: o.Drop = None,
-    split: o.Split = None,
-    weight: o.Weight = None,
-    group: o.Group = None,
-    time: o.Time = None,
-    schema: o.SchemaFile = None,
-    skip_broken: o.SkipBroken = False,
-    unlabelled: o.Unlabelled = None,
+    *,
+    rows: Columns,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Compare methods with few labels and with more: a run for each number of them."""
     seconds = parse_budget(budget, endless=True)
     arguments.check_written(table, arguments.TEXTS, "--table")
-    read = arguments.reading(
-        target,
-        task,
-        drop,
-        split,
-        weight,
-        group,
-        time,
-        schema,
-        None,
-        skip_broken,
-        unlabelled=unlabelled,
-    )
+    read = rows.reading(target)
     dataset, chosen = inputs(data, read, metric, device, recipes, recipe, workers)
     console.show_data(dataset, silent=json or quiet)
     from methodic.files import write_text

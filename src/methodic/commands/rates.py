@@ -9,6 +9,7 @@ import typer
 
 from methodic import arguments, console
 from methodic import options as o
+from methodic.commands.groups import Rows
 from methodic.commands.inputs import inputs
 
 Method = Annotated[str, typer.Option("--recipe", metavar="NAME|FILE", help="The method.")]
@@ -41,15 +42,8 @@ def lr_command(
     out: Picture = None,
     device: o.Device = "cpu",
     threads: o.Threads = None,
-    task: o.Task = None,
-    drop: o.Drop = None,
-    split: o.Split = None,
-    weight: o.Weight = None,
-    group: o.Group = None,
-    time: o.Time = None,
-    schema: o.SchemaFile = None,
-    memory: o.Memory = None,
-    skip_broken: o.SkipBroken = False,
+    *,
+    rows: Rows,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
@@ -59,10 +53,7 @@ def lr_command(
     from methodic.evidence.rates import check
 
     check(low, high, rates, seeds, steps)
-    read = arguments.reading(
-        target, task, drop, split, weight, group, time, schema, memory, skip_broken
-    )
-    dataset, chosen = inputs(data, read, metric, device, None, [recipe])
+    dataset, chosen = inputs(data, rows.reading(target), metric, device, None, [recipe])
     (method,) = chosen
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs.rates import find_lr
