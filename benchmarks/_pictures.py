@@ -183,7 +183,8 @@ def _torch(job: Job, data: Any) -> tuple[float, float]:
         layers += [nn.Conv2d(before, after, 3, padding=1, bias=False), nn.BatchNorm2d(after)]
         layers += [nn.ReLU(), nn.MaxPool2d(2)]
         before, side = after, side // 2
-    layers += [nn.Flatten(), nn.Linear(before * side**2, WIDTH), nn.ReLU()]
+    layers += [nn.Flatten(), nn.Linear(before * side**2, WIDTH, bias=False)]
+    layers += [nn.BatchNorm1d(WIDTH), nn.ReLU()]
     net = nn.Sequential(*layers, nn.Linear(WIDTH, CLASSES))
     rule, loss = torch.optim.AdamW(net.parameters(), LR, weight_decay=DECAY), nn.CrossEntropyLoss()
     loader = DataLoader(parts["train"], BATCH, shuffle=True, drop_last=True)
@@ -222,7 +223,8 @@ def _keras(job: Job, data: Any) -> tuple[float, float]:
         layers.append(keras.layers.Conv2D(after, 3, padding="same", use_bias=False))
         layers += [keras.layers.BatchNormalization(momentum=0.9), keras.layers.ReLU()]
         layers.append(keras.layers.MaxPooling2D())
-    layers += [keras.layers.Flatten(), keras.layers.Dense(WIDTH, "relu")]
+    layers += [keras.layers.Flatten(), keras.layers.Dense(WIDTH, use_bias=False)]
+    layers += [keras.layers.BatchNormalization(momentum=0.9), keras.layers.ReLU()]
     net = keras.Sequential([*layers, keras.layers.Dense(CLASSES)])
     net.compile(
         keras.optimizers.AdamW(LR, weight_decay=DECAY),

@@ -185,7 +185,12 @@ def test_layers_in_front_learn_more_slowly() -> None:
         (
             {"kind": "cnn", "channels": [4, 4], "width": 6, "normalization": "batch"},
             Inputs(array=192, shape=(3, 8, 8)),
-            {"convolution.0.weight": 0.125, "convolution.0.norm.scale": 0.125, "hidden.bias": 0.5},
+            {
+                "convolution.0.weight": 0.125,
+                "convolution.0.norm.scale": 0.125,
+                "hidden.weight": 0.5,
+                "hidden.norm.shift": 0.5,
+            },
         ),
         (
             {"kind": "autoencoder", "encoder": [5, 3]},

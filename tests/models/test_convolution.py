@@ -45,9 +45,11 @@ def cnn_twin(w: dict[str, Tensor], buffers: dict[str, Tensor], norm: str) -> nn.
             groups = 2 if norm == "group" else 0
             layers.append(reference.image_norm(w, buffers, f"convolution.{i}.norm", groups))
         layers += [nn.GELU(), nn.MaxPool2d(2)]
-    hidden = reference.dense(w["hidden.weight"], w["hidden.bias"])
+    layers += [nn.Flatten(), reference.dense(w["hidden.weight"], w.get("hidden.bias"))]
+    if norm == "batch":
+        layers.append(reference.image_norm(w, buffers, "hidden.norm", flat=True))
     head = reference.dense(w["head.weight"], w["head.bias"])
-    return nn.Sequential(*layers, nn.Flatten(), hidden, nn.GELU(), head)
+    return nn.Sequential(*layers, nn.GELU(), head)
 
 
 @pytest.mark.parametrize("norm", ["none", "batch", "group"])

@@ -142,14 +142,16 @@ def convolution(w: Named, name: str, kernel: int, stride: int = 1) -> nn.Conv2d:
     return layer
 
 
-def image_norm(w: Named, buffers: Named, name: str, groups: int = 0) -> nn.Module:
-    """Batch norm, or group norm where ``groups`` is above 0."""
+def image_norm(
+    w: Named, buffers: Named, name: str, groups: int = 0, *, flat: bool = False
+) -> nn.Module:
+    """Batch norm (of rows without places: ``flat``), or group norm where ``groups`` is above 0."""
     features = len(w[f"{name}.scale"])
-    norm: nn.GroupNorm | nn.BatchNorm2d
+    norm: nn.GroupNorm | nn.BatchNorm1d | nn.BatchNorm2d
     if groups:
         norm = nn.GroupNorm(groups, features)
     else:
-        norm = nn.BatchNorm2d(features)
+        norm = (nn.BatchNorm1d if flat else nn.BatchNorm2d)(features)
         assert norm.running_mean is not None
         assert norm.running_var is not None
         norm.running_mean.data = buffers[f"{name}.mean"].clone()

@@ -20,6 +20,7 @@ from methodic.errors import InputError
 from methodic.models.inputs import Inputs
 from methodic.models.parts.activations import alone, gain
 from methodic.models.parts.layers import Dropout, Layer, Linear, members, together
+from methodic.models.parts.normalization import BatchNorm
 from methodic.models.parts.normalization import normalization as normalizing
 from methodic.models.single import OneByOne, channels_last
 from methodic.types import ParameterSpec, Pass
@@ -116,7 +117,7 @@ class CNN(OneByOne):
         width: hidden units behind the convolutions.
         kernel: side of a filter.
         activation: one of `activations.ACTIVATIONS`.
-        normalization: "none", "batch" or "group".
+        normalization: "none"; "batch", behind the hidden layer, too; or "group", of convolutions.
         groups: of group norm.
         dropout: path of the Number that holds the rate in front of the head; None.
 
@@ -159,7 +160,10 @@ class CNN(OneByOne):
             self.norms.append(normalizing(normalization, f"{name}.norm", after, groups))
             before, height, wide = after, height // 2, wide // 2
         uniform = "kaiming_uniform"
-        self.hidden = Linear("hidden", before * height * wide, width, True, uniform, SMALL)
+        plain = normalization != "batch"
+        self.hidden = Linear("hidden", before * height * wide, width, plain, uniform, SMALL)
+        # Its many inputs are all positive: most units would die behind a reconstruction.
+        self.norm = Layer() if plain else BatchNorm("hidden.norm", width)
         self.dropout = Dropout("dropout", width, dropout) if dropout else Layer()
         self.features = width
         self.head = Linear("head", width, outputs, True, uniform, SMALL, "head")
@@ -168,7 +172,7 @@ class CNN(OneByOne):
         """Convolutions with their norms, the hidden layer, dropout, the head."""
         pairs = zip(self.convolutions, self.norms, strict=True)
         front = [each for pair in pairs for each in pair if each is not None]
-        return [*front, self.hidden, self.dropout, self.head]
+        return [*front, self.hidden, self.norm, self.dropout, self.head]
 
     def one_encoded(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """[1, B, C, H, W] → [1, B, width]."""
@@ -180,7 +184,7 @@ class CNN(OneByOne):
                 x = alone(self.activation, pooled(x))
             else:
                 x = pooled(alone(self.activation, x))
-        x = alone(self.activation, self.hidden(run, x.flatten(2)))
+        x = alone(self.activation, self.norm(run, self.hidden(run, x.flatten(2))))
         return self.dropout(run, x)
 
     def one_answered(self, run: Pass, features: Tensor) -> Tensor:
