@@ -215,6 +215,7 @@ def test_the_whole_library(runs: dict[str, dict[str, Any]]) -> None:
 def test_lr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = tmp_path / "lr.html"
     quick = ["--recipe", "sgd", "--rates", "3", "--seeds", "2", "--steps", "20", "--quiet"]
+    assert methodic("lr", "iris", *quick, "--out", str(picture.parent)) == 2
     assert methodic("lr", "iris", *quick, "--out", str(picture)) == 0
     shown = capsys.readouterr().out
     assert "sgd on iris: learning rate" in shown

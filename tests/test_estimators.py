@@ -21,8 +21,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from methodic import bundle, cli
+from methodic.data.parallel import processors
 from methodic.errors import InputError
-from methodic.estimators import MethodicClassifier, MethodicRegressor
+from methodic.estimators import MethodicClassifier, MethodicRegressor, _workers
 from methodic.recipes.types import Recipe
 
 X, Y = load_iris(return_X_y=True)
@@ -93,6 +94,12 @@ def test_classes_come_back_as_they_were_given(labels: np.ndarray[Any, Any]) -> N
     assert model.score(X, labels) > 0.8
     column = model.classes_.tolist().index(labels[0])
     assert model.predict_proba(X)[:10, column].mean() > 0.5
+
+
+def test_processes_are_counted_as_scikit_learn_counts_them() -> None:
+    cores = processors()
+    found = [_workers(n) for n in (None, 0, 3, -1, -2, -1 - cores, -5 - cores)]
+    assert found == [None, 0, 3, None, max(1, cores - 1), 1, 1]
 
 
 def test_pandas() -> None:

@@ -297,6 +297,14 @@ def check_written(path: Path | None, endings: Sequence[str], option: str = "--ou
         raise InputError(
             f"{path}: unknown format", accepted=f"a name ending in {' or '.join(endings)}"
         )
+    check_place(path, option)
+
+
+@_looking()
+def check_place(path: Path | None, option: str = "--out") -> None:
+    """Refuse a folder in the place of a file, or a place that can't be written."""
+    if path is None:
+        return
     if path.is_dir():
         raise InputError(
             f"{path}: {option} names a folder", accepted="a file, which may be there already or not"

@@ -33,6 +33,7 @@ from methodic.data.columns.conform import conform_target
 from methodic.data.dataset import DataSet
 from methodic.data.frames import as_frame, as_series
 from methodic.data.loading import load
+from methodic.data.parallel import processors
 from methodic.errors import InputError
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.recipes.types import Recipe
@@ -187,7 +188,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
                     recipes=self.recipes,
                     metric=self.metric,
                     seed=int(seed),
-                    workers=None if self.n_jobs == -1 else self.n_jobs,
+                    workers=_workers(self.n_jobs),
                     out=out,
                 )
             self.leaderboard_: Leaderboard | None = done.leaderboard
@@ -234,6 +235,13 @@ def _weighted(
     return rows, answers, None if (weight == weight[0]).all() else weight
 
 
+def _workers(n_jobs: int | None) -> int | None:
+    """Processes by scikit-learn's counting: −1 is one for each core, −2 one less; None: chosen."""
+    if n_jobs is None or n_jobs >= 0:
+        return n_jobs
+    return None if n_jobs == -1 else max(1, processors() + 1 + n_jobs)
+
+
 class MethodicClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     """A classifier that chooses its own training method.
 
@@ -243,7 +251,7 @@ class MethodicClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
             for so many steps. 15% of the rows choose the step whose weights are kept, and 15%
             test them; with fewer than `FEW` rows, all of them do all three.
         recipes: methods to compare; default those of the library that fit the data and the budget.
-        metric: see `methodic.metrics`; default accuracy.
+        metric: see `methodic.metrics`; default by the task.
         random_state: seed of everything; None: another one for each fit.
         n_jobs: worker processes of a budget's run; default one for each core.
 

@@ -182,10 +182,12 @@ Out = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Where it goes.", show_default="runs/…")
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps or xpu.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads per worker.", show_default="1")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads per worker.", show_default="measured")
+]
 Workers = Annotated[
     int | None,
-    typer.Option(min=0, help="Worker processes; 0: this one.", show_default="one per core"),
+    typer.Option(min=0, help="Worker processes; 0: this one.", show_default="measured"),
 ]
 Compile = Annotated[
     bool | None,

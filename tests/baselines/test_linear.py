@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -40,7 +42,7 @@ def test_many_rows_are_tuned_on_a_part_and_fitted_on_all(monkeypatch, bundled):
         return real(job, strength, x, part)
 
     monkeypatch.setattr(linear, "_fitted_linear", spy)
-    monkeypatch.setattr(linear, "_tuning_part", lambda rows, columns: np.arange(100))
+    monkeypatch.setattr(linear, "_tuning_part", lambda job, rows, columns: np.arange(100))
     found = fit(PLAN, "binary", *rows, METRICS["accuracy"], 2)
     assert sizes == [100] * 4 + [len(rows[0].target)]
     assert METRICS["accuracy"].score(rows[2].target, found.predictions) > 0.9
@@ -49,10 +51,19 @@ def test_many_rows_are_tuned_on_a_part_and_fitted_on_all(monkeypatch, bundled):
 
 @pytest.mark.parametrize(("rows", "columns", "expected"), [(500, 9000, 500), (5000, 4000, 1000)])
 def test_the_tuning_part(rows, columns, expected):
-    part = linear._tuning_part(rows, columns)
+    job = SimpleNamespace(task="regression", y=np.arange(rows))
+    part = linear._tuning_part(job, rows, columns)
     assert len(part) == len(set(part)) == expected
     assert part.max() < rows
-    assert np.array_equal(part, linear._tuning_part(rows, columns))
+    assert np.array_equal(part, linear._tuning_part(job, rows, columns))
+
+
+def test_the_tuning_part_has_every_class():
+    """Of one class alone there is no logistic regression."""
+    job = SimpleNamespace(task="multiclass", y=np.repeat([0, 1, 2], [4998, 1, 1]))
+    part = linear._tuning_part(job, 5000, 4000)
+    assert 1000 <= len(part) <= 1003
+    assert set(job.y[part]) == {0, 1, 2}
 
 
 def test_what_did_not_converge_is_said(monkeypatch, bundled):

@@ -104,6 +104,9 @@ def test_a_network_of_the_user_s_own() -> None:
     text = text_of(card(network=facts, test=None))
     assert "your own Net, 12 parameters" in text
     assert "– on test rows" in text
+    assert "load_run(RUN, model=…)" in text
+    assert "load_bundle" not in text, "its code isn't kept"
+    assert "load_bundle" in text_of(card())
 
 
 @pytest.mark.parametrize("weights", [(0.5, 0.4), (0.9, 0.9), (1.2, -0.2), (1.0, 0.0)])

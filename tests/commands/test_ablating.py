@@ -104,6 +104,18 @@ def test_a_run(calls: Calls, folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert "run" not in calls
 
 
+def test_settings_may_be_words(
+    calls: Calls, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search chooses among them."""
+    setting = {"stages.0.turns.0.optimizer": "adamw", "stages.0.turns.0.optimizer.lr": 0.003}
+    found = FOUND.model_copy(update={"setting": setting})
+    ran = sys.modules["methodic.runs.outcome.ablation"]
+    monkeypatch.setattr(ran, "ablate", lambda *_, **__: found)
+    assert methodic("ablate", str(folder), "--quiet") == 0
+    assert "What mattered in adam (optimizer adamw, lr 0.003)" in capsys.readouterr().out
+
+
 def test_a_document(calls: Calls, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert methodic("ablate", str(folder), "--json") == 0
     document = json.loads(capsys.readouterr().out)

@@ -53,6 +53,19 @@ def test_leaks_of_classes_are_found(leak: object) -> None:
     assert "--drop leak" in found.advice
 
 
+def test_what_was_left_out_is_said() -> None:
+    """Of two leaks each is more than the others without the other one, and that is said."""
+    views, hidden = signals()
+    target = classes(hidden)
+    random = np.random.default_rng(3)
+    leaks = [View(name, target.values * 3 + random.random(N)) for name in ("a", "b")]
+    found = alone([*views, *leaks], [target])
+    assert {each.columns for each in found} == {("a",), ("b",)}
+    assert all("without those that predict it as well, don't" in each.what for each in found)
+    (one,) = alone([*views, leaks[0]], [target], less=True)
+    assert "without those that predict it as well, don't" in one.what
+
+
 def test_a_word_that_gives_the_class_away() -> None:
     views, hidden = signals()
     target = classes(hidden)

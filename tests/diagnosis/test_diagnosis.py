@@ -184,6 +184,23 @@ def test_a_shift_is_found() -> None:
     assert "hours" in found[0].columns
 
 
+def test_texts_about_as_long_as_what_counts_by_its_length() -> None:
+    """Training rows decide whether it does: 38 and 42 letters on average are one kind of text."""
+
+    def headlines(length: int, seed: int) -> pl.DataFrame:
+        random = np.random.default_rng(seed)
+        words = ["".join(random.choice(list("abcdefgh "), length)) for _ in range(300)]
+        return people(seed, 300).with_columns(headline=pl.Series(words))
+
+    def found(ours: int, others: int) -> tuple[Finding, ...]:
+        data = as_task(headlines(ours, 0), "classes", test=headlines(others, 1))
+        return diagnose(data).findings
+
+    assert found(38, 42) == found(20, 20) == (), "words that one row has tell nothing"
+    (moved,) = found(42, 38)
+    assert "median 42 in training, 38 in the test" in moved.evidence[0]
+
+
 def test_classes_with_few_rows_are_found() -> None:
     frame = people().with_columns(
         rich=pl.when(pl.int_range(pl.len()) < 9).then(pl.lit("heir")).otherwise(pl.col("rich"))

@@ -53,6 +53,16 @@ def test_what_is_not_finite_ends_the_test() -> None:
     assert at_once.low == at_once.high == RISING[0]
 
 
+def test_a_loss_may_fall_below_zero() -> None:
+    """As a log density does: the same valley, 3 lower, has the same span."""
+    above = sweep(RISING, [[valley(rate)] for rate in RISING])
+    below = sweep(RISING, [[valley(rate) - 3] for rate in RISING])
+    assert below.low == above.low
+    assert below.diverged is not None
+    assert 0.3 < below.diverged < 10
+    assert 0.03 < below.high < 3
+
+
 def test_a_loss_that_only_rises_or_never_moves() -> None:
     for losses in ([[1.0]] * 100, [[1.0 + i / 50] for i in range(100)]):
         found = sweep(RISING, losses)

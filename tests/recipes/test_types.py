@@ -6,8 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from methodic.errors import InputError
+from methodic.plan import BaselinePlan
 from methodic.recipes import io
-from methodic.recipes.types import SGD, Adam, Recipe, Stage, Supervised, Turn
+from methodic.recipes.types import BASELINES, SGD, Adam, Recipe, Stage, Supervised, Turn
 
 
 def test_recipes_are_values() -> None:
@@ -57,6 +58,15 @@ def test_rows_beside_a_batch_are_the_ones_compared(kind: str) -> None:
     Stage.model_validate({"batch": 1, "unlabelled": 8, "objectives": objectives})
     with pytest.raises(ValidationError, match=f"{kind} compares the rows .* set 'unlabelled' to 2"):
         Stage.model_validate({"batch": 8, "unlabelled": 1, "objectives": objectives})
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_baselines_keep_their_names(name: str) -> None:
+    """Scores are kept by name, those of baselines among those of methods."""
+    with pytest.raises(ValidationError, match="name of a baseline"):
+        Recipe.model_validate({"name": name, "stages": [{}]})
+    assert name in BaselinePlan.model_fields["kind"].annotation.__args__  # type: ignore[union-attr]
+    assert len(BASELINES) == len(BaselinePlan.model_fields["kind"].annotation.__args__)  # type: ignore[union-attr]
 
 
 def test_shares_may_be_rounded() -> None:

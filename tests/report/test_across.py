@@ -49,6 +49,11 @@ def test_one_seed(tmp_path):
             "one: a part of the data; two: your own",
             {"reading": Reading(test="test.csv")},
         ),
+        ("weights", "one: none; two: w", {"reading": Reading(weight="w")}),
+        ("groups", "one: none; two: who", {"reading": Reading(group="who")}),
+        ("order in time", "one: none; two: day", {"reading": Reading(time="day")}),
+        ("column of the split", "one: by default; two: 20%", {"reading": Reading(split="20%")}),
+        ("further targets", "one: none; two: z", {"others": ("z",)}),
         ("rows", "one: 1,077, 360, 360; two: 1,000, 400, 397", {"rows": (1000, 400, 397)}),
     ],
 )

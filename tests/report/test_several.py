@@ -15,6 +15,7 @@ from methodic.report import facts, model, page
 from methodic.report.folder import load
 from methodic.report.gallery import figures
 from methodic.report.tables import all_tables, slice_metric
+from methodic.report.tables import model as about
 
 RANDOM = np.random.default_rng(0)
 N = 120
@@ -86,6 +87,8 @@ def test_each_of_several_numbers_is_told(make_whole: Any) -> None:
         assert target.residuals is not None
         assert row[1] == target.scores["rmse"]
         assert row[4:] == (target.residuals.bias, target.residuals.half_width)
+    slices = about.slices(analysis, "rmse")
+    assert slices.columns[2].title == "RMS error in deviations, there", "of all targets together"
     told = dict(facts.data_facts(folder.plan))
     assert told["targets"] == "height, mass"
     assert told["weights"] == "w"

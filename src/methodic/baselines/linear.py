@@ -42,7 +42,7 @@ def fit_linear(job: Job) -> Fitted:
     )
     x = encoder.fit_transform(matrix(job.train))
     x_validation = encoder.transform(matrix(job.validation))
-    part = _tuning_part(*x.shape)
+    part = _tuning_part(job, *x.shape)
     best, best_score, chosen = None, math.nan, 0.0
     for strength in _PENALTIES if job.task == "regression" else _STRENGTHS:
         model = _fitted_linear(job, strength, x[part], part)
@@ -66,12 +66,18 @@ def fit_linear(job: Job) -> Fitted:
     )
 
 
-def _tuning_part(rows: int, columns: int) -> Array:
-    """Indices of the rows on which the penalty is chosen: all of them, unless they are many."""
+def _tuning_part(job: Job, rows: int, columns: int) -> Array:
+    """Indices of the rows on which the penalty is chosen: all of them, unless they are many.
+
+    Of each class there is a row at least: a rare one may not be among those drawn.
+    """
     most = max(_TUNING_VALUES // columns, 1000)
     if rows <= most:
         return np.arange(rows)
-    return np.sort(np.random.default_rng(0).permutation(rows)[:most])
+    drawn = np.random.default_rng(0).permutation(rows)[:most]
+    classes = job.task in ("binary", "multiclass")
+    firsts = np.unique(job.y, return_index=True)[1] if classes else drawn[:0]
+    return np.union1d(drawn, firsts)
 
 
 def _fitted_linear(job: Job, strength: float, x: Any, rows: Array) -> Any:

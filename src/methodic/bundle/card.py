@@ -149,13 +149,24 @@ def text_of(card: Card, schema: Schema | None = None, parameters: int | None = N
             "",
             "## Use",
             "",
-            "`methodic predict FOLDER rows.csv -o predictions.csv`, with this file's folder; in "
-            "Python `methodic.load_bundle(FOLDER).predict_frame(rows)`. The training data aren't "
-            "needed, and nothing in this folder is ever executed.",
+            _use(card),
             "",
             "Made for rows like those it was trained on; other data may fare worse.",
             "",
         ]
+    )
+
+
+def _use(card: Card) -> str:
+    if card.network:
+        return (
+            "In Python `methodic.load_run(RUN, model=…).predict(rows)`, with the folder of the run "
+            "and what made the network: its code isn't kept here."
+        )
+    return (
+        "`methodic predict FOLDER rows.csv -o predictions.csv`, with this file's folder; in Python "
+        "`methodic.load_bundle(FOLDER).predict_frame(rows)`. The training data aren't needed, and "
+        "nothing in this folder is ever executed."
     )
 
 

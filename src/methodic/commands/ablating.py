@@ -158,11 +158,12 @@ def _show(found: Ablation, folder: Path, as_json: bool) -> None:
     if as_json:
         console.show_json({"run": str(folder), **found.model_dump(mode="json")})
         return
+    from methodic.report import cells
     from methodic.report.across_tables import drawn
     from methodic.report.tables.comparison import ablation
 
-    numbers = ", ".join(f"{path} = {value:g}" for path, value in found.setting.items())
-    title = f"What mattered in {found.recipe}" + (f" ({numbers})" if numbers else "")
+    numbers = f" ({cells.setting(found.setting)})" if found.setting else ""
+    title = f"What mattered in {found.recipe}{numbers}"
     about = f"{found.seeds} seeds with and without, validation rows"
     console.show(f"{title}, {about}:", *(f"  {line}" for line in found.text))
     console.show(drawn(ablation(found)), f"report: {folder / 'report.html'}")

@@ -54,8 +54,7 @@ def reproduce_command(
 def report_command(folder: o.Folder, out: o.Page = None, json: o.Json = False) -> None:
     """Write the report of a run again: one self-contained page."""
     arguments.check_run(folder)
-    if out is not None:
-        arguments.check_writable(out, "--out")
+    arguments.check_place(out)
     from methodic.report.page import write
 
     path = write(folder, out)

@@ -48,8 +48,7 @@ def lr_command(
     quiet: o.Quiet = False,
 ) -> None:
     """Find the learning rate of a method: a range test, confirmed by short runs."""
-    if out is not None:
-        arguments.check_writable(out, "--out")
+    arguments.check_place(out)
     from methodic.evidence.rates import check
 
     check(low, high, rates, seeds, steps)

@@ -66,7 +66,8 @@ def diagnose(data: DataSet, cut: Split | None = None, *, crossed: bool = False) 
     columns, answers = views.inputs(sample, schema), views.targets(sample, schema)
     found = disguised(columns, answers)
     named = {name for each in found for name in each.columns}
-    found += alone([view for view in columns if view.column not in named], answers)
+    others = [view for view in columns if view.column not in named]
+    found += alone(others, answers, less=bool(named))
     looked = ["a target in disguise", "a column that alone predicts the target"]
     passed = []
     if data.test is not None or schema.part is not None:
@@ -78,7 +79,7 @@ def diagnose(data: DataSet, cut: Split | None = None, *, crossed: bool = False) 
     if data.test is not None or schema.part is not None or schema.time is not None:
         chosen = test[views.some(test.height, len(schema.columns))]
         sides = zip(answers, views.targets(chosen, schema), strict=True)
-        found += shifted(columns, views.inputs(chosen, schema), list(sides))
+        found += shifted(columns, views.inputs(chosen, schema, columns), list(sides))
         looked.append("test rows unlike the training rows")
     else:
         passed.append("test rows unlike the training rows: they were drawn at random")

@@ -30,7 +30,7 @@ _FEWEST = 50
 _SINGLE = 1e30
 
 
-def alone(views: Sequence[View], targets: Sequence[View]) -> list[Finding]:
+def alone(views: Sequence[View], targets: Sequence[View], *, less: bool = False) -> list[Finding]:
     """Columns that predict a target by themselves; see the module.
 
     Errors are wrong classes, or squared differences, on rows that the predictor wasn't fitted on.
@@ -38,17 +38,18 @@ def alone(views: Sequence[View], targets: Sequence[View]) -> list[Finding]:
     Args:
         views: the columns, without those that are a target in disguise.
         targets: what is to be predicted.
+        less: there are such in disguise.
     """
     found = []
     for target in targets:
         known = np.flatnonzero(~np.isnan(target.values))
         if len(known) >= _FEWEST:
             mine = [view.part(known) for view in views]
-            found += _of(mine, target.part(known))
+            found += _of(mine, target.part(known), less)
     return found
 
 
-def _of(views: Sequence[View], target: View) -> list[Finding]:
+def _of(views: Sequence[View], target: View, less: bool) -> list[Finding]:
     y = target.values
     guessed = _guess(y, target.words is not None)
     if guessed.mean() == 0:
@@ -73,13 +74,24 @@ def _of(views: Sequence[View], target: View) -> list[Finding]:
         # Per row, so that the standard error of the difference is that of paired rows.
         gap = LEFT * others - wrong
         if gap.mean() >= _SURE * gap.std() / np.sqrt(len(gap)):
-            found.append(_finding(views[i], target, wrong, others, guessed, bool(rest)))
+            rivals = less or bool(perfect - {i})
+            found.append(_finding(views[i], target, wrong, others, guessed, bool(rest), rivals))
     return found
 
 
 def _finding(
-    view: View, target: View, wrong: Array, others: Array, guessed: Array, rest: bool
+    view: View,
+    target: View,
+    wrong: Array,
+    others: Array,
+    guessed: Array,
+    rest: bool,
+    rivals: bool,
 ) -> Finding:
+    """``rest``: there are other columns; ``rivals``: not counting those that do as well."""
+    whom = "all other columns together"
+    if rivals:
+        whom = "the other columns together, without those that predict it as well,"
     if target.words is not None:
         by_itself = f"{1 - wrong.mean():.1%} of rows right"
         without = f"{1 - others.mean():.1%}"
@@ -88,11 +100,11 @@ def _finding(
         by_itself = f"{1 - wrong.mean() / guessed.mean():.1%} of the variance explained"
         without = f"{1 - others.mean() / guessed.mean():.1%}"
         nothing = "the mean 0%"
-    compared = f"; all other columns together, {without}; {nothing}" if rest else f"; {nothing}"
+    compared = f"; {whom.rstrip(',')}, {without}; {nothing}" if rest else f"; {nothing}"
     return Finding(
         name="one column",
         what=f"'{view.name}' alone predicts the target '{target.name}'"
-        + (", which all other columns together don't." if rest else "."),
+        + (f", which {whom} don't." if rest else "."),
         evidence=(f"By itself, on rows held out: {by_itself}{compared} ({len(wrong):,} rows).",),
         advice=f"Would you know '{view.name}' when you have to predict, and was it not made from "
         f"'{target.name}'? If in doubt, run once more with --drop {view.column}.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from methodic.diagnosis.findings import Finding
-from methodic.diagnosis.views import Array, View, table
+from methodic.diagnosis.views import Array, View
 
 APART = 0.1
 """A column has moved if the two sides' distributions are so far apart somewhere."""
@@ -20,6 +20,7 @@ _NEW = 0.05  # of the test rows have a category that training doesn't know
 _MOST = 5_000  # rows of a side that the classifier sees
 _FEWEST = 50
 _SHOWN = 5
+_COMMON = 20  # rows of a category that tells the sides apart
 _ROUNDS = 20
 
 
@@ -197,17 +198,26 @@ def _told_apart(train: Sequence[View], test: Sequence[View]) -> tuple[float, boo
 
 
 def _same_codes(train: Sequence[View], test: Sequence[View]) -> tuple[Array, Array]:
-    """Both sides as tables in which a category has one code."""
-    sides: tuple[list[View], list[View]] = ([], [])
+    """Both sides as tables in which a category has one code, and all rare ones share one.
+
+    A word that a single row has, such as its title, is on one side only, whatever the sides are.
+    """
+    sides: tuple[list[Array], list[Array]] = ([], [])
     for a, b in zip(train, test, strict=True):
+        both = [a.values, b.values]
         if a.words is not None and b.words is not None and a.words != b.words:
             place = {word: i for i, word in enumerate(dict.fromkeys((*a.words, *b.words)))}
-            code = np.array([*(float(place[word]) for word in b.words), np.nan])
-            at = np.where(np.isnan(b.values), len(b.words), np.nan_to_num(b.values))
-            b = View(b.name, code[at.astype(np.int64)], tuple(place))
-        sides[0].append(a)
-        sides[1].append(b)
-    return table(sides[0]), table(sides[1])
+            code = np.array([place[word] for word in b.words], dtype=np.float64)
+            both[1] = b.values.copy()
+            known = ~np.isnan(both[1])
+            both[1][known] = code[both[1][known].astype(np.int64)]
+            every = np.concatenate(both)
+            count = np.bincount(every[~np.isnan(every)].astype(np.int64), minlength=len(place))
+            common = np.append(np.where(count >= _COMMON, np.arange(len(place)), -1.0), np.nan)
+            both = [common[np.where(np.isnan(x), len(place), x).astype(np.int64)] for x in both]
+        sides[0].append(both[0])
+        sides[1].append(both[1])
+    return np.stack(sides[0], axis=1), np.stack(sides[1], axis=1)
 
 
 def _auc(low: Array, high: Array) -> float:

@@ -70,14 +70,24 @@ def some(rows: int, columns: int) -> Array:
     return np.sort(picked)
 
 
-def inputs(frame: pl.DataFrame, schema: Schema) -> list[View]:
-    """The input columns; an array as the mean and the deviation of each row's cells."""
+def inputs(frame: pl.DataFrame, schema: Schema, like: Sequence[View] = ()) -> list[View]:
+    """The input columns; an array as the mean and the deviation of each row's cells.
+
+    Args:
+        frame: the rows.
+        schema: their columns.
+        like: the same columns of other rows, which have decided whether texts count by their words
+            or by their lengths.
+    """
+    long = {view.of for view in like if view.name == _length(view.of)} if like else None
     views: list[View] = []
     for column in schema.columns:
         if column.kind in ("array", "image"):
             views += _array(frame[column.name])
         else:
-            views.append(_plain(frame[column.name], words=column.kind in ("categorical", "text")))
+            cells = frame[column.name]
+            by_length = None if long is None else column.name in long
+            views.append(_plain(cells, column.kind in ("categorical", "text"), by_length))
     return views
 
 
@@ -106,7 +116,11 @@ def _floats(column: pl.Series) -> Array:
     return values.astype(np.float64)
 
 
-def _plain(column: pl.Series, *, words: bool) -> View:
+def _length(name: str) -> str:
+    return f"{name} (its length)"
+
+
+def _plain(column: pl.Series, words: bool, by_length: bool | None) -> View:
     import polars as pl
 
     cells = tidy(column, text=words)
@@ -115,9 +129,11 @@ def _plain(column: pl.Series, *, words: bool) -> View:
     if not words and (cells.dtype.is_numeric() or cells.dtype == pl.Boolean):
         return View(column.name, _floats(cells))
     spelt = cells.cast(pl.String)
-    if float(spelt.str.len_chars().mean() or 0) > _LONG:  # type: ignore[arg-type]
-        length = _floats(spelt.str.len_chars())
-        return View(f"{column.name} (its length)", length, of=column.name)
+    lengths = spelt.str.len_chars()
+    if by_length is None:
+        by_length = float(lengths.mean() or 0) > _LONG  # type: ignore[arg-type]
+    if by_length:
+        return View(_length(column.name), _floats(lengths), of=column.name)
     known = spelt.drop_nulls().unique().sort().to_list()
     codes = spelt.cast(pl.Enum(known)).to_physical()
     return View(column.name, _floats(codes), tuple(known))

@@ -113,7 +113,7 @@ def difference_of(text: str | float, metric: Metric, option: str = "--detect") -
 
 def seeds_to_detect(
     confirm: ConfirmPlan, records: Sequence[UnitRecord], metric: Metric, tests: int
-) -> int:
+) -> int | None:
     """How many seeds find the difference that the plan names, judged by a pilot.
 
     The pilot are the confirmed members so far, by their validation scores: test scores choose
@@ -128,13 +128,14 @@ def seeds_to_detect(
         tests: pairs that will be tested.
 
     Returns:
-        seeds for each method, from those of the pilot up to those of the plan.
+        seeds for each method, from those of the pilot up to those of the plan; None where no
+        method has two sound models.
     """
     assert confirm.detect is not None
     groups = list(_validated(records, metric).values())
     done = max((len(scores) for scores in groups), default=0)
     if not any(len(scores) > 1 for scores in groups):
-        return done
+        return None
     deviation = math.sqrt(2) * upper_deviation([g for g in groups if len(g) > 1])
     if deviation == 0:
         return done

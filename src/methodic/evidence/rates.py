@@ -127,10 +127,14 @@ def sweep(rates: Sequence[float], losses: Sequence[Sequence[float]]) -> Sweep:
     means = [math.fsum(step) / len(step) for step in losses]
     end = next((i for i, x in enumerate(means) if not math.isfinite(x)), len(means))
     smooth = _smoothed(means[:end])
-    lowest = math.inf
+    lowest, highest, fall = math.inf, -math.inf, 0.0
     for i, loss in enumerate(smooth):
-        lowest = min(lowest, loss)
-        if i >= len(means) // 10 and loss > RISEN * lowest:
+        highest = max(highest, loss)
+        if loss < lowest:
+            lowest, fall = loss, highest - loss
+        # A log density may be below zero, where no multiple tells how far a loss has risen.
+        size = lowest if lowest > 0 else max(-lowest, fall)
+        if i >= len(means) // 10 and loss - lowest > (RISEN - 1) * size:
             end = i
             break
     smooth = smooth[:end]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from methodic.recipes.kinds.models import MLP, Auto, Linear, Model
 from methodic.recipes.kinds.objectives import CrossEntropy, MeanSquaredError, Objective, Supervised
@@ -195,6 +195,10 @@ class Stop(Part):
     keep: Literal["best", "last"] = "best"
 
 
+BASELINES = ("constant", "linear", "gradient_boosting")
+"""Names that no method may have."""
+
+
 class Recipe(Part):
     """A complete training method; with a range in it, a search space.
 
@@ -215,6 +219,15 @@ class Recipe(Part):
 
     def __hash__(self) -> int:  # a dictionary has none; equal recipes have equal other fields
         return hash(tuple(value for name, value in self.__dict__.items() if name != "open"))
+
+    @field_validator("name")
+    @classmethod
+    def _free(cls, name: str) -> str:
+        if name in BASELINES:
+            raise ValueError(
+                f"'{name}' is the name of a baseline, which stands in the same ranking"
+            )
+        return name
 
     @model_validator(mode="after")
     def _whole(self) -> Recipe:

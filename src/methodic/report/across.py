@@ -82,6 +82,11 @@ _SAME: tuple[tuple[str, Callable[[Plan], object]], ...] = (
     ("target", lambda plan: plan.data.target),
     ("data", lambda plan: plan.data.fingerprint),
     ("columns left out", lambda plan: ", ".join(sorted(plan.data.reading.drop)) or "none"),
+    ("further targets", lambda plan: ", ".join(plan.data.others) or "none"),
+    ("weights", lambda plan: plan.data.reading.weight or "none"),
+    ("groups", lambda plan: plan.data.reading.group or "none"),
+    ("order in time", lambda plan: plan.data.reading.time or "none"),
+    ("share or column of the split", lambda plan: plan.data.reading.split or "by default"),
     ("split (seed)", lambda plan: plan.data.split_seed),
     (
         "test rows",

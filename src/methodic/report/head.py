@@ -72,6 +72,8 @@ def _progress(folder: Folder) -> str:
     if plan.confirm is None:
         return f"{len(folder.trained)} of {cells.count(len(plan.train), 'unit')} of work"
     screen = f"{len(folder.screened)} of {len(plan.screen)} units of the screening"
+    if plan.search is not None:  # how many it takes shows as it goes
+        screen = f"{cells.count(len(folder.screened), 'unit')} of the search"
     confirm = f"{len(folder.confirmed)} of the confirmation" if folder.confirmed else ""
     rivals = cells.count(len(folder.baselines), "baseline") if folder.baselines else ""
     return ", ".join(part for part in (screen, confirm, rivals) if part)

@@ -170,11 +170,13 @@ def _limits(folder: Folder) -> Iterator[str]:
             f"Prediction ± {cells.number(residuals.half_width)} is meant to hold "
             f"{100 * residuals.level:.0f}% of new rows on average; not of every kind of row."
         )
+    metric = tables.slice_metric(folder)
+    unit = " deviations of the targets" if analysis.targets else ""
     for each in analysis.slices[:3]:
-        metric = tables.slice_metric(folder)
+        rest = cells.score(each.rest, metric)
         yield (
             f"It does worse on rows with {each.column}: {each.value} "
-            f"({cells.score(each.score, metric)}; elsewhere {cells.score(each.rest, metric)})."
+            f"({cells.score(each.score, metric)}; elsewhere {rest}{unit})."
         )
 
 

@@ -63,7 +63,7 @@ def _legend(board: Leaderboard) -> str:
         words = ["One seed was confirmed, so there are no intervals over seeds"]
     if any(row.rows for row in board.rows):
         words[0] += "; “on new rows” is the 95% interval over other test rows of this kind"
-    words[0] += ". Methods without a test score were not finalists."
+    words[0] += ". Methods without a test score were not finalists, or all their models diverged."
     words.append(
         "Rows that share a letter can’t be told apart: their difference is not significant at 5% "
         "after Holm’s correction over all pairs. “One model” is the time of training one."
@@ -99,7 +99,7 @@ def _together(found: Ensemble | None, metric: str) -> str:
         ("gain over the best single network", f"{gain}, validation rows; positive is better"),
         ("validation score", cells.score(found.validation, metric)),
         ("test score", cells.score(found.test, metric)),
-        ("saved as the model", "yes" if found.shipped else "no: the gain is within the noise"),
+        ("saved as the model", "yes" if found.shipped else "no: not shown to be better"),
     ]
     body = blocks.facts(pairs) + blocks.table(comparison.ensemble(found))
     return blocks.details("Several networks together", body)

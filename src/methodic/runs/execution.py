@@ -229,15 +229,17 @@ class Execution:
         if any(each.phase == "confirm" for each in self.state.amendments):
             return  # decided before this execution
         tests = finalists * (finalists - 1) // 2 + finalists * len(self.plan.baselines)
-        needed = design.seeds_to_detect(
+        found = design.seeds_to_detect(
             confirm, self.crew.records("confirm"), self.crew.metric, tests
         )
-        needed = math.ceil(needed / confirm.block)
+        needed = math.ceil(max(found or 0, CONFIRM_SEEDS) / confirm.block)
         rest = tuple(sorted({unit.block for unit in units if unit.block >= needed}))
         if rest:
             shown = self.crew.metric.format_difference(confirm.detect or 0.0)
-            enough = f"{needed * confirm.block} seeds are enough to find {shown}"
-            self.crew.drop("confirm", rest, f"the first {CONFIRM_SEEDS} seeds say that {enough}")
+            told = f"say that {needed * confirm.block} seeds are enough to find {shown}"
+            if found is None:
+                told = f"can't say how many find {shown}: too few of their models are sound"
+            self.crew.drop("confirm", rest, f"the first {CONFIRM_SEEDS} seeds {told}")
 
     def _ablate(self) -> None:
         """Train the best network without each of its ingredients, if time is left for that."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -337,6 +339,8 @@ def test_what_cross_validation_would_spoil(said: dict, reason: str) -> None:
         fold(data, 0)
     assert caught.value.advice == "Ask for one split (--splits one)."
     assert uncrossable(load(table(), "y", group="who")) is None
+    large = replace(load(table(), "y"), large=object())  # type: ignore[arg-type]
+    assert "don't fit into memory" in str(uncrossable(large))
 
 
 def test_equal_rows_of_two_groups_stay_together() -> None:

@@ -21,6 +21,7 @@ def test_effects_are_sorted_and_the_undetected_muted() -> None:
     low, high = figure.layout["xaxis"]["range"]
     assert low < -0.65 < 1.2 < high
     assert "points" in figure.layout["xaxis"]["title"]["text"]
+    assert "with the ingredient minus without it" in figure.caption
     assert "dropout −0.050 points (−0.25 to +0.15 points)" in figure.caption
 
 
@@ -30,6 +31,7 @@ def test_there_is_a_line_at_zero() -> None:
     (zero,) = figure.layout["shapes"]
     assert (zero["x0"], zero["x1"], zero["yref"]) == (0, 0, "paper")
     assert "points" not in figure.layout["xaxis"]["title"]["text"]
+    assert "without the ingredient minus with it" in figure.caption, "less is better"
 
 
 def test_without_effects_there_is_no_figure() -> None:

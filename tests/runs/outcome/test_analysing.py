@@ -81,6 +81,16 @@ def test_columns_mean_what_the_table_says(mixed: Prepared) -> None:
     assert np.array_equal(np.isnan(found["age"].values), test["age"].is_null().to_numpy())
 
 
+def test_numbers_far_from_zero_are_shown_as_they_are() -> None:
+    """Encoders count from an offset, as where a column is a moment of this year."""
+    when = 1.7e9 + np.arange(600.0)
+    data = load(frame().with_columns(when=pl.Series(when)), target="answer")
+    prepared = preparation.prepare(data, 0)
+    (found,) = [each for each in analysing.columns(prepared) if each.name == "when"]
+    assert found.values.min() >= 1.7e9
+    np.testing.assert_allclose(found.values, data.frame["when"].to_numpy()[split(data, 0).test])
+
+
 def test_a_category_that_training_did_not_have(mixed: Prepared) -> None:
     other = frame().with_columns(colour=pl.lit("mauve"))
     raw = {**mixed.raw, "test": mixed.encoders.inputs(other)}

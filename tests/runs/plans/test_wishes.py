@@ -48,6 +48,7 @@ def test_words_become_values(iris: DataSet) -> None:
         ({"metric": "rmse"}, "doesn't fit"),
         ({"metric": "acuracy"}, "accuracy"),
         ({"seeds": 0}, "--seeds"),
+        ({"workers": -2}, "workers must be at least 0"),
         ({"finalists": "0"}, "accepted: a whole number, at least 1, or all"),
         ({"finalists": "some"}, "--finalists"),
         ({"finalists": True}, "--finalists"),

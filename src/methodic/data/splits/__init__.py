@@ -173,6 +173,11 @@ def uncrossable(dataset: DataSet) -> str | None:
             "cross-validation would train on rows that are later than its test rows, and "
             f"'{dataset.schema.time}' orders them"
         )
+    if dataset.large is not None:
+        return (
+            "cross-validation would write all rows once for each of its splits, and they don't fit "
+            "into memory"
+        )
     if dataset.reading.teacher is not None:
         return (
             "cross-validation tests all rows, and the teacher may have learnt from some of them: "

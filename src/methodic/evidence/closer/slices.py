@@ -34,7 +34,8 @@ _QUARTERS = (0.25, 0.5, 0.75)
 class Slice(Value):
     """A part of the test rows that is worse than the rest.
 
-    Scores are accuracies (classes), or root mean squared errors in units of the target (numbers).
+    Scores are accuracies (classes), or root mean squared errors in units of the target (numbers);
+    of several targets in deviations of each.
     """
 
     column: str

@@ -47,11 +47,16 @@ def effects(found: Ablation) -> Figure | None:
         f"({cells.spread(each.effect, found.metric)})"
         for each in chosen
     )
+    difference = (
+        "with the ingredient minus without it"
+        if METRICS[found.metric].greater_is_better
+        else "without the ingredient minus with it"
+    )
     return Figure(
         key="ablation",
         title=f"What each ingredient of {found.recipe} added",
-        caption=f"Mean {cells.title(found.metric)} on validation rows with the ingredient minus "
-        f"without it, the same seeds; right of zero it helps: {words}. Lines are 95% intervals "
+        caption=f"Mean {cells.title(found.metric)} on validation rows {difference}, the "
+        f"same seeds; right of zero it helps: {words}. Lines are 95% intervals "
         "of the mean over seeds.",
         data=data,
         layout=canvas,

@@ -33,7 +33,7 @@ def reliability(found: Calibration) -> Figure | None:
         f"calibration error is {_points(found.ece)} as trained, and {_points(found.ece_scaled)} "
         f"after dividing the logits by a temperature of {found.temperature:.3g}, which the "
         f"validation rows chose; log loss {found.log_loss:.4g} and {found.log_loss_scaled:.4g}. "
-        "A mark is a bin of equally many test rows.",
+        "A mark is a bin of about equally many test rows.",
         data=[
             _bins(found.bins, f"as trained · error {_points(found.ece)}", COLOURS[0], "circle"),
             _bins(

@@ -106,14 +106,19 @@ def confused(found: Classes, most: int = PAIRS) -> Table:
 
 
 def slices(found: Analysis, metric: str) -> Table:
-    """Where the model does worse than on the rest of the rows; ``metric`` scores both."""
+    """Where the model does worse than on the rest of the rows; ``metric`` scores both.
+
+    Of several targets the errors are in deviations of each.
+    """
+    title = "RMS error in deviations" if found.targets else cells.title(metric)
+    written = "rms_in_deviations" if found.targets else metric
     return Table(
         key="slices",
         title="Where the model does worse than elsewhere",
         columns=(
             Column("rows with"),
             Column("rows", number=True),
-            Column(f"{cells.title(metric)}, there", number=True),
+            Column(f"{title}, there", number=True),
             Column("elsewhere", number=True),
             Column("p after Holm", number=True),
         ),
@@ -129,7 +134,7 @@ def slices(found: Analysis, metric: str) -> Table:
         ),
         fields=("column", "value", "rows", "metric", "score", "rest", "p_holm"),
         values=tuple(
-            (each.column, each.value, each.rows, metric, each.score, each.rest, each.p)
+            (each.column, each.value, each.rows, written, each.score, each.rest, each.p)
             for each in found.slices
         ),
     )

@@ -68,7 +68,12 @@ def columns(prepared: Prepared, part: str = "test") -> list[Column]:
     """
     encoders, raw = prepared.encoders, prepared.raw[part]
     plain = encoders.features.names[: encoders.features.plain]
-    found = [Column(name, raw["numeric"][:, i].numpy()) for i, name in enumerate(plain)]
+    found = []
+    for i, name in enumerate(plain):
+        assert encoders.numeric is not None
+        found.append(
+            Column(name, raw["numeric"][:, i].double().numpy() + encoders.numeric.offset[i])
+        )
     # All categorical columns count into one table; each begins where the one before it ends.
     start = 0
     for i, (name, known) in enumerate(encoders.categories.items()):

@@ -112,6 +112,10 @@ def wish(
     """
     task = data.schema.task
     check_seeds(seed, seeds)
+    if workers is not None and workers < 0:
+        raise InputError(
+            "workers must be at least 0", found=workers, accepted="0 trains in this process"
+        )
     resuming.check_device(device, "Leave --device out to use the processor.")
     same, splitting = check_design(equal, splits, detect, seeds)
     chosen = get_metric(metric, task) if metric is not None else _default(data)
