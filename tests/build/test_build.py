@@ -142,7 +142,7 @@ def test_every_regularizer_has_a_part(kind: type[Part]) -> None:
     single = (stage.average, stage.sharpness, stage.gradient_noise)
     parts = [
         *stage.turns[0].penalties,
-        *stage.proximal,
+        *stage.turns[0].proximal,
         *stage.mixing,
         *(part for part in single if part),
     ]
@@ -336,7 +336,7 @@ def test_what_is_zero_is_not_built() -> None:
     assert not turn.rule.initial(torch.ones(1, 2))
     assert turn.decay_mask is turn.clip_norm is turn.clip_value is turn.rates is None
     assert not turn.penalties
-    assert not stage.proximal
+    assert not stage.turns[0].proximal
     assert stage.average is None
     assert len(turn.objectives) == 1
     assert not made.model.noise(3)
@@ -359,7 +359,7 @@ def test_a_mixture_of_regularizers_keeps_their_paths() -> None:
     weights = ("head.weight",)
     at = "stages.0.regularizers."
     assert stage.turns[0].penalties == (L2(at + "2", weights), L1(at + "4", weights))
-    assert stage.proximal == (ProximalL1(at + "3", weights),)
+    assert stage.turns[0].proximal == (ProximalL1(at + "3", weights),)
     assert stage.average == EMA(at + "1")
 
 

@@ -62,9 +62,9 @@ def test_parts_keep_the_recipes_order() -> None:
 )
 def test_what_has_no_strength_is_not_built(off: dict[str, Any]) -> None:
     stage, plain = built(off), built()
-    for field in ("proximal", "average", "mixing", "sharpness", "gradient_noise"):
+    for field in ("average", "mixing", "sharpness", "gradient_noise"):
         assert getattr(stage, field) == getattr(plain, field)
-    assert stage.turns[0].penalties == ()
+    assert stage.turns[0].penalties == stage.turns[0].proximal == ()
 
 
 def test_columns_and_images() -> None:
@@ -86,7 +86,7 @@ def test_swa_starts_at_its_share_of_the_stage() -> None:
 
 
 def test_group_lasso_knows_which_rows_belong_to_an_input() -> None:
-    (lasso,) = built({"kind": "group_lasso"}).proximal
+    (lasso,) = built({"kind": "group_lasso"}).turns[0].proximal
     at = "stages.0.regularizers.0"
     groups = (Group(0, 4), Group(4, 2, 3))
     assert lasso == GroupLasso(at, ("hidden.0.weight",), groups)
@@ -103,7 +103,7 @@ def test_group_lasso_knows_which_rows_belong_to_an_input() -> None:
 
 
 def test_max_norm_leaves_embeddings_alone() -> None:
-    (bound,) = built({"kind": "max_norm"}).proximal
+    (bound,) = built({"kind": "max_norm"}).turns[0].proximal
     assert bound.names == ("hidden.0.weight", "head.weight")  # type: ignore[attr-defined]
 
 

@@ -130,6 +130,16 @@ def test_learned_weights_are_trained_with_what_they_weigh() -> None:
     assert one.stages[0].turns[0].learned == ("s0.weights.0.0",)
 
 
+@pytest.mark.parametrize("kind", ["gaussian_nll", "poisson"])
+def test_no_weight_is_learned_for_a_loss_below_zero(kind: str) -> None:
+    """L/σ² + log σ² falls for ever there."""
+    recipe = Recipe.model_validate(
+        {"name": "a", "stages": [turn({"kind": kind}, weights="learned")], "model": MLP}
+    )
+    with pytest.raises(InputError, match=f"{kind} may fall below zero"):
+        build.cohort([recipe], [0], steps=[1], inputs=NUMBERS, outputs=2, rows=9)
+
+
 # --- rates ------------------------------------------------------------------------------------
 
 

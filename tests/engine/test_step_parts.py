@@ -159,13 +159,15 @@ def test_the_weight_of_a_loss_is_driven(make_cohort: MakeCohort, rows: Rows) -> 
         ("optimizer.momentum", {"kind": "linear"}, ["no number 'optimizer.momentum'", "optimizer"]),
         ("optimizer.lr", {"kind": "linear"}, ["no number", "has the field schedule"]),
         ("optimizer.weight_decay", {"kind": "plateau"}, ["plateau", "any other schedule"]),
+        ("clip.norm", {"kind": "linear"}, ["no number 'clip.norm'", "weight_decay"]),
     ],
 )
 def test_what_cannot_be_driven_is_refused(
     make_cohort: MakeCohort, number: str, schedule: dict[str, Any], words: list[str]
 ) -> None:
+    rule = {"kind": "adamw", "lr": LR}
     with pytest.raises(InputError) as caught:
-        driven(make_cohort, number, schedule, optimizer={"kind": "adamw", "lr": LR})
+        driven(make_cohort, number, schedule, optimizer=rule, clip={"norm": 1.0})
     for word in words:
         assert word in str(caught.value)
 

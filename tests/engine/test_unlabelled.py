@@ -325,13 +325,31 @@ def test_rates_and_layer_decay() -> None:
         torch.testing.assert_close(other[name], factor * one[name], rtol=1e-3, atol=1e-7)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "muon", "schedule_free_sgd"])
-def test_what_is_frozen_stays_to_the_bit(optimizer: str) -> None:
+SHRINKING = [{"kind": "proximal_l1", "weight": 0.1}, {"kind": "max_norm", "limit": 0.01}]
+NOISY = [{"kind": "gradient_noise", "eta": 1.0}]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "regularizers"),
+    [
+        ("adamw", []),
+        ("muon", []),
+        ("schedule_free_sgd", []),
+        ("lbfgs", []),
+        ("ivon", []),
+        ("adamw", SHRINKING),
+        ("adamw", NOISY),
+    ],
+)
+def test_what_is_frozen_stays_to_the_bit(
+    optimizer: str, regularizers: list[dict[str, Any]]
+) -> None:
     made = make(
         stage(
             ENTROPY,
             optimizer={"kind": optimizer, "lr": 0.1, "weight_decay": 0.1},
             rates=[{"parameters": ["encoder"], "factor": 0}],
+            regularizers=regularizers,
         )
     )
     state = advanced(made, 5)
@@ -341,6 +359,67 @@ def test_what_is_frozen_stays_to_the_bit(optimizer: str) -> None:
         views = made.layout.views(moved)
         for name in made.layout.names:
             assert torch.equal(views[name], start[name]) == name.startswith("hidden")
+
+
+def test_the_gradient_of_what_is_frozen_counts_nowhere() -> None:
+    """Neither in its norm, which clips and stops, nor where a rule looks for it."""
+    frozen = {"rates": [{"parameters": ["encoder"], "factor": 0}]}
+    seen: list[step.Seen] = []
+    for more in (frozen, {"parameters": ["head"]}, {}):
+        whole = stage(ENTROPY, **more)
+        made = make(whole) if more != {"parameters": ["head"]} else make(whole, stage(ENTROPY))
+        loop.advance(made, made.stages[0], begun(made), data(), 1, seen.append)
+    assert torch.equal(seen[0].gradient_norm, seen[1].gradient_norm)
+    assert bool(seen[0].gradient_norm < seen[2].gradient_norm)
+
+
+def test_a_turn_shrinks_what_it_trains() -> None:
+    """The head gets no gradient in the turns of the other objective, and no threshold either."""
+    turns = [{"objectives": [ENTROPY]}, {"objectives": [VICREG]}]
+    rule = {"optimizer": {"kind": "sgd", "lr": 0.1}}
+    made = make(
+        {
+            "batch": 16,
+            "unlabelled": 16,
+            "turns": [{**turn, **rule} for turn in turns],
+            "regularizers": SHRINKING[:1],
+        }
+    )
+    states = [advanced(made, n) for n in (1, 2, 3)]
+    views = [made.layout.views(state.flat) for state in states]
+    assert torch.equal(views[0]["head.weight"], views[1]["head.weight"])
+    assert not torch.equal(views[1]["head.weight"], views[2]["head.weight"])
+    assert not torch.equal(views[0]["hidden.0.weight"], views[1]["hidden.0.weight"])
+
+
+def test_frozen_statistics_are_those_that_averages_are_evaluated_with() -> None:
+    rates = [{"parameters": ["encoder"], "factor": 0}]
+    average = [{"kind": "ema", "decay": 0.5}]
+    for frozen in (True, False):
+        more = {"rates": rates} if frozen else {}
+        made = make(stage(ENTROPY, regularizers=average, **more), model=NORMED)
+        state = advanced(made, 5)
+        _, buffers = loop.evaluated(made, made.stages[0], state, data())
+        before = begun(made).buffers
+        assert all(torch.equal(buffers[n], before[n]) == frozen for n in before)
+
+
+def test_pretraining_is_not_stopped_by_what_its_head_scores() -> None:
+    """Nobody has trained the head yet; and a loss without targets is another one."""
+    stop = {"patience": 1, "loss": 100.0, "gradient_norm": 100.0}
+    first = stage(VICREG, rows="all", optimizer={"kind": "sgd", "lr": 0.001})
+    made, rows = make(first, stage(ENTROPY), recipe={"stop": stop}), data()
+    judge = Judge(
+        Rows({"numeric": rows.inputs["numeric"][:LABELLED]}, rows.target),
+        get_metric("accuracy", "binary"),
+        lambda out: out.softmax(-1),
+        rows.target.numpy(),
+    )
+    found = loop.train(made, rows, judge, [5, 10, 15, 20, 25, 30])
+    assert found.fates[0].ended == 25, "the first look of the stage with targets"
+    still = {"rates": [{"parameters": ["head"], "factor": 0}]}
+    alone = make({**first, **still}, recipe={"stop": stop})
+    assert loop.train(alone, rows, judge, [5, 10]).fates[0].ended == 5
 
 
 # --- teachers ---------------------------------------------------------------------------------

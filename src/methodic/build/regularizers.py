@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from methodic.build import own as owned
 from methodic.build.own import Own, OwnPenalty
@@ -38,12 +38,15 @@ _STRENGTHS = (
 )
 
 
+Shrinking = ProximalL1 | ProximalElasticNet | GroupLasso | MaxNorm
+
+
 @dataclass(frozen=True)
 class Built:
     """The regularizers of a stage, by where a step uses them; the order is the recipe's."""
 
     penalties: tuple[Penalty, ...] = ()
-    proximal: tuple[Proximal, ...] = ()
+    proximal: tuple[Shrinking, ...] = ()
     mixing: tuple[Mixing, ...] = ()
     average: Average | None = None
     sharpness: SAM | None = None
@@ -83,16 +86,18 @@ def built(
     ]
     return Built(
         penalties=tuple(p for p in parts if isinstance(p, L1 | L2 | ElasticNet | OwnPenalty)),
-        proximal=tuple(
-            p
-            for p in parts
-            if isinstance(p, ProximalL1 | ProximalElasticNet | GroupLasso | MaxNorm)
-        ),
+        proximal=tuple(p for p in parts if isinstance(p, Shrinking)),
         mixing=tuple(p for p in parts if isinstance(p, _MIXING)),
         average=next((p for p in parts if isinstance(p, EMA | SWA)), None),
         sharpness=next((p for p in parts if isinstance(p, SAM)), None),
         gradient_noise=next((p for p in parts if isinstance(p, GradientNoise)), None),
     )
+
+
+def narrowed(parts: Sequence[Shrinking], names: Sequence[str]) -> tuple[Shrinking, ...]:
+    """The parts for some of the parameters; those that then have none are left out."""
+    mine = [(part, tuple(name for name in part.names if name in names)) for part in parts]
+    return tuple(replace(part, names=some) for part, some in mine if some)
 
 
 _MIXING = (Mixup, CutMix, LabelNoise, *CHANGES)

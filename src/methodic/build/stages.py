@@ -20,7 +20,7 @@ from methodic.errors import InputError
 from methodic.models.mlp import Inputs
 from methodic.recipes import types as recipe
 from methodic.recipes.numbers import walk
-from methodic.types import FloatArray, Model, Penalty
+from methodic.types import FloatArray, Model
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,7 @@ def stage(spec: recipe.Stage, path: str, steps: int, known: Known) -> Stage:
     """
     layout = known.layout
     paths = [f"{path}.turns.{i}" for i in range(len(spec.turns))]
-    by_turn = [
-        trained.names(turn, at, layout, known.model, known.parts)
-        for at, turn in zip(paths, spec.turns, strict=True)
-    ]
+    by_turn = [_moving(turn, at, known) for at, turn in zip(paths, spec.turns, strict=True)]
     batch = batch_rows(spec, known.rows.labelled, known.rows.every)
     beside = min(spec.unlabelled, known.rows.every)
     having = known.rows.of(spec.rows == "labelled")
@@ -111,10 +108,9 @@ def stage(spec: recipe.Stage, path: str, steps: int, known: Known) -> Stage:
         steps,
         batch,
         tuple(
-            _turn(turn, at, tuple(names), parts.penalties, known)
+            _turn(turn, at, names, parts, known)
             for at, turn, names in zip(paths, spec.turns, by_turn, strict=True)
         ),
-        parts.proximal,
         parts.average,
         parts.mixing,
         parts.sharpness,
@@ -126,6 +122,13 @@ def stage(spec: recipe.Stage, path: str, steps: int, known: Known) -> Stage:
     )
     _check_averages(made, spec, path)
     return made
+
+
+def _moving(turn: recipe.Turn, path: str, known: Known) -> tuple[str, ...]:
+    """Names of the parameters that a turn trains, without those that are frozen."""
+    factors = trained.factors(turn, path, known.layout, known.model)
+    names = trained.names(turn, path, known.layout, known.model, known.parts)
+    return tuple(name for name in names if factors.get(name) != 0)
 
 
 def _fresh(spec: recipe.Stage, path: str, known: Known) -> list[str]:
@@ -155,7 +158,7 @@ def _turn(
     spec: recipe.Turn,
     path: str,
     trains: tuple[str, ...],
-    penalties: tuple[Penalty, ...],
+    parts: regularizers.Built,
     known: Known,
 ) -> Turn:
     layout, device = known.layout, known.device
@@ -167,7 +170,7 @@ def _turn(
     factors = trained.factors(spec, path, layout, known.model)
     return Turn(
         objectives=tuple((part, f"{at}.weight") for at, part in losses.items()),
-        penalties=penalties,
+        penalties=parts.penalties,
         trains=trains,
         rates=layout.rates(trains, device, factors),
         rule=rules.rule(spec.optimizer, layout, known.own),
@@ -185,6 +188,7 @@ def _turn(
         plateau=_plateau(spec.schedule, f"{path}.schedule", known),
         learned=tuple(known.parts.learned[at] for at in losses if at in known.parts.learned),
         fixed=_fixed(factors, layout),
+        proximal=regularizers.narrowed(parts.proximal, trains),
     )
 
 
@@ -200,8 +204,8 @@ def _drive(spec: recipe.Drive, at: str, turn: str, known: Known) -> Drive:
     host, rule = known.host, f"{turn}.optimizer."
     starts = (f"{turn}.", f"{turn.split('.turns.')[0]}.", "")
     found = next((start + spec.number for start in starts if start + spec.number in host), None)
-    if found is None or found == f"{rule}lr" or ".schedule." in found:
-        able = [p for p in host if p != f"{rule}lr" and ".schedule." not in p]
+    able = [path for path in host if _drivable(path, rule)]
+    if found not in able:
         raise InputError(
             f"{at}: there is no number '{spec.number}' to drive",
             accepted=", ".join(p.removeprefix(f"{turn}.") for p in sorted(able)) or "none here",
@@ -218,6 +222,13 @@ def _drive(spec: recipe.Drive, at: str, turn: str, known: Known) -> Drive:
     own = found.startswith(rule)
     schedule = schedules.schedule(spec.schedule, known.own)
     return Drive(found.removeprefix(rule) if own else found, own, host[found], schedule, numbers)
+
+
+def _drivable(path: str, rule: str) -> bool:
+    """Whether steps read the number anew; limits of gradients and other turns' rules are fixed."""
+    if path.startswith(rule):
+        return path != f"{rule}lr"
+    return not any(part in path for part in (".schedule.", ".clip.", ".optimizer."))
 
 
 def _plateau(spec: recipe.Schedule, path: str, known: Known) -> Plateau | None:

@@ -85,10 +85,24 @@ def built(
                 parts[at] = objectives.objective(spec, at, class_counts, own)
             _check_rows(at, spec, stage)
             if turn.weights == "learned":
+                _check_bounded(at, spec)
                 learned[at] = f"{stage.name}.weights.{path.rpartition('.')[2]}.{i}"
     for s, stage in enumerate(chosen.stages):
         _check_adversaries(f"stages.{s}", stage)
     return Parts(parts, learned)
+
+
+_UNBOUNDED = ("gaussian_nll", "poisson")  # logarithms of a density, which may exceed 1
+
+
+def _check_bounded(at: str, spec: recipe.Objective) -> None:
+    """L/σ² + log σ² has no minimum where L is below zero."""
+    if spec.kind in _UNBOUNDED:
+        raise InputError(
+            f"{at}: {spec.kind} may fall below zero, where a learned weight grows without end",
+            accepted="losses of at least 0, such as mean_squared_error or cross_entropy",
+            advice="Leave 'weights: learned' out, and give the objectives weights.",
+        )
 
 
 def _check_adversaries(at: str, stage: recipe.Stage) -> None:

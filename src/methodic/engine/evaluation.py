@@ -49,14 +49,19 @@ def validated(cohort: Cohort, flat: Tensor, buffers: Mapping[str, Tensor], rows:
 
 
 def measured_buffers(
-    cohort: Cohort, flat: Tensor, buffers: Mapping[str, Tensor], rows: Rows
+    cohort: Cohort,
+    flat: Tensor,
+    buffers: Mapping[str, Tensor],
+    rows: Rows,
+    fixed: frozenset[str] = frozenset(),
 ) -> dict[str, Tensor]:
     """Batch-norm statistics for weights that weren't trained with them, such as averages.
 
     One fixed pass over rows from all of the training data, the same for every member; as training
-    would measure them, in its precision.
+    would measure them, in its precision. ``fixed``: layers that keep theirs.
     """
-    run = Pass(cohort.layout.views(flat), buffers, {}, cohort.numbers, training=False, collect=True)
+    views = cohort.layout.views(flat)
+    run = Pass(views, buffers, {}, cohort.numbers, training=False, collect=True, fixed=fixed)
     with torch.no_grad():
         computing(cohort.model, cohort.precision)(run, rows.some_inputs(CHUNK, flat.shape[0]))
     return {**buffers, **run.new_buffers}

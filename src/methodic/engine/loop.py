@@ -136,9 +136,12 @@ def train(
             if now in evaluate:
                 flat, buffers = evaluated(cohort, stage, state, rows)
                 scores = judge(validated(cohort, flat, buffers, judge.rows))
-                alive = monitor.look(now, scores, window, flat, buffers, state.alive)
+                seen = (now, scores, window, flat, buffers, state.alive)
+                judged = stage.labelled or stage is cohort.stages[-1]
+                alive = monitor.look(*seen, may_stop=judged)
                 state, window = replace(state, alive=alive), Window()
-                state = plateau.looked(stage, state, scores.loss)
+                if judged:
+                    state = plateau.looked(stage, state, scores.loss)
             if keeper is not None and keeper.due():
                 keeper.keep(Standing(number, done, batches, state, monitor.memory(), window.copy()))
         halted = until is not None and (done + state.steps_taken >= until or monitor.over)
@@ -186,4 +189,5 @@ def evaluated(
     flat = _averaged(stage, state)
     if not state.buffers:
         return flat, state.buffers
-    return flat, measured_buffers(cohort, flat, state.buffers, rows)
+    fixed = frozenset.intersection(*(turn.fixed for turn in stage.turns))
+    return flat, measured_buffers(cohort, flat, state.buffers, rows, fixed)

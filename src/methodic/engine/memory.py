@@ -104,7 +104,9 @@ def _stage_bytes(cohort: Cohort, stage: Stage, rows: Rows, judged: int) -> float
         for each in passes
     )
     masked = any(t.decay_mask is not None or t.limits for t in stage.turns)
-    update = flat + state + (3 if masked or stage.proximal else 2) * flat
+    update = (
+        flat + state + (3 if masked or any(turn.proximal for turn in stage.turns) else 2) * flat
+    )
     drawn = [cohort.orders[stage.name]] if not cohort.orders[stage.name].full else []
     drawn += [cohort.beside[stage.name]] if stage.beside else []
     order = sum(each.held * 44 + _AHEAD * each.batch * 16 for each in drawn)

@@ -203,6 +203,8 @@ class Monitor:
         flat: Tensor,
         buffers: Mapping[str, Tensor],
         alive: Tensor,
+        *,
+        may_stop: bool = True,
     ) -> Tensor:
         """Take note of an evaluation after optimizer step ``step``; returns who goes on, bool [M].
 
@@ -212,6 +214,8 @@ class Monitor:
             window: what the steps since the last evaluation saw.
             flat, buffers: the evaluated weights.
             alive: who was still training after the last step.
+            may_stop: the stop criteria apply; not while a stage trains for the ones behind it,
+                whose head has learnt nothing yet.
         """
         losses, broken = window.mean_losses(), window.first_broken()
         norms = window.tables()[1][-1].tolist()
@@ -234,7 +238,7 @@ class Monitor:
                 ended = step - len(window) + 1 + max(broken[m], 0)
                 fate.status, fate.ended = "diverged", ended
                 fate.why = f"not finite at step {ended}"
-            elif (why := self._enough(fate, losses[m], norms[m])) is not None:
+            elif may_stop and (why := self._enough(fate, losses[m], norms[m])) is not None:
                 fate.status, fate.ended, fate.why = "stopped", step, why
                 goes_on[m] = False
         self._keep(better, flat, buffers)

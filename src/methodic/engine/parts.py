@@ -150,6 +150,11 @@ class Turn:
     plateau: Plateau | None = None
     learned: tuple[str, ...] = ()  # parameters that weigh the objectives; (): fixed weights
     fixed: frozenset[str] = frozenset()  # see `Pass`
+    proximal: tuple[Proximal, ...] = ()  # steps on what this turn trains
+
+    def only(self, new: Tensor, old: Tensor) -> Tensor:
+        """``new`` where the turn trains, ``old`` elsewhere; [M, P] each."""
+        return new if self.rates is None else torch.where(self.rates != 0, new, old)
 
     @property
     def limits(self) -> dict[str, Tensor]:
@@ -171,7 +176,7 @@ class Stage:
         steps: optimizer steps.
         batch: rows of a step.
         turns: in their order.
-        proximal, average, mixing, sharpness, gradient_noise: regularizers.
+        average, mixing, sharpness, gradient_noise: regularizers.
         labelled: batches are of rows with targets; otherwise of all rows, and show no target.
         beside: rows without targets that come beside each batch, from all rows; 0: none.
         lengths: steps of each turn until the next one's; () for one each.
@@ -182,7 +187,6 @@ class Stage:
     steps: int
     batch: int
     turns: tuple[Turn, ...]
-    proximal: tuple[Proximal, ...]
     average: Average | None
     mixing: tuple[Mixing, ...] = ()
     sharpness: SAM | None = None

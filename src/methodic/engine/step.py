@@ -89,13 +89,13 @@ def proposed(
     else:
         point = state.flat
         if turn.rule.probes:
-            point = turn.rule.point(point, rule, c, noise)
+            point = turn.only(turn.rule.point(point, rule, c, noise), point)
             c = {**c, "point": point}
         gradient = follow(point)
         clipped = _clipped(gradient, turn.limits, cohort.layout, state.flat)
         change, rule_state = turn.rule.update(clipped, state.flat, rule, c)
         flat = state.flat + (change if turn.rates is None else change * turn.rates)
-    for proximal in stage.proximal:
+    for proximal in turn.proximal:
         views = cohort.layout.views(flat)
         flat = cohort.layout.flatten(views | proximal(views, numbers, c["lr"].reshape(-1)))
     average = state.average
@@ -151,7 +151,8 @@ def _gradients(
             steepest = stage.sharpness.point(gradient, found.norm, flat, numbers)
             gradient = differentiated(steepest).flat
         if stage.gradient_noise is not None:
-            gradient = stage.gradient_noise(gradient, noise, numbers, own)
+            noisy = stage.gradient_noise(gradient, noise, numbers, own)
+            gradient = turn.only(noisy, gradient)
         if gradient is found.flat:
             return found
         return replace(found, flat=gradient, norm=global_norm(gradient))
@@ -179,6 +180,8 @@ def _minimized(
 ) -> tuple[Gradient, Tensor, dict[str, Tensor]]:
     """A step of a rule that asks for gradients itself, and the first of these gradients."""
     seen: list[Gradient] = []
+    if turn.rates is not None and "weight_decay" in c:
+        c = {**c, "weight_decay": c["weight_decay"] * (turn.rates != 0)}
 
     def evaluate(point: Tensor) -> tuple[Tensor, Tensor]:
         found = follow(point)

@@ -94,7 +94,8 @@ class Turn(Part):
     reach. ``layer_decay``: each layer's updates are so many times as large as those of the layer
     behind it; norms belong to their layer, and a block of layers counts as one. ``repeat``: steps
     (or epochs, see `Stage`) of this turn before the next one's. ``weights: learned``: each
-    objective's weight is trained as well, as 1/σ² with a cost of log σ.
+    objective's weight is trained as well, as 1/σ² with a cost of log σ²;
+    not for losses that may fall below zero, whose weights would grow without end.
     """
 
     objectives: tuple[Objective, ...] = Field(default=(Supervised(),), min_length=1)

@@ -77,7 +77,7 @@ class BatchNorm(Layer):
 
     def _measures(self, run: Pass) -> bool:
         """A frozen layer does in training what it does afterwards."""
-        return run.collect or (run.training and self.name not in run.fixed)
+        return (run.collect or run.training) and self.name not in run.fixed
 
     def _scale(self, run: Pass) -> Tensor:
         if self.scales:
