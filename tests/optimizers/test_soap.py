@@ -11,7 +11,7 @@ SOAP = {"lr": 0.05, "beta1": 0.8, "beta2": 0.9, "shampoo_beta": 0.7, "epsilon": 
 SOAP |= {"weight_decay": 0.2}
 
 
-def their_soap(params):
+def their_soap(params, largest=10_000):
     return pytorch_optimizer.SOAP(
         params,
         lr=SOAP["lr"],
@@ -20,6 +20,7 @@ def their_soap(params):
         weight_decay=SOAP["weight_decay"],
         precondition_frequency=3,
         eps=SOAP["epsilon"],
+        max_precondition_dim=largest,
     )
 
 
@@ -37,6 +38,15 @@ def precise(monkeypatch):
 @pytest.mark.usefixtures("precise")
 def test_soap_is_that_of_pytorch_optimizer(shape):
     assert parting(soap.SOAP(frequency=3), SOAP, their_soap, shape, SOAPS) < 1e-8
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (4, 5)])
+@pytest.mark.usefixtures("precise")
+def test_the_first_step_only_looks_without_bases_too(shape):
+    def theirs(params):
+        return their_soap(params, 3)
+
+    assert parting(soap.SOAP(frequency=3, largest=3), SOAP, theirs, shape, MOMENTS) < 1e-8
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ class SOAP(Rule):
             "beta1": beta1,
             "fresh1": (1.0 - first) * (1.0 - beta1),
             "beta2": beta2,
-            "fresh2": 1.0 - beta2,
+            "fresh2": (1.0 - first) * (1.0 - beta2),  # without bases, it would see the first g
             "kept": numbers["shampoo_beta"],
             "fresh": 1.0 - numbers["shampoo_beta"],
         }
