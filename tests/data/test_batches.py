@@ -72,6 +72,15 @@ def test_full_batches() -> None:
     assert not Order([1], 10, 9).full
 
 
+def test_rows_with_partners_are_shuffled_in_full_batches_too():
+    order = Order([1, 2], 10, 10, partnered=True)
+    assert order.whole
+    assert not order.full
+    laid = order.steps(0, 3).view(3, 2, 10)
+    assert torch.equal(laid.sort(-1).values, torch.arange(10).expand(3, 2, 10))
+    assert len({tuple(row.tolist()) for row in laid.view(6, 10)}) == 6
+
+
 MEMBERS = st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0, 3, 7])), min_size=1, max_size=6)
 
 

@@ -182,7 +182,9 @@ def cohort(
     )
     stream, drawn = ("shared order", [0] * len(seeds)) if shared_batches else ("order", seeds)
     orders = {
-        s.name: Order(drawn, count.of(s.labelled), s.batch, f"{stream}/{s.name}", born, block)
+        s.name: Order(
+            drawn, count.of(s.labelled), s.batch, f"{stream}/{s.name}", born, block, s.partnered
+        )
         for s in stages
     }
     beside = {
@@ -195,7 +197,7 @@ def cohort(
         refused = brought is not None or device.type != "cpu" or precision != "float32"
         assert not refused, "runs.machine.compiling asks for none of these"
         # Other splits of the same data have other counts of rows, which most methods don't know.
-        counted = rows if any(order.full for order in orders.values()) else None
+        counted = rows if any(order.whole for order in orders.values()) else None
         # What a loss balances by, and FixMatch aligns to, are constants of the code.
         reads = any(word in first.model_dump_json() for word in ('"balanced"', '"fixmatch"'))
         weighed = None if class_counts is None or not reads else class_counts.tolist()

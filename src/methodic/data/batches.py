@@ -140,11 +140,14 @@ class Order:
     Args:
         seeds: one for each member.
         rows: n.
-        batch: B ≥ 1; a batch as large as the data is all rows in their own order.
+        batch: B ≥ 1; a batch as large as the data is all rows in their own order, unless they are
+            ``partnered``.
         stream: what the shuffles are for.
         born: the step at which each member's own clock started, so that it sees its first batch
             there; () if all did at 0.
         block: rows that lie together in a file and are read together; 0 shuffles all rows at once.
+        partnered: what a batch is used for depends on who comes next to whom, so that its order has
+            to change, however large it is.
 
     Attributes:
         shared: all members, several of them, see the same rows.
@@ -158,8 +161,10 @@ class Order:
         stream: str = "order",
         born: Sequence[int] = (),
         block: int = 0,
+        partnered: bool = False,
     ) -> None:
         self.rows = rows
+        self.partnered = partnered
         self.batch = batch
         self.block = block
         members = list(zip(seeds, born or [0] * len(seeds), strict=True))
@@ -181,6 +186,11 @@ class Order:
     @property
     def full(self) -> bool:
         """Every batch is all rows, in their own order."""
+        return self.whole and not self.partnered
+
+    @property
+    def whole(self) -> bool:
+        """Every batch is all rows, in whatever order."""
         return self.batch == self.rows
 
     @property

@@ -202,6 +202,11 @@ class Stage:
         return any(getattr(each, "taught", False) for t in self.turns for each, _ in t.objectives)
 
     @property
+    def partnered(self) -> bool:
+        """Rows are mixed with those next to them in their batch."""
+        return any(getattr(each, "partnered", False) for each in self.mixing)
+
+    @property
     def cycle(self) -> tuple[int, ...]:
         """Steps of each turn until all have had theirs."""
         return self.lengths or (1,) * len(self.turns)

@@ -1,13 +1,15 @@
 """Batches whose rows are mixed with each other: mixup and CutMix.
 
-A row's partner is the next row of its batch, and the last row's the first. Shapes: M members, B
-rows, D columns; images are [C, H, W].
+A row's partner is the next row of its batch, and the last row's the first; so batches come in a
+shuffled order, also where each of them is all rows (``partnered``). Shapes: M members, B rows,
+D columns; images are [C, H, W].
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -91,6 +93,8 @@ class Mixup:
     Source: Zhang et al. 2018.
     """
 
+    partnered: ClassVar[bool] = True
+
     path: str
     categorical: int = 0
 
@@ -132,6 +136,8 @@ class CutMix:
 
     Source: Yun et al. 2019; columns: Kadra et al. 2021 (tables).
     """
+
+    partnered: ClassVar[bool] = True
 
     path: str
     columns: Mapping[str, int]

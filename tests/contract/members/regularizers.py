@@ -32,6 +32,7 @@ ROWS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "mixup, balanced": _with({"kind": "cross_entropy", "class_weights": "balanced"}, _MIXUP),
     "mixup, smoothed": _with({"kind": "cross_entropy", "label_smoothing": 0.1}, _MIXUP),
     "mixup of numbers": _with({"kind": "huber"}, _MIXUP),
+    "mixup, full batch": (MODEL, {**_row(_MIXUP)[1], "batch": "full"}),
     "cutmix": _row(kind="cutmix", alpha=0.8),
     "cutout": _row(kind="cutout", share=0.3),
     "swap": _row(kind="swap", share=0.3),
