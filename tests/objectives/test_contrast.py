@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -132,6 +134,30 @@ def test_it_is_a_loss_of_projected_views(kind: type[SimCLR]) -> None:
     ]
     found = looking.cost(objective, model, run, looking.batch(rows, target))
     assert looking.close(found, wanted, 1e-7)
+
+
+def test_rows_of_supervised_contrast_count_by_their_weights() -> None:
+    """As rows that come several times among the anchors, and not as other partners."""
+    network = looking.mlp()
+    objective = SupervisedContrast("o", "s.it", network, False, (), (), ())
+    run = looking.given(objective, network, temperature=0.5)
+    target = torch.tensor([[0, 1, 0, 2, 1, 1], [1, 1, 1, 0, 0, 2]])
+    batch = looking.batch(looking.table(), target)
+    plain = looking.cost(objective, network, run, batch)
+    weight = torch.tensor([[1.0, 2, 0, 4, 5, 6], [3, 0, 0, 1, 0, 0]], dtype=torch.float64)
+    found = looking.cost(objective, network, run, replace(batch, weight=weight))
+
+    def alone(row: int) -> torch.Tensor:
+        only = torch.zeros(2, 6, dtype=torch.float64)
+        only[:, row] = 1
+        return looking.cost(objective, network, run, replace(batch, weight=only))
+
+    costs = torch.stack([alone(row) for row in range(6)], 1)
+    torch.testing.assert_close(plain, costs.mean(1))
+    torch.testing.assert_close(found, (costs * weight).sum(1) / weight.sum(1))
+    assert not torch.allclose(found, plain)
+    nothing = looking.cost(objective, network, run, replace(batch, weight=0 * weight))
+    assert torch.equal(nothing, torch.zeros(2, dtype=torch.float64))
 
 
 def test_without_a_projector_features_are_compared() -> None:

@@ -140,6 +140,39 @@ def test_weights_of_rows_are_mixed_too():
     torch.testing.assert_close(mixed.weight, torch.tensor([[1.25, 2.25, 3.25, 4.25, 4.0]]))
 
 
+def test_a_target_counts_by_the_weight_of_the_row_that_it_comes_from():
+    """Of mixed rows that weigh 100 and 1, the light one's class counts half of 1 and no more."""
+    batch = batch_of(members=1, rows=4)
+    batch.weight = torch.tensor([[100.0, 1.0, 0.0, 0.0]])
+    del batch.inputs["categorical"]
+    noise, numbers = given_noise([0.5])
+    mixed = Mixup("r")(batch, noise, numbers)
+    torch.testing.assert_close(mixed.weight * mixed.share, 0.5 * batch.weight)
+    torch.testing.assert_close(mixed.weight * (1 - mixed.share), 0.5 * partners(batch.weight))
+    assert bool(((mixed.share >= 0) & (mixed.share <= 1)).all()), "two rows of no weight, too"
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_the_loss_of_mixed_weighted_rows_is_that_of_their_targets_each_with_its_weight(share):
+    batch = batch_of(members=1)
+    batch.weight = torch.tensor([[100.0, 1.0, 3.0, 0.5, 20.0]])
+    del batch.inputs["categorical"]
+    noise, numbers = given_noise([share])
+    mixed = Mixup("r")(batch, noise, numbers)
+
+    def model(run, inputs):
+        return inputs["numeric"][..., :3]
+
+    run = Pass({}, {}, {}, {}, training=True)
+    (ours,) = CrossEntropy("o")(model, run, mixed).values()
+    costs = -model(run, mixed.inputs).log_softmax(-1)[0]
+    rows = torch.arange(5)
+    own, other = costs[rows, batch.target[0]], costs[rows, partners(batch.target)[0]]
+    weight, weight2 = batch.weight[0], partners(batch.weight)[0]
+    whole = (share * weight * own + (1 - share) * weight2 * other).sum()
+    torch.testing.assert_close(ours[0], whole / batch.weight.sum())
+
+
 def test_cutmix_of_tables_takes_whole_columns_and_counts_them():
     batch = batch_of()
     noise, numbers = given_noise([0.6, 0.3])

@@ -103,8 +103,8 @@ def _log_shares(first: Tensor, second: Tensor, temperature: Tensor) -> Tensor:
 class SupervisedContrast(TwoViews):
     """Like SimCLR, but all views of all rows of the same class are partners.
 
-    −1/|P(i)| · Σ over partners p of i of the log softmax at p. It reads classes, so it reads the
-    labelled batch.
+    −1/|P(i)| · Σ over partners p of i of the log softmax at p, and of that the mean over views i,
+    weighted where rows are. It reads classes, so it reads the labelled batch.
 
     Source: Khosla et al. 2020 (arXiv 2004.11362), the loss with the sum outside.
     """
@@ -114,16 +114,29 @@ class SupervisedContrast(TwoViews):
     def __call__(self, model: Model, run: Pass, batch: Batch) -> dict[str, Tensor]:
         first, second = self.projected(model, run, batch)
         temperature = run.numbers[f"{self.path}.temperature"]
-        return {self.name: supervised_contrast(first, second, batch.target, temperature)}
+        loss = supervised_contrast(first, second, batch.target, temperature, batch.weight)
+        return {self.name: loss}
 
 
 def supervised_contrast(
-    first: Tensor, second: Tensor, target: Tensor, temperature: Tensor
+    first: Tensor,
+    second: Tensor,
+    target: Tensor,
+    temperature: Tensor,
+    weight: Tensor | None = None,
 ) -> Tensor:
-    """The supervised contrastive loss of two views, [M, B, D] each, and classes [M, B] → [M]."""
+    """The supervised contrastive loss of two views, [M, B, D] each, and classes [M, B] → [M].
+
+    ``weight``: of the rows, [M, B]; None: all count alike.
+    """
     logs = _log_shares(first, second, temperature)
     classes = torch.cat([target, target], 1)
     itself = torch.eye(classes.shape[1], dtype=torch.bool, device=classes.device)
     partners = (classes.unsqueeze(2) == classes.unsqueeze(1)) & ~itself
     total = logs.masked_fill(~partners, 0.0).sum(2)
-    return -(total / partners.sum(2)).mean(1)
+    cost = -(total / partners.sum(2))
+    if weight is None:
+        return cost.mean(1)
+    # A batch of rows that all weigh nothing costs nothing.
+    whole = 2 * weight.sum(1).clamp(min=torch.finfo(weight.dtype).tiny)
+    return (cost * torch.cat([weight, weight], 1)).sum(1) / whole

@@ -68,10 +68,15 @@ def box(center: Tensor, side: Tensor, length: int) -> Tensor:
 
 
 def _mixed(batch: Batch, inputs: dict[str, Tensor], share: Tensor) -> Batch:
-    """The batch with other inputs, and its own targets counting ``share``."""
+    """The batch with other inputs, and its own targets counting ``share``.
+
+    Where rows weigh, each target counts by its own row's weight: w = share·r + (1 − share)·r' of
+    the mixed row, of which its first target has share·r / w.
+    """
     weight = batch.weight
     if weight is not None:
-        weight = _blend(weight, partners(weight), share)
+        own, weight = share * weight, _blend(weight, partners(weight), share)
+        share = (own / weight.clamp(min=torch.finfo(weight.dtype).tiny)).clamp(max=1.0)
     return replace(batch, inputs=inputs, other=partners(batch.target), share=share, weight=weight)
 
 
