@@ -174,6 +174,23 @@ def test_what_costs_more_memory(make_cohort: MakeCohort, rows: Rows) -> None:
     assert memory.need(both, rows, 100).member == large, "the stage that needs most"
 
 
+def test_statistics_for_averaged_weights_are_measured_on_more_rows(
+    make_cohort: MakeCohort, rows: Rows
+) -> None:
+    """One pass over training rows, whatever the number of those that are judged."""
+    many = Rows({"numeric": rows.inputs["numeric"].repeat(12, 1)}, rows.target.repeat(12))
+
+    def member(average: bool, judged: int, some: Rows = many, norm: str = "batch") -> float:
+        model = {"kind": "mlp", "width": 64, "depth": 2, "normalization": norm}
+        how = {"regularizers": [{"kind": "ema", "decay": 0.9}]} if average else {}
+        return memory.need(make_cohort(model=model, **how), some, judged).member
+
+    assert member(True, 10) > 1.5 * member(True, 10, rows), "of all rows that there are"
+    assert member(True, 10) == pytest.approx(member(True, len(many)), rel=0.05)
+    assert member(True, 10, norm="layer") == member(True, 10, rows, norm="layer"), "no statistics"
+    assert member(False, 10) == member(False, 10, rows), "those of training are at hand"
+
+
 def test_a_member_of_several_is_as_large_as_one(make_cohort: MakeCohort, rows: Rows) -> None:
     model = {"kind": "mlp", "width": 64, "depth": 2, "dropout": 0.1, "normalization": "batch"}
     one, four = (

@@ -111,7 +111,9 @@ def _stage_bytes(cohort: Cohort, stage: Stage, rows: Rows, judged: int) -> float
     drawn += [cohort.beside[stage.name]] if stage.beside else []
     order = sum(each.held * 44 + _AHEAD * each.batch * 16 for each in drawn)
     outputs = judged * cohort.model.outputs * 5 * _FLOAT
-    evaluation = min(CHUNK, max(judged, 1)) * 3 * max(largest, inputs) + outputs
+    # Statistics for averaged weights are measured on training rows, which may be more than judged.
+    seen = max(judged, rows.every) if stage.averages and cohort.model.buffers() else judged
+    evaluation = min(CHUNK, max(seen, 1)) * 3 * max(largest, inputs) + outputs
     # The loop holds the state with which a stretch began and the one before the step; a checkpoint
     # holds a third one while it is written. Kept weights lie in the monitor and in the checkpoint.
     held = 3 * state + 2 * (flat + buffers)
