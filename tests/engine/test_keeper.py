@@ -266,13 +266,16 @@ def test_steps_of_all_parts_are_counted_together(tmp_path: Path) -> None:
     count._next = 0.0  # it is time to tell
     with Keeper(tmp_path / "unit", "x", lambda: False, count=count) as keeper:
         keeper.members = 5
+        keeper.due(3)
+        assert path.read_text() == "15"
+        count._next = 0.0
         keeper.due()
-        assert path.read_text() == "5"
+        assert path.read_text() == "15", "to ask again takes no step"
         with keeper.part("members-0-1") as part:
             part.members = 2
             count._next = 0.0
-            part.due()
-            assert path.read_text() == "7"
+            part.due(1)
+            assert path.read_text() == "17"
         keeper.remove()
     assert path.exists(), "until there is a record of them"
     count.end()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
 from methodic.data.batches import Rows
 from methodic.engine import loop, stretch
+from methodic.engine.evaluation import Judge
+from methodic.engine.keeper import Count, Keeper
 from methodic.engine.native import library
 from methodic.engine.step import Seen
 from tests.contract import test_members as battery
@@ -27,9 +31,39 @@ def test_asked_to_pause_it_stops(
     state = loop.begin(stage, loop.initial_state(cohort))
     seen: list[Seen] = []
     after = loop.advance(
-        cohort, stage, state, battery.rows(False), 6, seen.append, lambda: len(seen) == 2
+        cohort, stage, state, battery.rows(False), 6, seen.append, lambda _: len(seen) == 2
     )
     assert after.steps_taken == len(seen) == 2
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_whoever_counts_steps_hears_of_each(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Of many steps in one call, too."""
+    if compiled and (missing := library.missing_compiler()) is not None:
+        pytest.skip(missing)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    cohort = make(recipes_of("linear", 2), [1, 2], False, compiled)
+    stage, told = cohort.stages[0], list[int]()
+
+    def pause(steps: int) -> bool:
+        told.append(steps)
+        return False
+
+    state = loop.begin(stage, loop.initial_state(cohort))
+    loop.advance(cohort, stage, state, battery.rows(False), 6, lambda _: None, pause)
+    assert told == ([6] if compiled else [1] * 6)
+
+
+def test_the_count_of_a_training_is_that_of_its_steps(
+    make_cohort: MakeCohort, rows: Rows, judge: Judge, tmp_path: Path
+) -> None:
+    count = Count()
+    with Keeper(tmp_path, "it", lambda: False, count=count) as keeper:
+        keeper.members = 2
+        loop.train(make_cohort([0.1, 0.2]), rows, judge, [10, 20, 40], keeper)
+    assert count._steps == 2 * 40
 
 
 def test_calls_are_short() -> None:

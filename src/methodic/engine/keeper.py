@@ -128,10 +128,13 @@ class Keeper:
         self._parts.append(keeper)
         return keeper
 
-    def due(self) -> bool:
-        """Whether `keep` should be called now; asked after each step, and cheap enough for that."""
+    def due(self, steps: int = 0) -> bool:
+        """Whether `keep` should be called now; asked after each step, and cheap enough for that.
+
+        ``steps``: how many were taken since it was last asked, for their count.
+        """
         now = time.monotonic()
-        self._count.add(self.members, now)
+        self._count.add(steps * self.members, now)
         if self._asked() or self._error is not None:
             return True
         return now >= self._next and not self._writing()

@@ -27,7 +27,7 @@ AHEAD = 256  # steps whose random keys, row numbers and coefficients are prepare
 _CALL = 2e10  # operations of one call of machine code: some tenths of a second
 
 
-def never() -> bool:
+def never(steps: int) -> bool:  # noqa: ARG001
     """Don't pause."""
     return False
 
@@ -39,12 +39,12 @@ def advance(
     rows: Rows,
     count: int,
     observe: Callable[[Seen], object],
-    pause: Callable[[], bool] = never,
+    pause: Callable[[int], bool] = never,
 ) -> State:
     """The state after ``count`` more optimizer steps of a stage; ``observe`` sees each of them.
 
-    Fewer steps are taken, but at least one, if ``pause`` says so after a step (machine code is
-    asked only after some steps), or if further rows aren't in memory yet.
+    Fewer steps are taken, but at least one, if ``pause`` says so, or if further rows aren't in
+    memory yet. It is asked after each step, or call of machine code, and told how many these were.
     """
     count = rows.at_hand(cohort.orders[stage.name], state.steps_taken, count)
     taken = _compiled_steps if cohort.program is not None else _steps
@@ -58,7 +58,7 @@ def _steps(
     rows: Rows,
     count: int,
     observe: Callable[[Seen], object],
-    pause: Callable[[], bool],
+    pause: Callable[[int], bool],
 ) -> State:
     first = state.steps_taken
     draws = draws_of(cohort, stage)
@@ -85,7 +85,7 @@ def _steps(
             with _own_generator(cohort, stage, first + i):
                 state, seen = step(cohort, stage, which, state, batch, noise, c)
         observe(seen)
-        if pause():
+        if pause(1):
             break
     return state
 
@@ -134,7 +134,7 @@ def _compiled_steps(
     rows: Rows,
     count: int,
     observe: Callable[[Seen], object],
-    pause: Callable[[], bool],
+    pause: Callable[[int], bool],
 ) -> State:
     end = state.steps_taken + count
     draws, order = draws_of(cohort, stage), cohort.orders[stage.name]
@@ -158,7 +158,7 @@ def _compiled_steps(
         state, seen = steps(cohort, stage, state, rows, ahead)
         for each in seen.by_step():
             observe(each)
-        if pause():
+        if pause(some):
             break
     return state
 
