@@ -184,6 +184,10 @@ def test_structure_is_refused_with_a_way_out():
     with pytest.raises(InputError, match="can't change the network") as error:
         check((LR, switch), (), "recipe a")
     assert error.value.found == "model.dropout"
+    momentum = Dimension("optimizer.momentum", Uniform(uniform=(0, 0.9)))
+    with pytest.raises(InputError, match="can't change the network") as error:
+        check((LR, momentum), (), "recipe a")
+    assert error.value.found == "optimizer.momentum", "without momentum there is no velocity"
     with pytest.raises(InputError, match="nothing to search for"):
         check((), (), "recipe a")
     assert isinstance(LR.range, LogUniform)

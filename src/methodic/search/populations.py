@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from methodic.errors import InputError
-from methodic.recipes.ranges import LogUniform, Options, Uniform
+from methodic.recipes.ranges import LogUniform, Options, Structural, Uniform
 from methodic.recipes.spaces import Dimension
 from methodic.search.chance import uniform
 from methodic.search.jobs import Candidate, Fresh, Job, Outcome, ranked
@@ -43,13 +43,10 @@ def check(dimensions: Sequence[Dimension], structural: Sequence[str], where: str
         where: whose space it is, for the error.
 
     Raises:
-        InputError: structure is searched for, or a number may be 0, which switches its part off.
+        InputError: structure is searched for, or a number may be 0, which switches its part off:
+            weights that were trained without it have nothing of its to go on from.
     """
-    switches = [
-        each.path
-        for each in dimensions
-        if isinstance(each.range, Options) and 0 in each.range.labels
-    ]
+    switches = [each.path for each in dimensions if _may_be_0(each.range)]
     wrong = [*structural, *(path for path in switches if path not in structural)]
     if wrong:
         raise InputError(
@@ -61,6 +58,12 @@ def check(dimensions: Sequence[Dimension], structural: Sequence[str], where: str
         )
     if not dimensions:
         raise InputError(f"{where}: there is nothing to search for", accepted="at least one range")
+
+
+def _may_be_0(found: Structural) -> bool:
+    if isinstance(found, Options):
+        return 0 in found.labels
+    return isinstance(found, Uniform) and found.uniform[0] <= 0 <= found.uniform[1]
 
 
 class Population:
