@@ -243,6 +243,25 @@ def test_who_finds_all_settings_given_waits_for_what_is_left(sqlite, strategy):
     storage.close()
 
 
+@pytest.mark.parametrize("strategy", ["halving", "asha"])
+def test_who_wants_fewer_settings_than_others_tried_does_not_wait_for_a_lost_one(sqlite, strategy):
+    storage, first = searching(sqlite, "a", settings=12, strategy=strategy)
+    run(first)
+    other, dead = searching(sqlite, "dead", settings=16, strategy=strategy)
+    assert dead._fresh(1)
+    for each in stored(sqlite).trials:
+        if not each.state.is_finished():
+            other.rdb.set_trial_state_values(each._trial_id, TrialState.FAIL)
+    assert any(lost(each) for each in stored(sqlite).trials)
+    late, study = searching(sqlite, "b", settings=8, strategy=strategy)
+    assert study.ask(1) == []
+    time.sleep(PAUSE)
+    assert study.over
+    assert study.waiting == 0
+    for each in (storage, other, late):
+        each.close()
+
+
 def test_what_a_dead_process_had_is_given_together(sqlite, monkeypatch):
     """They are missed one after the other, and in brackets of one each, none would compete."""
     storage, dead = searching(sqlite, "dead", settings=6, strategy="full")

@@ -207,7 +207,9 @@ class Shared:
             for each in trials
             if each.user_attrs[_RUN] == self._run and each.user_attrs[_BATCH] >= self._batch
         ]
-        self._others = len(_left(trials)) + len(others) + len(own)
+        kept = sum(not _lost(each) for each in trials) - len(others)  # nobody gives these back
+        room = max(self._settings - kept, 0)  # others may have been told of more settings
+        self._others = min(len(_left(trials)) + len(others), room) + len(own)
         self._short = -math.inf if own else time.monotonic()
 
     def _trials(self) -> list[FrozenTrial]:
