@@ -72,6 +72,23 @@ def test_who_ended_early_is_not_sent_on():
     assert [job.candidate for job in done if job.rung > 1].count(8) == 0
 
 
+def test_somebody_trains_to_the_end_although_others_diverge_there():
+    for bad in ((8,), (6, 7, 8), range(1, 9)):
+
+        def judge(job, bad=bad):
+            late = job.candidate in bad and job.rung == 3
+            return outcome(None, "diverged") if late else outcome(float(job.candidate))
+
+        strategy = Asynchronous(9, 3, 3, Pool(9), greater_is_better=True)
+        last = []
+        while jobs := strategy.ask(9):
+            for job in jobs:
+                strategy.tell(job, judge(job))
+            last += [job.candidate for job in jobs if job.rung == 3]
+        assert strategy.over
+        assert last == sorted({*bad, max({*range(9)} - {*bad})}, reverse=True), "no more than that"
+
+
 def test_shortened_promotes_only():
     strategy = Asynchronous(30, 3, 3, Pool(30), greater_is_better=True)
     jobs = strategy.ask(9)

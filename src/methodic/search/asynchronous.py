@@ -46,6 +46,7 @@ class Asynchronous:
         self._looked = [0] * rungs
         self._best: list[list[Place]] = [[] for _ in self._shares]  # of each rung, in order
         self._done: list[set[int]] = [set() for _ in self._shares]  # gone on, or ended
+        self._ended: set[int] = set()  # trained as long as they ever will
         self._ready: list[Job] = []
         self._running = 0
         self._waiting = False  # for candidates that others may give back
@@ -85,6 +86,7 @@ class Asynchronous:
             bisect.insort(self._best[rung], place(job.candidate, outcome, self._greater))
         if outcome.status == "ended":
             self._done[rung].add(job.candidate)
+            self._ended.add(job.candidate)
 
     def shorten(self) -> None:
         """Nothing but promotions."""
@@ -120,15 +122,17 @@ class Asynchronous:
         return self._job(found[0], 0)
 
     def _last(self) -> Job | None:
-        """At least one trains to the end, however few there were."""
+        """At least one trains to the end, however few there were, and whoever diverged late."""
         if self._running or self._waiting:
             return None
+        if self._best[-1]:
+            return None
         for rung in reversed(range(len(self._shares) - 1)):
-            if self._looked[rung + 1]:
-                return None
-            if self._best[rung]:
-                number = self._best[rung][0][-1]
-                return None if number in self._done[rung] else self._promote(number, rung)
+            for _, _, number in self._best[rung]:
+                if number in self._ended:
+                    return None
+                if number not in self._done[rung]:  # else it diverged further up
+                    return self._promote(number, rung)
         return None
 
     def _job(self, candidate: Candidate, rung: int) -> Job:
