@@ -60,6 +60,16 @@ def test_what_only_the_build_refuses(prepared: Prepared) -> None:
         dear([images], prepared, fits)
 
 
+def test_a_space_of_which_nothing_can_be_built_says_why(prepared: Prepared) -> None:
+    def fits(recipe: Recipe) -> None:
+        raise InputError("thirteen")
+
+    nothing = space({**MLP, "width": {"choice": list(range(1, 101))}})
+    for each in (space({**MLP, "width": {"choice": [8, 13]}}), nothing):
+        with pytest.raises(InputError, match="thirteen"):
+            dear([each], prepared, fits)
+
+
 def test_a_study_leaves_out_what_can_not_be_built() -> None:
     def fits(recipe: Recipe) -> None:
         if recipe.model.width == 13:  # type: ignore[union-attr]

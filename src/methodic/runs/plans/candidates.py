@@ -88,6 +88,8 @@ def _dear(recipe: Recipe, prepared: Prepared, fits: Callable[[Recipe], None]) ->
         accepts=accepts,
     )
     drawn = sampler.ask(DRAWN)
+    if not drawn:  # in a finite space each is tried, this one too, and says why it can't be
+        accepts(spaces.untuned(recipe))
     costs = [price(spaces.concrete(recipe, each), prepared) for each in drawn]
     plain = price(spaces.concrete(recipe, spaces.untuned(recipe)), prepared)
     return math.fsum(costs) / len(costs) / plain
