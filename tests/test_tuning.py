@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -62,12 +63,15 @@ def test_what_a_user_asks_for_is_checked() -> None:
         ({"strategy": "half"}, "halving"),
         ({"settings": 1}, "settings"),
         ({"settings": True}, "settings"),
+        ({"settings": "64"}, "whole number"),
+        ({"settings": 2.5}, "whole number"),
         ({"fields": "lr"}, "list"),
     ):
         with pytest.raises(InputError) as error:
             Search(**wrong)
         told = f"{error.value.problem} {error.value.accepted} {error.value.advice}"
         assert words in told
+    assert type(Search(settings=np.int64(64)).settings) is int
 
 
 def test_a_settled_plan_has_the_settings_that_were_tried() -> None:

@@ -5,6 +5,7 @@ They stand in plan.json and RUN/search.json; nothing here imports torch or optun
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -186,10 +187,16 @@ class Search:
                 raise unknown(name, word, known, "search")
         if isinstance(self.fields, str):
             raise InputError("search: fields is a list of names", found=repr(self.fields))
-        count = self.settings
-        if count is not None and (isinstance(count, bool) or not 2 <= count <= MOST):
+        if self.settings is None:
+            return
+        try:
+            count = 0 if isinstance(self.settings, bool) else operator.index(self.settings)
+        except TypeError:
+            count = 0
+        if not 2 <= count <= MOST:
             raise InputError(
                 "search: not a number of settings",
-                found=repr(count),
+                found=repr(self.settings),
                 accepted=f"a whole number from 2 to {MOST:,}",
             )
+        object.__setattr__(self, "settings", count)  # records hold no numbers of numpy
