@@ -6,6 +6,9 @@ import pytest
 
 from methodic.evidence.advice import advice
 from methodic.plan import CurvePoint
+from methodic.tuning import SearchPlan
+
+LR = "stages.0.turns.0.optimizer.lr"
 
 
 def points(scores):
@@ -46,6 +49,28 @@ def test_the_largest_rate_was_the_best(world):
     world.screen("plain", [0.9], setting=0).screen("plain", [0.8], setting=1)
     (one,) = told(world)
     assert "smallest tried (0.01)" in one
+
+
+def test_after_a_search_the_ends_are_those_of_the_range(world):
+    """The largest of two random rates is no end; the range goes from 0.01 to 1."""
+    search = SearchPlan(sampler="random", settings=2, strategy="full")
+    world.screen("plain", [0.8], setting=0).screen("plain", [0.9], setting=1)
+    with_curves(world, "plain", flat())
+    board, drawn = world.board(), world.plan().model_copy(update={"search": search})
+
+    def said(*rates):
+        contenders = [
+            each.model_copy(update={"settings": tuple({LR: rate} for rate in rates)})
+            for each in drawn.contenders
+        ]
+        plan = drawn.model_copy(update={"contenders": tuple(contenders)})
+        return advice(board, plan, world.screened, world.confirmed)
+
+    assert said(0.02, 0.1) == said(0.2, 0.0128) == said(0.1, 0.79) == ()
+    (one,) = said(0.02, 0.81)
+    assert "(0.81) lies at the upper end of its range (0.01 to 1): widen it to higher" in one
+    (one,) = said(0.5, 0.012)
+    assert "lower end of its range" in one
 
 
 def test_curves_that_still_rise(world):

@@ -12,10 +12,15 @@ from methodic.evidence.numbers.power import seeds_needed
 from methodic.evidence.numbers.statistics import ALPHA, one_sample
 from methodic.metrics import Metric, get_metric
 from methodic.plan import CurvePoint, Plan, UnitRecord
+from methodic.recipes.ranges import LogUniform, Options, Uniform
+from methodic.recipes.spaces import dimensions
+from methodic.recipes.types import Recipe
 
 if TYPE_CHECKING:
     from methodic.evidence.leaderboard import Leaderboard, Row
 
+_NEAR = 0.05
+"""Within this share of its range, even in logarithms where the range is, a rate is at its end."""
 _LATE = 0.7
 """Curves are compared at this share of the steps and at their end."""
 _EARLY = 0.5
@@ -32,7 +37,8 @@ def advice(
 ) -> tuple[str, ...]:
     """What to try with more budget; nothing where the records give no reason.
 
-    - The best of the learning rates tried was the last of its range: widen it.
+    - The best of the learning rates tried was the last of its range, or after a search lies next to
+      an end of it: widen it.
     - The validation scores of the best network still rose at the end, by a t-test over its seeds:
       train longer. Or its best weights came early: train no longer, regularize.
     - The best rows can't be told apart: so many seeds would, if they differ as much as they seem.
@@ -61,6 +67,9 @@ def _edge(row: Row, plan: Plan, screened: Sequence[UnitRecord], metric: Metric) 
     for path, value in contender.setting(standing.setting).items():
         if not path.endswith(".lr") or not isinstance(value, int | float):
             continue
+        if plan.search is not None:
+            yield from _near_an_end(row.name, contender.recipe, path, value)
+            continue
         tried = sorted({float(each[path]) for each in contender.settings if path in each})
         if len(tried) < 2 or tried[0] < value < tried[-1]:
             continue
@@ -69,6 +78,31 @@ def _edge(row: Row, plan: Plan, screened: Sequence[UnitRecord], metric: Metric) 
             f"The best learning rate of {row.name} was the {end} tried ({value:.3g}): widen its "
             f"range to {way} ones."
         )
+
+
+def _near_an_end(name: str, recipe: Recipe, path: str, value: float) -> Iterator[str]:
+    """What a search tried ends anywhere in the range, so the range itself is what counts."""
+    found = next((each.range for each in dimensions(recipe) if each.path == path), None)
+    match found:
+        case LogUniform():
+            low, high = found.log_uniform
+            place = math.log(value / low) / math.log(high / low)
+        case Uniform():
+            low, high = found.uniform
+            place = (value - low) / (high - low)
+        case Options():
+            rates = sorted(float(x) for x in found.labels if not isinstance(x, str))
+            low, high = rates[0], rates[-1]
+            place = 0.0 if value == low else 1.0 if value == high else 0.5
+        case _:
+            return
+    if _NEAR < place < 1 - _NEAR:
+        return
+    end, way = ("lower", "lower") if place <= _NEAR else ("upper", "higher")
+    yield (
+        f"The best learning rate of {name} ({value:.3g}) lies at the {end} end of its range "
+        f"({low:.3g} to {high:.3g}): widen it to {way} ones."
+    )
 
 
 def _length(row: Row, confirmed: Sequence[UnitRecord], metric: Metric) -> Iterator[str]:
