@@ -5,7 +5,7 @@ Shapes: M members, B rows of a batch, D features, C outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -198,12 +198,19 @@ Start = tuple[dict[str, Tensor], dict[str, Tensor]]
 class DataDriven(Protocol):
     """What a model may have besides: a start that depends on the training rows."""
 
-    def adapted(self, parameters: Named, buffers: Named, inputs: Named) -> Start:
+    def adapted(
+        self,
+        parameters: Named,
+        buffers: Named,
+        inputs: Named,
+        only: Collection[str] | None = None,
+    ) -> Start:
         """Parameters and buffers before the first step, from drawn ones and some training rows.
 
         Args:
             parameters, buffers: all of them, name → [M, …].
             inputs: name → [M, N, …]; the same rows for each member, none of them drawn at random.
+            only: names of what may change; None: all of it.
 
         Returns:
             All parameters and all buffers; those that stay are the ones that came in.

@@ -99,7 +99,7 @@ def trained(
     cohort, data = make(recipes, seeds, inputs), rows(inputs)
     state = loop.adapted(cohort, loop.initial_state(cohort), data)
     for stage in cohort.stages:
-        state = loop.begin(stage, loop.renewed(cohort, stage, state))
+        state = loop.begin(stage, loop.renewed(cohort, stage, state, data))
         state = loop.advance(cohort, stage, state, data, STEPS, lambda _: None)
         if stage is not cohort.stages[-1] and stage.averages:
             flat, buffers = loop.evaluated(cohort, stage, state, data)

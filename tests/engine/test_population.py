@@ -391,7 +391,7 @@ def test_fresh_parameters_of_newcomers(rows: Rows, judge: Judge) -> None:
     population = Population(maker(), [Newcomer(chosen, 1), Newcomer(chosen, 2)], rows, judge)
     cohort = maker()([chosen], [2], born=[0])
     state = loop.begin(cohort.stages[0], loop.initial_state(cohort))
-    wanted = cohort.layout.views(loop.renewed(cohort, cohort.stages[0], state).flat)
+    wanted = cohort.layout.views(loop.renewed(cohort, cohort.stages[0], state, rows).flat)
     found = population.weights()[0]
     for name, value in wanted.items():
         assert torch.equal(found[name][1], value[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from methodic.engine.stretch import _batches
 from methodic.errors import InputError, Interrupted
 from methodic.metrics import get_metric
 from methodic.models.inputs import Inputs
-from methodic.models.parts.initialization import initial_parameters
+from methodic.models.parts.initialization import initial_buffers, initial_parameters
 from methodic.recipes.types import Recipe
 from methodic.types import Pass
 from tests.engine.test_checkpoint import Polls, same
@@ -217,7 +218,7 @@ def test_members_may_come_when_a_round_begins() -> None:
 def test_fresh_parameters_are_drawn_anew_and_others_stay() -> None:
     made = make(stage(VICREG, rows="all"), stage(ENTROPY, fresh=["head", "hidden.1"]), seeds=(3, 4))
     state = advanced(made, 5)
-    again = loop.renewed(made, made.stages[1], state)
+    again = loop.renewed(made, made.stages[1], state, data())
     before, after = made.layout.views(state.flat), made.layout.views(again.flat)
     drawn = initial_parameters(made.layout.specs, (3, 4), None, "fresh/s1")
     for name in made.layout.names:
@@ -227,9 +228,52 @@ def test_fresh_parameters_are_drawn_anew_and_others_stay() -> None:
     assert not torch.equal(after["head.weight"], first["head.weight"])
     assert not torch.equal(after["head.weight"][0], after["head.weight"][1])
     alone = make(stage(VICREG, rows="all"), stage(ENTROPY, fresh=["head"]), seeds=(4,))
-    state = loop.renewed(alone, alone.stages[1], loop.initial_state(alone))
+    state = loop.renewed(alone, alone.stages[1], loop.initial_state(alone), data())
     assert torch.equal(alone.layout.views(state.flat)["head.weight"][0], after["head.weight"][1])
-    assert loop.renewed(made, made.stages[0], state) is state
+    assert loop.renewed(made, made.stages[0], state, data()) is state
+
+
+def renewed_after(model: dict[str, Any], fresh: str) -> tuple[Cohort, State, State]:
+    """Before and after a part is drawn anew, the weights being twice those of the start."""
+    made = make(stage(ENTROPY), stage(ENTROPY, fresh=[fresh]), model=model, seeds=(3, 4))
+    state = loop.adapted(made, loop.initial_state(made), data())
+    state = loop.begin(made.stages[0], replace(state, flat=2 * state.flat))
+    again = loop.renewed(made, made.stages[1], state, data())
+    before, after = made.layout.views(state.flat), made.layout.views(again.flat)
+    for name in made.layout.names:
+        assert torch.equal(after[name], before[name]) != name.startswith(fresh), name
+    assert not torch.equal(loop.adapted(made, state, data()).flat, state.flat), "all would change"
+    return made, state, again
+
+
+def test_fresh_weights_are_scaled_by_training_rows() -> None:
+    made, _, again = renewed_after({**MLP, "initialization": "lsuv"}, "hidden.0.weight")
+    weight = made.layout.views(again.flat)["hidden.0.weight"]
+    out = data().some_inputs(EVERY, 2)["numeric"] @ weight
+    torch.testing.assert_close(out.flatten(1).std(1), torch.ones(2), rtol=0.02, atol=0)
+
+
+def test_fresh_heads_begin_by_what_trained_layers_make_of_training_rows() -> None:
+    """They stay as they are, and the head has the scale that it has before the first step."""
+    made, _, again = renewed_after({"kind": "realmlp", "width": 6, "depth": 2}, "head")
+    views = made.layout.views(again.flat)
+    run = Pass(views, again.buffers, {}, made.numbers, training=False)
+    out = made.model(run, data().some_inputs(EVERY, 2))
+    torch.testing.assert_close(out.std(1, correction=0), torch.ones(2, 2), rtol=0.02, atol=0)
+    assert bool((views["head.bias"] != 0).any()), "minus a mean of some rows' outputs"
+
+
+@pytest.mark.parametrize("fresh", ["head", "hidden.0.norm", "hidden.0"])
+def test_statistics_of_a_fresh_layer_begin_anew(fresh: str) -> None:
+    made = make(stage(ENTROPY), stage(ENTROPY, fresh=[fresh]), model=NORMED)
+    state = advanced(made, 5)
+    again = loop.renewed(made, made.stages[1], state, data())
+    anew = initial_buffers(made.model.buffers(), 1, torch.device("cpu"))
+    assert {"hidden.0.norm.mean", "hidden.0.norm.variance"} == anew.keys()
+    for name, value in anew.items():
+        assert not torch.equal(state.buffers[name], value)
+        wanted = state.buffers[name] if fresh == "head" else value
+        assert torch.equal(again.buffers[name], wanted)
 
 
 def test_training_renews_at_the_start_of_the_stage(judge: Judge) -> None:
@@ -237,7 +281,7 @@ def test_training_renews_at_the_start_of_the_stage(judge: Judge) -> None:
     made = make(stage(ENTROPY), stage(ENTROPY, fresh=["head"], optimizer=still), steps=[5, 1])
     trained = loop.train(made, data(), judge, [6])
     state = loop.advance(made, made.stages[0], begun(made), data(), 5, lambda _: None)
-    wanted = loop.renewed(made, made.stages[1], state).flat
+    wanted = loop.renewed(made, made.stages[1], state, data()).flat
     torch.testing.assert_close(trained.flat, wanted, rtol=0, atol=1e-25)
 
 

@@ -27,7 +27,7 @@ def operations(cohort: Cohort, rows: Rows) -> list[float]:
     state = loop.adapted(cohort, loop.initial_state(cohort), rows)
     found = []
     for stage in cohort.stages:
-        begun = loop.begin(stage, loop.renewed(cohort, stage, state))
+        begun = loop.begin(stage, loop.renewed(cohort, stage, state, rows))
         turns = [_counted(cohort, stage, begun, rows, i) for i in range(len(stage.turns))]
         total = sum(n * length for n, length in zip(turns, stage.cycle, strict=True))
         found.append(total / sum(stage.cycle) / (stage.batch + stage.beside))

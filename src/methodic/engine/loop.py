@@ -5,7 +5,7 @@ Shapes: M members, T steps, P parameters.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -56,24 +56,40 @@ def initial_state(cohort: Cohort) -> State:
 ADAPTED_ROWS = 1024  # training rows that a model may look at before the first step
 
 
-def adapted(cohort: Cohort, state: State, rows: Rows) -> State:
-    """The state with what the model wants to learn from training rows before the first step."""
+def adapted(cohort: Cohort, state: State, rows: Rows, only: Collection[str] | None = None) -> State:
+    """The state with what the model wants to learn from training rows before the first step.
+
+    ``only``: names of what may change; None: all of it.
+    """
     if not isinstance(cohort.model, DataDriven):
         return state
     some = rows.some_inputs(ADAPTED_ROWS, len(state.flat))
-    parameters, buffers = cohort.model.adapted(cohort.layout.views(state.flat), state.buffers, some)
+    before = cohort.layout.views(state.flat), state.buffers
+    parameters, buffers = cohort.model.adapted(*before, some, only)
     return replace(state, flat=cohort.layout.flatten(parameters), buffers=buffers)
 
 
-def renewed(cohort: Cohort, stage: Stage, state: State) -> State:
-    """The state with what the stage wants fresh, such as a new head, drawn anew."""
+def renewed(cohort: Cohort, stage: Stage, state: State, rows: Rows) -> State:
+    """The state with what the stage wants fresh, such as a new head, drawn anew.
+
+    It begins as it would before the first step: with what it learns from training rows, and, where
+    a layer is all fresh, without the statistics of the weights that it had.
+    """
     if stage.fresh is None:
         return state
     again = initial_parameters(
         cohort.layout.specs, cohort.seeds, cohort.device, f"fresh/{stage.name}"
     )
     drawn = cohort.layout.flatten(again)
-    return replace(state, flat=torch.where(stage.fresh, drawn, state.flat))
+    fresh = cohort.layout.views(stage.fresh.unsqueeze(0))
+    names = {name for name, chosen in fresh.items() if bool(chosen.all())}
+    kept = {name.rpartition(".")[0] for name in fresh.keys() - names}
+    layers = {name.rpartition(".")[0] for name in names} - kept
+    empty = initial_buffers(cohort.model.buffers(), cohort.width, cohort.device)
+    reset = {name: x for name, x in empty.items() if name.rpartition(".")[0] in layers}
+    flat = torch.where(stage.fresh, drawn, state.flat)
+    state = replace(state, flat=flat, buffers={**state.buffers, **reset})
+    return adapted(cohort, state, rows, names | reset.keys())
 
 
 def begin(stage: Stage, state: State) -> State:
@@ -126,7 +142,7 @@ def train(
         if saved is not None:
             window, saved = saved.window, None
         else:
-            state, window = begin(stage, renewed(cohort, stage, state)), Window()
+            state, window = begin(stage, renewed(cohort, stage, state, rows)), Window()
             monitor.restart()
         end = stage.steps if until is None else min(stage.steps, until - done)
         while state.steps_taken < end and not monitor.over:

@@ -265,7 +265,7 @@ class Population:
         self._before += state.steps_taken
         self._stage += 1
         following = cohort.stages[self._stage]
-        self._state = loop.begin(following, loop.renewed(cohort, following, state))
+        self._state = loop.begin(following, loop.renewed(cohort, following, state, self._rows))
 
 
 def _check_alike(here: Recipe, other: Recipe) -> None:
@@ -288,6 +288,6 @@ def _fresh(cohort: Cohort, stage: Stage, places: Sequence[int], rows: Rows) -> S
     if cohort.model.native:  # initial weights are a function of the seed: only these are made
         some = replace(cohort, seeds=tuple(cohort.seeds[place] for place in places))
         state = loop.adapted(some, loop.initial_state(some), rows)
-        return loop.begin(stage, loop.renewed(some, stage, state))
+        return loop.begin(stage, loop.renewed(some, stage, state, rows))
     state = loop.begin(stage, loop.initial_state(cohort))
     return picked([state], torch.tensor(places, device=cohort.device))

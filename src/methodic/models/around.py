@@ -5,7 +5,7 @@ Shapes: M members, B rows, O outputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import cast
 
 from torch import Tensor
@@ -49,11 +49,17 @@ class Around:
         """The model's."""
         return self.model.noise(rows)
 
-    def adapted(self, parameters: Named, buffers: Named, inputs: Named) -> Start:
+    def adapted(
+        self,
+        parameters: Named,
+        buffers: Named,
+        inputs: Named,
+        only: Collection[str] | None = None,
+    ) -> Start:
         """What the model learns from training rows before the first step; `types.DataDriven`."""
         if not isinstance(self.model, DataDriven):
             return dict(parameters), dict(buffers)
-        return self.model.adapted(parameters, buffers, inputs)
+        return self.model.adapted(parameters, buffers, inputs, only)
 
     @property
     def features(self) -> int:

@@ -5,7 +5,7 @@ Shapes: M members, N rows, B rows of a batch, C outputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -18,9 +18,13 @@ from methodic.types import BufferSpec, Half, Named, ParameterSpec, Pass, Start
 class Fitting(Pass):
     """A pass over training rows in which layers set what depends on data, one after the other."""
 
+    only: Collection[str] | None = None  # names of what may be set; None: all of it
+
     def fit(self, layer: Layer, x: Tensor) -> None:
         """Let a layer set its parameters and buffers by what reaches it."""
         for name, value in layer.fitted(self, x).items():
+            if self.only is not None and name not in self.only:
+                continue
             place = self.parameters if name in self.parameters else self.buffers
             assert isinstance(place, dict), "made by `Network.adapted`"
             place[name] = value
@@ -59,13 +63,20 @@ class Network:
         """[M, B, …] by name → [M, B, C]."""
         raise NotImplementedError
 
-    def adapted(self, parameters: Named, buffers: Named, inputs: Named) -> Start:
+    def adapted(
+        self,
+        parameters: Named,
+        buffers: Named,
+        inputs: Named,
+        only: Collection[str] | None = None,
+    ) -> Start:
         """Parameters and buffers before the first step; see `types.DataDriven`.
 
         Rows go through the network once; each layer that depends on data sets itself by what
         reaches it, so that it sees what the layers in front of it have become.
         """
         run = Fitting(dict(parameters), dict(buffers), {}, {}, training=False, collect=True)
+        run.only = only
         if any(layer.adapts for layer in self.layers()):
             with torch.no_grad():
                 self(run, {name: value.contiguous() for name, value in inputs.items()})

@@ -8,7 +8,7 @@ layers, whitened patches, pooling early), tysam-code 2023, Jordan 2024 (arXiv 24
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -139,9 +139,17 @@ class QuickNet(OneByOne):
         inner = [layer for block in self.blocks for pair in block for layer in pair]
         return [self.whitening, *inner, self.head]
 
-    def adapted(self, parameters: Named, buffers: Named, inputs: Named) -> Start:
+    def adapted(
+        self,
+        parameters: Named,
+        buffers: Named,
+        inputs: Named,
+        only: Collection[str] | None = None,
+    ) -> Start:
         """Parameters and buffers before the first step: filters that whiten the training rows."""
         name = f"{self.whitening.name}.weight"
+        if only is not None and name not in only:
+            return dict(parameters), dict(buffers)
         found = self.whitening.filters(inputs["array"][0]).to(buffers[name])
         return dict(parameters), {**buffers, name: found.expand_as(buffers[name]).contiguous()}
 

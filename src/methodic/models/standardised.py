@@ -5,7 +5,7 @@ Shapes: M members, B rows, C channels, H × W places.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor
@@ -28,9 +28,15 @@ class Standardised(Around):
         super().__init__(model)
         self.scaling = scaling
 
-    def adapted(self, parameters: Named, buffers: Named, inputs: Named) -> Start:
+    def adapted(
+        self,
+        parameters: Named,
+        buffers: Named,
+        inputs: Named,
+        only: Collection[str] | None = None,
+    ) -> Start:
         """What the model learns, from standardised images."""
-        return super().adapted(parameters, buffers, self._standardised(inputs))
+        return super().adapted(parameters, buffers, self._standardised(inputs), only)
 
     def __call__(self, run: Pass, inputs: Mapping[str, Tensor]) -> Tensor:
         """[M, B, …] by name → [M, B, O]."""
