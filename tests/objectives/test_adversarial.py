@@ -144,3 +144,21 @@ def test_what_is_certain_has_a_finite_cost() -> None:
     found = cost(sure)
     assert found.tolist() == [250.0]
     assert torch.autograd.grad(found.sum(), sure)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("of", ["rows", "features"])
+@pytest.mark.parametrize("kind", [Discriminator, Generator])
+def test_running_statistics_are_those_of_rows_and_not_of_what_is_made(kind: Any, of: str) -> None:
+    """A generator's turn shows the encoder nothing but made rows; one of features shows rows."""
+    network = looking.mlp(normalization="batch")
+    objective = kind("o", "s.adversary", network, False, NUMBERS, of, 3, (6,), (4,))
+    model = looking.extended(network, objective)
+    run, rows = looking.given(objective, model), looking.table()
+    looking.cost(objective, model, run, looking.batch(rows))
+    alone = looking.given(objective, model)
+    if kind is Discriminator or of == "features":
+        model.encoded(alone, rows)  # type: ignore[attr-defined]
+        assert len(alone.new_buffers) == 2
+    assert run.new_buffers.keys() == alone.new_buffers.keys()
+    for name, value in alone.new_buffers.items():
+        assert torch.equal(run.new_buffers[name], value)

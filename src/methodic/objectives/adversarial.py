@@ -108,7 +108,9 @@ class Discriminator(_Adversary):
     @cached_property
     def sides(self) -> tuple[Side, ...]:
         real = Side(f"{self.path}/real", self.network)
-        return (real, Side(f"{self.path}/made", self.network)) if self.of == "rows" else (real,)
+        if self.of == "features":
+            return (real,)
+        return real, Side(f"{self.path}/made", self.network, made=True)
 
     def trained(self) -> tuple[str, ...]:
         return tuple(self._tells.parameters())
@@ -143,7 +145,7 @@ class Generator(_Adversary):
 
     @cached_property
     def sides(self) -> tuple[Side, ...]:
-        return (Side(f"{self.path}/made", self.network),)
+        return (Side(f"{self.path}/made", self.network, made=self.of == "rows"),)
 
     def trained(self) -> tuple[str, ...]:
         return () if self._makes is None else tuple(self._makes.parameters())

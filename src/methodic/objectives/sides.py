@@ -28,11 +28,13 @@ class Side:
         name: unique in the recipe; random numbers are drawn for it.
         network: what will be asked; its own random numbers are drawn here, too.
         changes: what makes a view out of rows, in this order.
+        made: what it looks at are no rows of the data; running statistics don't hear of them.
     """
 
     name: str
     network: Model
     changes: tuple[Mixing, ...] = ()
+    made: bool = False
 
     def noise(self, rows: int) -> dict[str, Noise]:
         """The random numbers of a look at ``rows`` rows."""
@@ -64,15 +66,19 @@ class Side:
         """The encoder's features of a view: [M, B, F]."""
         inner = self._pass(run, run.parameters)
         found = encoder(model).encoded(inner, self.view(run, inputs))
-        run.new_buffers.update(inner.new_buffers)
+        self._note(run, inner)
         return found
 
     def outputs(self, model: Model, run: Pass, inputs: Named) -> Tensor:
         """The network's outputs for a view, [M, B, C]: the mean of several where it has them."""
         inner = self._pass(run, run.parameters)
         found = model(inner, self.view(run, inputs))
-        run.new_buffers.update(inner.new_buffers)
+        self._note(run, inner)
         return found.mean(2) if found.ndim == 4 else found
+
+    def _note(self, run: Pass, inner: Pass) -> None:
+        if not self.made:
+            run.new_buffers.update(inner.new_buffers)
 
     def taught_features(self, model: Model, run: Pass, inputs: Named) -> Tensor:
         """`features` of the averaged network, without gradients; its statistics stay."""
