@@ -335,3 +335,15 @@ def test_names_of_no_parameter(where: str, spec: dict[str, Any]) -> None:
         made(spec)
     assert str(caught.value).startswith(f"{where}: ")
     assert str(caught.value.accepted).startswith("encoder, head, hidden.0.weight")
+
+
+def test_frozen_layers_of_your_own_module_are_known() -> None:
+    """Those that normalize by batches keep their statistics only where all of them is frozen."""
+
+    def fixed(*frozen: str) -> frozenset[str]:
+        module = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Linear(5, 3))
+        rates = [{"parameters": list(frozen), "factor": 0}] if frozen else []
+        return made(turn(ENTROPY, rates=rates), module=module).stages[0].turns[0].fixed
+
+    assert fixed("0", "1") == fixed("1") == {"1"}
+    assert fixed("0") == fixed("1.weight") == fixed() == set()

@@ -229,7 +229,7 @@ def test_pausing_ends_a_stretch_early(make_cohort: MakeCohort, rows: Rows) -> No
     stage = cohort.stages[0]
     start = loop.begin(stage, loop.initial_state(cohort))
     polls = iter([False, False, True])
-    state = loop.advance(cohort, stage, start, rows, 40, lambda _: None, lambda: next(polls))
+    state = loop.advance(cohort, stage, start, rows, 40, lambda _: None, lambda _: next(polls))
     assert state.steps_taken == 3
     whole = loop.advance(cohort, stage, start, rows, 3, lambda _: None)
     assert torch.equal(whole.flat, state.flat)
@@ -445,3 +445,18 @@ def test_a_stage_goes_on_from_the_average_of_the_one_before(
     state = loop.advance(cohort, stage, state, rows, 10, lambda _: None)
     flat, _ = loop.evaluated(cohort, stage, state, rows)
     assert torch.equal(loop.train(cohort, rows, judge, [11]).flat, flat)
+
+
+def test_frozen_layers_of_your_own_module_keep_their_statistics(
+    make_cohort: MakeCohort, rows: Rows, judge: Judge
+) -> None:
+    def module() -> nn.Module:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2))
+
+    rates = [{"parameters": ["0", "1"], "factor": 0}]
+    frozen = loop.train(make_cohort([0.1], module=module(), rates=rates), rows, judge, [40])
+    free = loop.train(make_cohort([0.1], module=module()), rows, judge, [40])
+    for name, before in module().named_buffers():
+        assert torch.equal(frozen.buffers[name][0], before.to(frozen.buffers[name].dtype))
+        assert not torch.equal(free.buffers[name][0], before.to(free.buffers[name].dtype))

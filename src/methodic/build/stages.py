@@ -18,6 +18,7 @@ from methodic.build.trained import Parts
 from methodic.engine.parts import Drive, Layout, Plateau, Stage, Turn
 from methodic.errors import InputError
 from methodic.models.mlp import Inputs
+from methodic.models.own.module import ModuleModel
 from methodic.recipes import types as recipe
 from methodic.recipes.numbers import walk
 from methodic.types import FloatArray, Model
@@ -187,14 +188,16 @@ def _turn(
         ),
         plateau=_plateau(spec.schedule, f"{path}.schedule", known),
         learned=tuple(known.parts.learned[at] for at in losses if at in known.parts.learned),
-        fixed=_fixed(factors, layout),
+        fixed=_fixed(factors, layout, known.model),
         proximal=regularizers.narrowed(parts.proximal, trains),
     )
 
 
-def _fixed(factors: Mapping[str, float], layout: Layout) -> frozenset[str]:
+def _fixed(factors: Mapping[str, float], layout: Layout, model: Model) -> frozenset[str]:
     """Names of normalizing layers whose scale and shift are frozen."""
     frozen = {name for name in layout.names if factors.get(name) == 0}
+    if isinstance(model, ModuleModel):
+        return frozenset(name for name, own in model.normalizers().items() if own and own <= frozen)
     layers = {name.removesuffix(".shift") for name in frozen if name.endswith(".shift")}
     return frozenset(layer for layer in layers if {f"{layer}.scale"} & set(layout.names) <= frozen)
 

@@ -41,6 +41,39 @@ def test_output_and_statistics_like_the_module_itself() -> None:
     assert not still.new_buffers
 
 
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_fixed_layer_normalizes_by_its_running_statistics_which_stay(members: int) -> None:
+    starts = [net() for _ in range(members)]
+    for i, start in enumerate(starts):
+        start[1].running_mean.fill_(0.3 * (i + 1))
+    model = ModuleModel(starts[0], 3, starts)
+    assert model.normalizers() == {"1": {"1.weight", "1.bias"}}
+    parameters, buffers = model.initial()
+    run = Pass(parameters, buffers, {}, {}, training=True, fixed=frozenset({"1"}))
+    x = rows().expand(members, ROWS, 4)
+    out = model(run, {"numeric": x})
+    for name, buffer in buffers.items():
+        assert torch.equal(run.new_buffers[name], buffer)
+    for m, start in enumerate(starts):
+        torch.testing.assert_close(out[m], start.eval()(x[m]))
+    free = Pass(parameters, buffers, {}, {}, training=True)
+    assert not torch.allclose(model(free, {"numeric": x}), out), "and only in this pass"
+    assert not torch.equal(free.new_buffers["1.running_mean"], buffers["1.running_mean"])
+
+
+def test_layers_that_normalize_by_batches_are_known() -> None:
+    module = nn.Sequential(
+        nn.BatchNorm1d(4, affine=False),
+        nn.BatchNorm1d(4, track_running_stats=False),
+        nn.Sequential(nn.LayerNorm(4), nn.BatchNorm1d(4)),
+        nn.Linear(4, 3),
+    )
+    module[2][1].weight.requires_grad_(False)
+    assert ModuleModel(module, 3).normalizers() == {"0": set(), "2.1": {"2.1.bias"}}
+    alone = nn.BatchNorm1d(3)
+    assert ModuleModel(alone, 3).normalizers() == {"": {"weight", "bias"}}
+
+
 def test_the_module_stays_as_it_was() -> None:
     module = net().eval()
     before = {k: v.clone() for k, v in module.state_dict().items()}

@@ -6,13 +6,15 @@ Shapes: M members, B rows of a batch, C outputs.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.modules.batchnorm import _NormBase
 
 from methodic.errors import InputError
 from methodic.models.own.draws import QuickMasks
@@ -134,6 +136,18 @@ class ModuleModel:
             if name not in self._parameters
         }
 
+    def normalizers(self) -> dict[str, frozenset[str]]:
+        """Layers that keep statistics of batches → names of what is trained of them."""
+        return {
+            path: frozenset(
+                name
+                for name in (f"{path}.{each}".removeprefix(".") for each in ("weight", "bias"))
+                if name in self._parameters
+            )
+            for path, layer in self.module.named_modules()
+            if isinstance(layer, _NormBase) and layer.track_running_stats
+        }
+
     def noise(self, rows: int) -> dict[str, Noise]:  # noqa: ARG002
         """None: the module draws from torch's generator."""
         return {}
@@ -152,7 +166,8 @@ class ModuleModel:
             self.module.train(run.training)
         members = next(iter(inputs.values())).shape[0]
         if run.training:
-            output, buffers = (self._alone if members == 1 else self._together)(run, inputs)
+            with self._still(run.fixed):
+                output, buffers = (self._alone if members == 1 else self._together)(run, inputs)
             run.new_buffers.update(
                 {
                     # A buffer may hold what was computed in another precision.
@@ -164,6 +179,18 @@ class ModuleModel:
             return output
         with drawing(0, next(iter(inputs.values())).device):  # some draw while they are evaluated
             return torch.cat([self._alone(run, inputs, member)[0] for member in range(members)])
+
+    @contextmanager
+    def _still(self, fixed: Collection[str]) -> Iterator[None]:
+        """Frozen layers do in training what they do afterwards, as those of our own networks."""
+        layers = [self.module.get_submodule(name) for name in fixed]
+        for layer in layers:
+            layer.eval()
+        try:
+            yield
+        finally:
+            for layer in layers:
+                layer.train()
 
     def _alone(
         self, run: Pass, inputs: Mapping[str, Tensor], member: int = 0
