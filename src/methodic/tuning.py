@@ -95,8 +95,9 @@ class CandidateRecord(_Value):
     ``status``: finished (all steps, or a stop criterion of its recipe held); dropped (others did
     better); diverged; replaced (population-based: another one's copy stands in its place).
     ``parent``: the candidate whose weights it took over, in population-based training.
-    ``untuned``: its setting is what the recipe has without a search. A study asks for it first, but
-    where several processes search along, one of them tries it.
+    ``untuned``: its setting is the middle of all ranges, which is what the recipe has without a
+    search, but for a weight decay of 0. A study asks for it first, but where several processes
+    search along, one of them tries it.
     """
 
     recipe: str

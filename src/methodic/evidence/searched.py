@@ -21,8 +21,9 @@ class Tuning:
         name: of the method.
         steps: optimizer steps of a whole training.
         candidates: in the order of asking.
-        untuned: the candidate with the recipe's own numbers, where it was tried: of several
-            processes that search along with each other, one tries it.
+        untuned: the candidate with the middle of all ranges, which the recipe's own numbers are
+            (but for a weight decay of 0), where it was tried: of several processes that search
+            along with each other, one tries it.
         greater_is_better: the direction of the scores.
     """
 

@@ -111,7 +111,9 @@ def concrete(recipe: Recipe, setting: Mapping[str, Scalar]) -> Recipe:
 
 
 def untuned(recipe: Recipe) -> Setting:
-    """What the recipe is without a search: of each range the middle, of each choice the first.
+    """Where a search begins: of each range the middle, of each choice the first.
+
+    That is what the recipe has without a search; but see `recipes.defaults` on a weight decay of 0.
 
     Example:
         >>> recipe = Recipe.model_validate({"name": "a", "stages": [{"optimizer": {"kind": "adam",
