@@ -207,3 +207,21 @@ def _swapped(record: SearchRecord, number: int, **changes: object) -> SearchReco
 def test_order_does_not_matter_where_settings_were_drawn() -> None:
     scores = [random.Random(i).random() for i in range(9)]
     assert best_of(scores, True) == best_of(scores[::-1], True)
+
+
+def test_an_early_score_is_no_measure_of_what_tuning_gained() -> None:
+    """Halving drops untuned settings after a part of a training; whole ones are still compared."""
+    found = list(tuned(Search(methods=("adamw", "sgd"), settings=16).make()))
+    assert all(row.gain is not None for row in found)
+    record = Search(methods=("adamw", "sgd"), settings=27, strategy="halving").make()
+    dropped = [row for row in tuned(record) if row.untuned_share < 1]
+    assert dropped
+    assert all(row.gain is None and row.untuned is not None for row in dropped)
+    early = found[0].model_copy(update={"untuned_share": 0.11, "untuned": 0.999, "gain": None})
+    first, last = sentences([early, found[1]], "accuracy")
+    assert first.startswith(f"Untuned, {found[1].name} has")
+    assert "1 of 2 untuned settings" in last
+    assert "isn't known" in last
+    first, last = sentences([early], "accuracy")
+    assert first.startswith("Tuned, ")
+    assert "isn't known" in last

@@ -51,9 +51,10 @@ class After(Value):
 class Tuned(Value):
     """What tuning did for one method.
 
-    ``untuned`` is the score of the recipe's own numbers, after ``untuned_share`` of a whole
-    training. ``best`` is that of the best candidate among those that trained furthest. ``gain`` is
-    how much better ``best`` is than ``untuned``, above 0 for better, whatever the metric.
+    ``untuned`` is the score of the middle of all ranges (see `recipes.spaces.untuned`), after
+    ``untuned_share`` of a whole training. ``best`` is that of the best candidate among those that
+    trained furthest. ``gain`` is how much better ``best`` is than ``untuned``, above 0 for better,
+    whatever the metric; None where ``untuned`` is an early score.
     """
 
     name: str
@@ -97,7 +98,9 @@ def _tuned(each: Tuning, drawn: bool, greater: bool, worst: float | None) -> Tun
     if each.untuned is not None and each.untuned.rungs:
         finished = each.untuned.status == "finished"
         share = 1.0 if finished else each.shares(each.untuned)[-1]
-    gain = None if top is None or plain is None else (top - plain if greater else plain - top)
+    gain = None
+    if top is not None and plain is not None and share == 1:
+        gain = top - plain if greater else plain - top
     curve: tuple[After, ...] = ()
     if top is not None and worst is not None:
         known = [worst if (x := last(one)) is None else x for one in each.candidates]
@@ -199,25 +202,39 @@ def sentences(found: Sequence[Tuned], metric: str) -> list[str]:
     show = METRICS[metric]
     known = [row for row in found if row.best is not None]
     plain = [row for row in known if row.untuned is not None]
+    whole = [row for row in plain if row.untuned_share == 1]
     lines = []
-    if plain:
+    if whole:
         sign = 1.0 if show.greater_is_better else -1.0
-        first = max(plain, key=lambda row: sign * (row.untuned or 0.0))
+        first = max(whole, key=lambda row: sign * (row.untuned or 0.0))
         top = known[0]
         who = "it" if top is first else top.name
         then = f"tuned, {who} reaches {show.format(top.best)}"
         if top is first and not top.gain:
             then = "no other setting did better"
-        verb = "is best with" if len(plain) > 1 else "has"
+        verb = "is best with" if len(whole) > 1 else "has"
         lines.append(f"Untuned, {first.name} {verb} {show.format(first.untuned)}; {then}.")
-        most = max(plain, key=lambda row: row.gain or 0.0)
-        if len(plain) > 1 and most.gain:
+        most = max(whole, key=lambda row: row.gain or 0.0)
+        if len(whole) > 1 and most.gain:
             gain = show.format_difference(most.gain)
             lines.append(f"Tuning did most for {most.name}: better by {gain}.")
+    elif known:
+        lines.append(f"Tuned, {known[0].name} reaches {show.format(known[0].best)}.")
+    return [*lines, *early(found)]
+
+
+def early(found: Sequence[Tuned]) -> list[str]:
+    """Why there is no gain for some methods; nothing where there is one for all.
+
+    Args:
+        found: what `tuned` returned.
+    """
+    plain = [row for row in found if row.best is not None and row.untuned is not None]
     shares = [row.untuned_share for row in plain if row.untuned_share < 1]
-    if shares:
-        lines.append(
-            f"{len(shares)} of {len(plain)} untuned settings were dropped after "
-            f"{100 * min(shares):.0f}% of a training or more, so their scores are early ones."
-        )
-    return lines
+    if not shares:
+        return []
+    return [
+        f"{len(shares)} of {len(plain)} untuned settings were dropped after "
+        f"{100 * min(shares):.0f}% of a training or more, so their scores are early ones, and "
+        "what tuning gained there isn't known."
+    ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from methodic.evidence.ablation import Ablation
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.evidence.sameness import Reproduction
-from methodic.evidence.tuned import tuned
+from methodic.evidence.tuned import early, tuned
 from methodic.plan import Contender, Plan, Unit
 from methodic.recipes.types import Recipe
 from methodic.report import cells, facts
@@ -95,8 +95,11 @@ def search_table(record: SearchRecord) -> Table:
         scores = [each.untuned, *(None if at is None else at.score for at in points)]
         row = [cells.score(x, record.metric) for x in scores]
         table.add_row(*map(Text, (each.name, *row, search.gain(each, record.metric))))
+    captions = early(shown)
     if len(found) > len(shown):
-        table.caption = f"{len(found) - len(shown)} more in the report"
+        captions.append(f"{len(found) - len(shown)} more in the report")
+    if captions:
+        table.caption = "\n".join(captions)
         table.caption_justify = "left"
     return table
 
