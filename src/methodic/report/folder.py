@@ -149,7 +149,9 @@ def load(folder: Path) -> Folder:
     screened = [unit for unit in units if unit.unit.phase == "screen"]
     search = _optional(folder / SEARCH, "search", SearchRecord)
     return Folder(
-        plan=settled(plan, search if state.found else None, state.found),
+        plan=settled(
+            plan, search if state.found or state.status == "finished" else None, state.found
+        ),
         frozen=plan,
         state=state,
         leaderboard=_optional(folder / "leaderboard.json", "leaderboard", Leaderboard),

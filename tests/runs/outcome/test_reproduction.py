@@ -25,6 +25,7 @@ from methodic.report.terminal import Quiet
 from methodic.runs import paths
 from methodic.runs.outcome import reproduction
 from methodic.runs.rows.preparation import Prepared
+from methodic.tuning import SearchPlan
 from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan, execute, stopping
 
 
@@ -318,3 +319,15 @@ def test_what_cannot_be_reproduced(
             runs.reproduce(folder, out=tmp_path / "never")
         assert name in str(caught.value)
         assert not (tmp_path / "never").exists()
+
+
+def test_a_search_that_found_nothing_is_over_when_its_run_is(done: Path, tmp_path: Path) -> None:
+    """Where all candidates diverged there is nothing to go on with either."""
+    folder = tmp_path / "diverged"
+    shutil.copytree(done, folder)
+    search = SearchPlan(sampler="random", settings=2, strategy="full")
+    edit("plan.json", lambda d: d.update(search=search.model_dump()))(folder)
+    assert reproduction.begin(folder).state.found == ()
+    edit("run.json", lambda d: d.update(status="interrupted"))(folder)
+    with pytest.raises(InputError, match="isn't over"):
+        reproduction.begin(folder)

@@ -50,7 +50,15 @@ def begin(path: Path) -> Folder:
             f"{path}: this run has no record yet, so there is nothing to compare with",
             advice=f"Go on with it: methodic resume {path}",
         )
-    if first.plan.search is not None and not first.state.found:
+    if first.plan.search is not None and first.plan.search.shared is not None:
+        raise InputError(
+            f"{path}: this run searched along with others, so it can't be reproduced",
+            found=f"a shared study, {first.plan.search.shared}",
+            accepted="a run whose search is a function of its plan alone",
+            advice="What it tried depends on what the others found by then; and executed again, it "
+            "would take part in their study.",
+        )
+    if first.plan.search is not None and not _searched(first.state):
         raise InputError(
             f"{path}: the search of this run isn't over, so what it comes to can't be compared",
             advice=f"Go on with it first: methodic resume {path}",
@@ -59,6 +67,11 @@ def begin(path: Path) -> Folder:
     _predictions(path, first)  # a damaged file is said now, and not after all the work
     _weights(path)
     return first
+
+
+def _searched(state: RunState) -> bool:
+    """Whether a search is over; it may have found nothing, where all diverged."""
+    return bool(state.found) or state.status == "finished"
 
 
 def plan_again(
