@@ -10,9 +10,11 @@ import pytest
 from methodic import runs
 from methodic.errors import InputError
 from methodic.plan import Plan
+from methodic.recipes.types import Recipe
 from methodic.report.progress import Quiet
 from methodic.runs import sharing
 from methodic.runs.pace import Pace
+from methodic.runs.paths import WORK
 from methodic.runs.plans import hunting
 from methodic.runs.rows.preparation import Prepared
 from methodic.runs.searching import Searching
@@ -61,6 +63,9 @@ def test_another_run_does_what_the_first_one_left(
     plan = shared(make_plan, url, settings=40)
     with stopping(1):
         execute(plan, tmp_path / "one", prepared)
+    with pytest.raises(InputError, match="searched along with others"):
+        runs.reproduce(tmp_path / "one", out=tmp_path / "never")
+    assert not (tmp_path / "never").exists()
     one = timeless(tried(tmp_path / "one"))
     assert len(one) == 8
     execute(plan, tmp_path / "two", prepared)
@@ -121,6 +126,41 @@ def test_a_study_of_another_search_is_refused(
         execute(plan.model_copy(update={"contenders": (longer,)}), tmp_path / "other", prepared)
     assert "999" in (error.value.found or "")
     assert "--budget none" in (error.value.advice or "")
+
+
+def test_a_study_is_of_one_recipe_and_one_split(
+    make_plan: MakePlan, tmp_path: Path, url: str
+) -> None:
+    """Scores of other rows, or of recipes that differ in what isn't searched, can't be ranked."""
+    plan = shared(make_plan, url)
+    (contender,) = plan.contenders
+    (stage,) = contender.recipe.stages
+    recipe = contender.recipe.model_copy(
+        update={"stages": (stage.model_copy(update={"batch": 7}),)}
+    )
+    grouped = plan.data.reading.model_copy(update={"group": "patient"})
+
+    def join(name: str, plan: Plan, recipe: Recipe) -> None:
+        (tmp_path / name / WORK).mkdir(parents=True, exist_ok=True)
+        other = sharing.Sharing(tmp_path / name, plan, url, greater_is_better=True)
+        try:
+            other.study("plain", [recipe])
+        finally:
+            other.close()
+
+    def about(**data: object) -> Plan:
+        return plan.model_copy(update={"data": plan.data.model_copy(update=data)})
+
+    join("one", plan, contender.recipe)
+    join("two", plan, contender.recipe)
+    for words, another, searched in (
+        ("recipe plain", plan, recipe),
+        ("group of the split", about(reading=grouped), contender.recipe),
+        ("60 for training", about(rows=(60, 30, 30)), contender.recipe),
+    ):
+        with pytest.raises(InputError, match="made for another search") as error:
+            join("three", another, searched)
+        assert words in (error.value.found or "")
 
 
 def test_a_run_that_finds_nothing_left_says_so(

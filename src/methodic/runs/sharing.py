@@ -8,6 +8,7 @@ from pathlib import Path
 
 from methodic.files import read_json, write_json
 from methodic.plan import Plan
+from methodic.recipes.io import fingerprint
 from methodic.recipes.types import Recipe
 from methodic.runs.paths import WORK
 from methodic.search.methods import space
@@ -45,12 +46,24 @@ class Sharing:
         """
         plan, search = self._plan, self._search
         steps = {each.recipe.name: sum(each.steps) for each in plan.contenders}
+        reading = plan.data.reading
         about = {
             "data": plan.data.fingerprint,
             "split": f"seed {plan.data.split_seed}",
+            "rows": "{:,} for training, {:,} for validation, {:,} for test".format(*plan.data.rows),
+            **{
+                f"{what} of the split": said
+                for what, said in (
+                    ("parts", reading.split),
+                    ("group", reading.group),
+                    ("time", reading.time),
+                )
+                if said is not None
+            },
             "metric": plan.metric,
             "steps": ", ".join(f"{each.name} {steps[each.name]}" for each in recipes),
             "strategy": f"{search.strategy}, one in {search.reduction}, {search.rungs} rungs",
+            **{f"recipe {each.name}": fingerprint(each) for each in recipes},
         }
         return Shared(
             self._storage,
