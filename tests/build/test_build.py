@@ -461,6 +461,32 @@ def test_code_knows_the_shares_that_classes_are_aligned_to() -> None:
     assert program([10, 5, 5], "consistency") == program([5, 5, 10], "consistency")
 
 
+@pytest.mark.parametrize("stage", [{"rows": "all", "batch": "full"}, {"unlabelled": 64}])
+def test_code_knows_how_many_rows_a_step_reads(stage: dict[str, Any]) -> None:
+    """Equally many labelled rows may have more or fewer beside them."""
+
+    def program(every: int) -> str | None:
+        vicreg = {"objectives": [{"kind": "vicreg"}], **stage}
+        supervised = {"name": "after", "share": 0.5}
+        made = Recipe.model_validate(
+            {"name": "a", "stages": [{"share": 0.5, **vicreg}, supervised]}
+        )
+        inputs = Inputs(numeric=4)
+        return build.cohort(
+            [build.resolve(made, "binary", 20, inputs)],
+            [0],
+            steps=[10, 10],
+            inputs=inputs,
+            outputs=2,
+            rows=20,
+            every=every,
+            compiled=True,
+        ).program
+
+    assert program(40) != program(50)
+    assert program(50) == program(50)
+
+
 def test_a_class_without_training_rows_weighs_something_finite() -> None:
     balanced = {"objectives": [{"kind": "cross_entropy", "class_weights": "balanced"}]}
     made = build.cohort(

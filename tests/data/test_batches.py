@@ -74,7 +74,6 @@ def test_full_batches() -> None:
 
 def test_rows_with_partners_are_shuffled_in_full_batches_too():
     order = Order([1, 2], 10, 10, partnered=True)
-    assert order.whole
     assert not order.full
     laid = order.steps(0, 3).view(3, 2, 10)
     assert torch.equal(laid.sort(-1).values, torch.arange(10).expand(3, 2, 10))

@@ -196,12 +196,12 @@ def cohort(
     if compiled:
         refused = brought is not None or device.type != "cpu" or precision != "float32"
         assert not refused, "runs.machine.compiling asks for none of these"
-        # Other splits of the same data have other counts of rows, which most methods don't know.
-        counted = rows if any(order.whole for order in orders.values()) else None
+        # Other splits of the same data have other counts of rows, which most batches don't know.
+        sizes = [(each.batch, each.beside) for each in stages]
         # What a loss balances by, and FixMatch aligns to, are constants of the code.
         reads = any(word in first.model_dump_json() for word in ('"balanced"', '"fixmatch"'))
         weighed = None if class_counts is None or not reads else class_counts.tolist()
-        built = (keys_and_numbers[0][0], inputs, outputs, counted, weighed)
+        built = (keys_and_numbers[0][0], inputs, outputs, sizes, weighed)
         program = fingerprint(*(str(each) for each in built), own.fingerprint if own else "")
     return Cohort(
         model=model,

@@ -186,12 +186,7 @@ class Order:
     @property
     def full(self) -> bool:
         """Every batch is all rows, in their own order."""
-        return self.whole and not self.partnered
-
-    @property
-    def whole(self) -> bool:
-        """Every batch is all rows, in whatever order."""
-        return self.batch == self.rows
+        return self.batch == self.rows and not self.partnered
 
     @property
     def held(self) -> int:

@@ -56,3 +56,16 @@ def test_what_is_joined_from_what_was_joined() -> None:
     due = joined({name: v.unsqueeze(0) for name, v in given.items()})
     for name, value in due.items():
         torch.testing.assert_close(found[name], value[0], rtol=1e-5, atol=1e-5)
+
+
+def test_sums_of_truth_values_are_counts() -> None:
+    x = torch.randn(4, 7)
+
+    def function(states: dict[str, Tensor]) -> dict[str, Tensor]:
+        above = states["x"] > 0
+        rows = above.sum(1, keepdim=True)
+        return {"x": states["x"] * rows + above.sum(0)}
+
+    above = x > 0
+    wanted = x * above.sum(1, keepdim=True) + above.sum(0)
+    torch.testing.assert_close(computed(function, x=x)["x"], wanted)

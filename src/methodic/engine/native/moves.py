@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
+
 from methodic.engine.native.arithmetic import elementwise, number
 from methodic.engine.native.program import Call
 from methodic.engine.native.values import Index, Lazy, Value, View, nest, unsupported
@@ -123,6 +125,8 @@ def reduction(kind: str) -> Callable[..., Value]:
         over = [a % len(x.shape) for a in axes] if axes else every
         if x.cost > 200:
             x = call.program.stored(x)
+        if x.dtype == torch.bool and kind != "max":  # sums are counts, which a bool can't hold
+            x = elementwise("{0}", 1)(call.of(x.shape, call.dtype), x)
         found: Value = call.program.reduced(x, over, "max" if kind == "max" else "sum")
         if kind == "mean":
             n = math.prod(x.shape[a] for a in over)
