@@ -11,7 +11,15 @@ from report.searched import ADAM, LR, MOMENTUM, OPTIMIZER, Search, conditional
 
 from methodic.evidence.importance import FEWEST, MOST, Importance, importance
 from methodic.recipes.ranges import LogUniform
-from methodic.tuning import CandidateRecord, Rung, SearchPlan, SearchRecord, Setting, StudyRecord
+from methodic.tuning import (
+    METHOD,
+    CandidateRecord,
+    Rung,
+    SearchPlan,
+    SearchRecord,
+    Setting,
+    StudyRecord,
+)
 
 
 def search(settings: list[Setting], scores: list[float | None]) -> SearchRecord:
@@ -164,3 +172,30 @@ def test_of_very_many_an_even_part_is_enough() -> None:
     assert many.settings == 1500
     assert {each.among for each in many.shares} == {1500}
     assert shares(many)[LR] == pytest.approx(shares(few)[LR], abs=0.05)
+
+
+def test_methods_are_compared_after_equally_much_training() -> None:
+    """Early scores hang on the rate alone; one method's candidates all trained to the end."""
+    found = Search(methods=("adamw", "sgd"), together=True, settings=60).make()
+    (study,) = found.studies
+    rng = random.Random(0)
+
+    def early(each: CandidateRecord) -> CandidateRecord:
+        rate = rng.random()
+        last = Rung(step=900, until=1.0, score=0.0, loss=None, setting={LR: rate})
+        first = last.model_copy(update={"until": 0.11, "step": 99, "score": rate})
+        whole = last.model_copy(update={"score": 10 + rate})
+        ended = each.recipe == "sgd"
+        return each.model_copy(
+            update={
+                "setting": {LR: rate},
+                "rungs": (first, whole) if ended else (first,),
+                "status": "finished" if ended else "dropped",
+            }
+        )
+
+    kept = study.model_copy(update={"candidates": tuple(map(early, study.candidates))})
+    both, *_ = importance(found.model_copy(update={"studies": (kept,)}), {})
+    assert both.progress == 0.11
+    assert both.settings == 60
+    assert shares(both)[METHOD] < 0.1

@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from methodic.evidence.axes import Axis, axes, is_number
@@ -79,36 +79,37 @@ def importance(record: SearchRecord, spaces: Spaces) -> tuple[Importance, ...]:
 def _of_method(
     tuning: Tuning, space: Mapping[str, object], seed: int, changing: bool
 ) -> Importance:
-    scored = _ranked(_scored(tuning), tuning.greater_is_better)
+    scored = _ranked(_scored(tuning, tuning.common), tuning.greater_is_better)
     why = "its numbers change while it trains" if changing else ""
     return _importance(tuning.name, scored, space, tuning.common, seed, why)
 
 
 def _of_choice(found: Sequence[Tuning], spaces: Spaces, seed: int) -> Importance:
     """The method itself as one of the numbers, beside those that all methods share."""
+    every = tuple(one for each in found for one in each.candidates)
+    common = replace(found[0], name=METHOD, candidates=every, untuned=None).common
     scored = [
         ({METHOD: each.name, **setting}, score)
         for each in found
-        for setting, score in _scored(each)
+        for setting, score in _scored(each, common)
     ]
     ranges: dict[str, object] = {}
     for each in found:
         ranges |= spaces.get(each.name, {})
     shared = set.intersection(*(set(setting) for setting, _ in scored)) if scored else set()
     kept = [({p: x for p, x in setting.items() if p in shared}, y) for setting, y in scored]
-    progress = min(each.common for each in found)
     ranked = _ranked(kept, found[0].greater_is_better)
-    return _importance("methods", ranked, ranges, progress, seed, "")
+    return _importance("methods", ranked, ranges, common, seed, "")
 
 
 # --- scores -----------------------------------------------------------------------------------
 
 
-def _scored(tuning: Tuning) -> list[tuple[Setting, float | None]]:
-    """Settings with their scores at the common share; None: diverged. Others are left out."""
+def _scored(tuning: Tuning, share: float) -> list[tuple[Setting, float | None]]:
+    """Settings with their scores after this share; None: diverged. Others are left out."""
     result: list[tuple[Setting, float | None]] = []
     for each in tuning.candidates:
-        score = tuning.reached(each, tuning.common)
+        score = tuning.reached(each, share)
         if score is not None or each.status == "diverged":
             result.append((_tried(each), score))
     return result
