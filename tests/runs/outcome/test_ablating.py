@@ -10,6 +10,7 @@ from methodic.runs.cohorts import concrete
 from methodic.runs.machine.compiling import COLD, TRACE
 from methodic.runs.outcome.ablating import affordable, units
 from methodic.runs.plans.units import confirm_units
+from methodic.tuning import Segment
 from tests.runs.conftest import MOMENTUM, PLAIN, MakePlan
 
 OFF = ["dropout", "momentum", "schedule", "ema"]  # of MOMENTUM
@@ -115,3 +116,13 @@ def test_nothing_fits_where_nothing_is_known(plan: Plan) -> None:
     todo = units(plan, confirm_units(plan, [("momentum", 0)]))
     assert affordable(plan, todo, [], 100.0) == 0
     assert affordable(plan, [], confirmed(plan, (1.0,)), 100.0) == 0
+
+
+def test_looks_are_the_confirmation_s_though_segments_end_at_them(plan: Plan) -> None:
+    """A population's winner changes its setting on the way, maybe where it is looked at."""
+    (whole, *_) = confirm_units(plan, [("momentum", 0)])
+    steps = sum(whole.steps)
+    ends = (whole.evaluate[1], whole.evaluate[3], steps)
+    segments = tuple(Segment(until=end, settings=({},) * len(whole.members)) for end in ends)
+    (first, *_) = units(plan, [whole.model_copy(update={"segments": segments})])
+    assert first.evaluate == whole.evaluate

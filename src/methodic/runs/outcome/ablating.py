@@ -34,13 +34,14 @@ def units(plan: Plan, complete: Sequence[Unit]) -> list[Unit]:
 
 
 def _without_each(plan: Plan, whole: Unit) -> list[Unit]:
+    assert plan.confirm is not None  # whose units these are
     first = whole.members[0]
     contender = next(c for c in plan.contenders if c.recipe.name == first.recipe)
     recipe = concrete(contender, first.setting)
     found = []
     for each in ingredients(recipe, network=plan.network is None):
         steps = _steps(recipe, concrete(contender, first.setting, each.key), whole.steps)
-        looks = evaluations(sum(steps), len(whole.evaluate) - len(whole.segments[:-1]))
+        looks = evaluations(sum(steps), plan.confirm.evaluations)
         found.append(
             whole.model_copy(
                 update={
