@@ -1,7 +1,9 @@
 """A search's candidates by method.
 
 Everything here reads `tuning.SearchRecord`. A candidate's score is that of the last time it was
-looked at: one that was dropped counts with the score it had by then.
+looked at: one that was dropped counts with the score it had by then. Shares of a training are
+shares of its last stage, which alone a search cuts short: stages before it (pretraining) are
+trained in full by every candidate, and stand in no share and in no number of whole trainings.
 """
 
 from __future__ import annotations
