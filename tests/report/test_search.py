@@ -129,11 +129,25 @@ def test_texts_from_outside_stay_texts(make_search: Any) -> None:
 @pytest.mark.parametrize("strategy", ["full", "halving", "hyperband", "asha", "population"])
 @pytest.mark.parametrize("sampler", ["grid", "random", "sobol", "tpe", "gp", "cmaes"])
 def test_how_it_searched_in_words(strategy: Any, sampler: Any) -> None:
-    plan = Search(strategy=strategy, sampler=sampler, settings=1234).make().plan
-    words = search.how(plan)
-    assert words.startswith("1,234 settings for each method: ")
+    record = Search(strategy=strategy, sampler=sampler, settings=12).make()
+    words = search.how(record)
+    assert words.startswith("12 settings for each method: ")
     assert "{" not in words
-    assert "for all methods together" in search.how(plan.model_copy(update={"together": True}))
+    plan = record.plan.model_copy(update={"together": True})
+    together = search.how(record.model_copy(update={"plan": plan}))
+    assert "for all methods together" in together
+
+
+def test_how_many_settings_were_tried() -> None:
+    """The plan may want 64 of a space that has two, or be cut short; copies are no settings."""
+    record = Search(settings=9).make()
+    plan = record.plan.model_copy(update={"settings": 6400})
+    few, *others = record.studies
+    few = few.model_copy(update={"candidates": few.candidates[:2]})
+    cut = record.model_copy(update={"plan": plan})
+    assert search.how(cut).startswith("9 settings for each")
+    cut = cut.model_copy(update={"studies": (few, *others)})
+    assert search.how(cut).startswith("2 to 9 settings for each")
 
 
 def test_a_damaged_search_is_named(make_search: Any) -> None:

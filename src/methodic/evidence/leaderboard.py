@@ -125,7 +125,13 @@ def assemble(
         verdict="",
         notes=(
             *notes(
-                state, rows, measured, comparisons, overlap is not None, plan.data.reading.group
+                state,
+                rows,
+                measured,
+                comparisons,
+                overlap is not None,
+                plan.data.reading.group,
+                plan.search is not None and plan.search.together,
             ),
             *seen(least, plan, metric),
         ),

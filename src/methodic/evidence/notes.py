@@ -22,6 +22,7 @@ def notes(
     comparisons: Sequence[Comparison],
     crossed: bool = False,
     group: str | None = None,
+    together: bool = False,
 ) -> tuple[str, ...]:
     """Sentences on what is missing, what diverged, and what intervals and letters are about.
 
@@ -29,9 +30,10 @@ def notes(
         state, rows, measured, comparisons: of the ranking.
         crossed: each seed had its own split, in repeated cross-validation.
         group: the column of the rows that belong together.
+        together: one search chose among all methods.
     """
     return (
-        *_missing(state),
+        *_missing(state, together),
         *_diverged(rows, measured),
         *_meaning(rows, comparisons, crossed, group),
     )
@@ -63,7 +65,7 @@ def seen(least: tuple[float, int] | None, plan: Plan, metric: Metric) -> tuple[s
     return (f"{told}. Asked for were {shown}.",)
 
 
-def _missing(state: RunState) -> Iterator[str]:
+def _missing(state: RunState, together: bool) -> Iterator[str]:
     if state.status != "finished":
         yield "The run is not finished; this ranking is of what it has measured so far."
     yield from state.notes
@@ -72,7 +74,8 @@ def _missing(state: RunState) -> Iterator[str]:
             continue  # the table of the ablation says on how many seeds it rests
         if amendment.phase == "search":
             most = max(amendment.blocks)
-            yield f"The search ended after {most} settings of each method ({amendment.reason})."
+            whose = "in all" if together else "of each method"
+            yield f"The search ended after {most} settings {whose} ({amendment.reason})."
             continue
         first, last, count = min(amendment.blocks), max(amendment.blocks), len(amendment.blocks)
         plural = "s" if count > 1 else ""

@@ -15,7 +15,7 @@ from methodic.report.figures import search_courses, search_pairs, search_paralle
 from methodic.report.folder import Folder
 from methodic.report.sections import PRINTED, Pictures, pictures
 from methodic.report.tables import search as tables
-from methodic.tuning import SearchPlan
+from methodic.tuning import SearchRecord
 
 KEYS = ("tuning", "history", "courses", "schedules", "slices", "contour", "parallel")
 """Figures of a search, in the order of the page."""
@@ -118,7 +118,7 @@ def section(folder: Folder, found: Pictures) -> str:
     words = _TUNING if any(each.drawn for each in folder.tuned) else _RUNNING
     parts = [
         "<section><h2>Search</h2>",
-        f"<p>{blocks.text(how(record.plan))}</p>",
+        f"<p>{blocks.text(how(record))}</p>",
         blocks.bullets(sentences(folder.tuned, metric)),
         pictures(found, "tuning"),
         blocks.table(after) + blocks.fine(words) if after.rows else "",
@@ -132,11 +132,16 @@ def section(folder: Folder, found: Pictures) -> str:
     return "".join(parts)
 
 
-def how(plan: SearchPlan) -> str:
-    """How it searched, in a sentence."""
+def how(record: SearchRecord) -> str:
+    """How it searched, in a sentence; it may have tried fewer settings than it was to."""
+    plan = record.plan
+    fresh = [sum(each.parent is None for each in one.candidates) for one in record.studies]
+    least, most = min(fresh, default=0), max(fresh, default=0)
+    count = f"{most:,}" if least == most else f"{least:,} to {most:,}"
+    plural = "setting" if most == 1 else "settings"
     way = _STRATEGIES[plan.strategy].format(reduction=plan.reduction)
     whose = "for all methods together" if plan.together else "for each method"
-    return f"{plan.settings:,} settings {whose}: {_SAMPLERS[plan.sampler]}; {way}."
+    return f"{count} {plural} {whose}: {_SAMPLERS[plan.sampler]}; {way}."
 
 
 def _mattered(found: Sequence[Importance]) -> str:

@@ -140,7 +140,9 @@ def training(folder: Folder, found: Pictures) -> str:
     metric = folder.plan.metric
     models = blocks.table(screening.trained(folder)) if folder.trained else ""
     on_the_way = spent.anytime(folder.anytime, metric)
-    every = screening.screening(tried(folder), metric, "Every setting of the screening")
+    searched = folder.plan.search is not None  # its section has those that were dropped, too
+    title = "Whole trainings of the search" if searched else "Every setting of the screening"
+    every = screening.screening(tried(folder), metric, title)
     settings = ""
     if every.rows:
         printed = len(every.rows) <= PRINTED
