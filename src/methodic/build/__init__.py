@@ -197,7 +197,8 @@ def cohort(
         refused = brought is not None or device.type != "cpu" or precision != "float32"
         assert not refused, "runs.machine.compiling asks for none of these"
         # Other splits of the same data have other counts of rows, which most batches don't know.
-        sizes = [(each.batch, each.beside) for each in stages]
+        streams = [*orders.values(), *beside.values()]
+        sizes = [(each.batch, each.full) for each in streams]
         # What a loss balances by, and FixMatch aligns to, are constants of the code.
         reads = any(word in first.model_dump_json() for word in ('"balanced"', '"fixmatch"'))
         weighed = None if class_counts is None or not reads else class_counts.tolist()
