@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from methodic.errors import InputError, Interrupted, MethodicError, nearest, unknown
+from methodic.errors import InputError, Interrupted, MethodicError, nearest, shifted, unknown
 
 
 def test_a_message_shows_only_what_is_known() -> None:
@@ -50,3 +50,15 @@ def test_unknown_names() -> None:
     assert many.accepted.endswith("c19, … (50 in all)")
     assert many.advice is None
     assert unknown("column", "a", []).accepted == "none"
+
+
+def test_shifted_errors_keep_what_they_say():
+    error = shifted(InputError("x: row 1,002 is bad, line 3", found=7, advice="Mend it."), 1000)
+    assert error.problem == "x: row 2,002 is bad, line 3"
+    assert (error.found, error.advice) == ("7", "Mend it.")
+
+
+def test_shifted_errors_shift_what_they_list():
+    error = InputError("x: 2 images can't be read", found="row 3: no\n    row 1,004: row 5\n and 7")
+    assert shifted(error, 10).found == "row 13: no\n    row 1,014: row 5\n and 7"
+    assert shifted(InputError("x", found="'row 5: no'"), 10).found == "'row 5: no'"

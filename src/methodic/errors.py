@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_NUMBERED = re.compile(r"\b(line|row) (\d[\d,]*)")
+_LISTED = re.compile(r"^ *(row) (\d[\d,]*)(?=: )", re.MULTILINE)  # broken images, one a line
 
 
 class MethodicError(Exception):
@@ -90,4 +94,21 @@ def unknown(what: str, name: str, names: Iterable[str], where: str = "") -> Inpu
         f"{where + ': ' if where else ''}there is no {what} '{name}'",
         accepted=shown or "none",
         advice=f"Did you mean '{guess}'?" if guess else None,
+    )
+
+
+def shifted(error: InputError, rows: int, what: str = "row") -> InputError:
+    """The same error about a table that begins ``rows`` rows (or lines) later."""
+
+    def later(found: re.Match[str]) -> str:
+        if found[1] != what:
+            return found[0]
+        start = found[0].removesuffix(found[2])
+        return f"{start}{int(found[2].replace(',', '')) + rows:,}"
+
+    return InputError(
+        _NUMBERED.sub(later, error.problem),
+        found=None if error.found is None else _LISTED.sub(later, error.found),
+        accepted=error.accepted,
+        advice=error.advice,
     )

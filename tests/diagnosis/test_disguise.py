@@ -49,6 +49,7 @@ def test_numbers_in_disguise(x: Array, says: str) -> None:
         (Y > 5).astype(float),  # few values: no more than a threshold
         np.sin(Y),
         np.full(400, 2.0),
+        np.where(np.arange(400) < 12, -np.finfo(float).max, RANDOM.normal(size=400)),  # "no data"
     ],
 )
 def test_what_is_no_disguise(x: Array) -> None:

@@ -113,13 +113,16 @@ def load(
     reading = doc.joined(reading)
     if named(target):
         target = reading.targets or None
+    # Groups are compared by their names, also with those of other files.
+    texts = (*doc.texts(), *([] if reading.group is None else [reading.group]))
     table = sampled(
         source,
         test,
         reading,
         lambda some: with_target(some.frame, target, some.target, "data")[1],
-        doc.texts(),
-    ) or opened(source, doc.texts())
+        texts,
+        doc.columns,
+    ) or opened(source, texts)
     frame, title, notes = table.frame, table.name or "data", list(table.notes)
     if table.large is not None:
         _check_streamed(title, unlabelled, reading)
@@ -271,6 +274,7 @@ def _read_test(
     else:
         text = schema.texts()
         text += [] if _numeric(schema) else [*schema.targets]
+        text += [] if schema.group is None else [schema.group]
         table = opened(test, text)
         frame, where = table.frame, table.where
         title = table.name or title

@@ -24,6 +24,7 @@ _ADVICE = (
 )
 
 
+@np.errstate(over="ignore", invalid="ignore")  # sums of cells such as −1.8e308, for "no data"
 def disguised(views: Sequence[View], targets: Sequence[View]) -> list[Finding]:
     """Columns that are a target in another form; for each target, or else sums that are.
 
@@ -102,7 +103,7 @@ def _line(x: Array, y: Array) -> tuple[float, float] | None:
     middle = float(x.mean())
     factor = float(((x - middle) * (y - y.mean())).sum() / ((x - middle) ** 2).sum())
     shift = float(y.mean() - factor * middle)
-    if np.abs(factor * x + shift - y).max() > _SAME * scale:
+    if not np.abs(factor * x + shift - y).max() <= _SAME * scale:
         return None
     return factor, 0.0 if abs(shift) <= _SAME * scale else shift
 
@@ -123,7 +124,7 @@ def _sum(views: Sequence[View], target: View) -> list[Finding]:
         return []
     x = table(numbers)
     deviation = x.std(axis=0)
-    varying = deviation > 0
+    varying = (deviation > 0) & np.isfinite(deviation)
     scaled = (x - x.mean(axis=0))[:, varying] / deviation[varying]
     y = target.values - target.values.mean()
     if not np.isfinite(y).all() or spread == 0:

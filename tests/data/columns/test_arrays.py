@@ -24,5 +24,8 @@ def test_finite_arrays_stay_as_they_are() -> None:
 def test_others_are_refused() -> None:
     with pytest.raises(InputError, match="row 1"):
         as_arrays(cells(float("nan"), pl.Float64), COLUMN, "f.csv")
+    hole = pl.Series("c", [[[1, None], [3, 4]]], dtype=pl.Array(pl.Int32, (2, 2)))
+    with pytest.raises(InputError, match="row 1"):
+        as_arrays(hole, COLUMN, "f.csv")
     with pytest.raises(InputError, match="another shape"):
         as_arrays(pl.Series("c", [[1.0]]), COLUMN, "f.csv")

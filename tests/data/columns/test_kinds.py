@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing.parametric import column, dataframes
 
+from methodic.data.columns.conform import as_kind
 from methodic.data.columns.kinds import NEARLY_CONSTANT, kind_of
 from methodic.data.encoding.encoders import Encoders
 from methodic.data.loading import load
@@ -192,3 +193,28 @@ def test_any_column_is_used_or_left_out(frame: pl.DataFrame, data: st.DataObject
         assert torch.isfinite(found["numeric"]).all()
     assert load(frame, "y").fingerprint == table.fingerprint
     assert parse(to_yaml(table), "s.yaml").targets == ("y",)
+
+
+DAYS = [(date(2020, 1, 1) + timedelta(days=i % 700)) for i in range(N)]
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y-%m-%d %H:%M:%S"])
+@pytest.mark.parametrize("word", ["unknown", "0000-00-00", "0001-01-01 00:00:00", "-"])
+def test_a_few_words_among_dates_are_missing_dates(form: str, word: str) -> None:
+    cells = [word if i % 50 == 7 else each.strftime(form) for i, each in enumerate(DAYS)]
+    found = kind(cells)
+    assert isinstance(found, Column), found
+    assert (found.kind, found.words) == ("date", (word,))
+    dates = as_kind(pl.Series("c", cells), found)
+    assert [None if each is None else each.date() for each in dates] == [
+        None if cell == word else each for cell, each in zip(cells, DAYS, strict=True)
+    ]
+    again = parse(f"columns: {{c: {{kind: date, words: ['{word}'], notation: '{form}'}}}}", "s")
+    assert again.columns["c"] == found.model_copy(update={"notation": form})
+
+
+def test_many_words_among_dates_are_categories_or_names() -> None:
+    half = ["unknown" if i % 2 else each.isoformat() for i, each in enumerate(DAYS)]
+    assert kind(half).kind == "categorical"
+    words = [f"w{i}" if i % 50 == 7 else each.isoformat() for i, each in enumerate(DAYS)]
+    assert kind(words).kind == "categorical"

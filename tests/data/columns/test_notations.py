@@ -135,3 +135,35 @@ def test_numbers_survive_being_written_in_other_ways(numbers: list[float]) -> No
     assert parse(pl.Series(texts), "").to_list() == numbers
     assert parse(pl.Series(turned), COMMA).to_list() == numbers
     assert notation(pl.Series(turned)) == ("" if ambiguous(pl.Series(turned)) else COMMA)
+
+
+def two_digits(years: list[int]) -> pl.Series:
+    return pl.Series([f"03/{1 + i % 28:02}/{year % 100:02}" for i, year in enumerate(years)])
+
+
+@pytest.mark.parametrize(
+    ("years", "first"),
+    [
+        (range(1940, 2000), 1940),  # dates of birth, and no centenary to come
+        (range(1935, 2021), 1935),
+        (range(1965, 1976), 1965),
+        (range(1975, 2025), 1975),
+        (range(2020, 2050), 2020),
+        (range(1970, 2070), 1970),  # no gap tells
+    ],
+)
+def test_years_of_two_digits_lie_close_together(years: range, first: int) -> None:
+    cells = two_digits([*years])
+    written = notation(cells)
+    assert written is not None
+    found = parse(cells, written)
+    assert found.dt.year().to_list() == [*years]
+    assert (" since " in written) == (first < 1970)
+    alone = parse(cells[-1:], written)  # a later file of one row
+    assert alone.dt.year()[0] == years[-1]
+
+
+def test_the_last_day_of_february() -> None:
+    cells = pl.Series(["02/29/44", "02/29/00", "02/29/96", "12/31/01"])
+    years = parse(cells, "%m/%d/%y since 1901").dt.year()
+    assert years.to_list() == [1944, 2000, 1996, 1901]

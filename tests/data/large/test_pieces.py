@@ -8,10 +8,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from methodic.data.large.pieces import of_frame, pieces_of, shifted
+from methodic.data.large.pieces import of_frame, pieces_of
 from methodic.errors import InputError
 
 NOTHING = frozenset()
@@ -42,52 +40,10 @@ def test_pieces_are_the_whole(folder, kind):
     assert pieces.need > table().estimated_size()
 
 
-@settings(deadline=None, max_examples=25)
-@given(st.lists(st.text('a",\n', max_size=5), min_size=1, max_size=40), st.integers(1, 30))
-def test_a_quoted_cell_is_never_cut(tmp_path_factory, cells, rows):
-    path = tmp_path_factory.mktemp("cut") / "t.csv"
-    frame = pl.DataFrame({"n": np.arange(len(cells)), "text": [f"x{cell}x" for cell in cells]})
-    frame.write_csv(path)
-    assert pl.concat(list(pieces_of(path).cut(rows, NOTHING))).equals(frame)
-
-
 def test_several_files_follow_each_other(folder):
     table(30).write_csv(folder / "u.csv")
     found = pl.concat(list(pieces_of(folder / "*.csv").cut(100, NOTHING)))
     assert found.height == 530
-
-
-def test_categories_that_look_like_numbers_can_stay_texts(tmp_path):
-    path = tmp_path / "t.csv"
-    path.write_text("zip,y\n" + "01234,1\n" * 20)
-    assert next(pieces_of(path).cut(5, frozenset({"zip"})))["zip"][0] == "01234"
-    assert next(pieces_of(path).cut(5, NOTHING))["zip"][0] == 1234
-
-
-def test_quotes_inside_of_cells_are_letters(tmp_path):
-    path = tmp_path / "t.csv"
-    lines = ["a,b", '0,5" pipe', *(f"{i},x" for i in range(1, 400)), '400,"says ""y"""']
-    path.write_text("\n".join(lines) + "\n")
-    found = list(pieces_of(path).cut(20, NOTHING))
-    assert len(found) > 15
-    assert pl.concat(found)["b"].to_list() == ['5" pipe', *["x"] * 399, 'says "y"']
-
-
-@pytest.mark.parametrize("header", ['a,"b\nc"', 'a,5" pipe', "sep=,\na,b", "\ufeffa,b", "\na,b"])
-def test_whatever_stands_above_the_rows_stands_above_each_piece(tmp_path, header):
-    path = tmp_path / "t.csv"
-    path.write_text("\n".join([header, *(f"{i},x" for i in range(300))]) + "\n")
-    found = list(pieces_of(path).cut(20, NOTHING))
-    assert len(found) > 3
-    assert pl.concat(found)["a"].to_list() == list(range(300))
-
-
-def test_errors_name_the_line_of_the_file(tmp_path):
-    path = tmp_path / "t.csv"
-    lines = ["a,b"] + [f"{i},{i}" for i in range(300)] + ["1,2,3"]
-    path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(InputError, match=r"t\.csv: line 302 has 3 cells"):
-        list(pieces_of(path).cut(50, NOTHING))
 
 
 def test_a_damaged_file_is_named(tmp_path):
@@ -120,18 +76,6 @@ def test_a_row_with_an_image_takes_its_pixels():
     images = pl.Series("image", np.zeros((6, 3, 8, 8), np.uint8))
     pieces = of_frame("images", pl.DataFrame([images, pl.Series("label", list("ababab"))]))
     assert 192 <= pieces.row_bytes < 220
-
-
-def test_shifted_errors_keep_what_they_say():
-    error = shifted(InputError("x: row 1,002 is bad, line 3", found=7, advice="Mend it."), 1000)
-    assert error.problem == "x: row 2,002 is bad, line 3"
-    assert (error.found, error.advice) == ("7", "Mend it.")
-
-
-def test_shifted_errors_shift_what_they_list():
-    error = InputError("x: 2 images can't be read", found="row 3: no\n    row 1,004: row 5\n and 7")
-    assert shifted(error, 10).found == "row 13: no\n    row 1,014: row 5\n and 7"
-    assert shifted(InputError("x", found="'row 5: no'"), 10).found == "'row 5: no'"
 
 
 @pytest.mark.parametrize("dictionary", [True, False])

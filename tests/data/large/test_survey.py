@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from methodic.data.large import survey
+from methodic.data.large.parts import Parts
 from methodic.data.loading import load
 from methodic.errors import InputError
 
@@ -227,3 +228,98 @@ def test_what_a_schema_says_is_followed_in_the_sample(tmp_path):
     assert data.frame["x"].max() < 2
     assert data.test["x"].max() < 2
     assert all(each["x"].max() < 2 for each in data.large.frames(data.schema))
+
+
+def test_columns_that_are_constant_in_the_first_rows_count(tmp_path):
+    """A file sorted by region: prices are the same within the first one."""
+    random = np.random.default_rng(0)
+    rows = 40_000
+    region = np.sort(random.integers(0, 20, rows))
+    frame = pl.DataFrame(
+        {
+            "region": [f"r{each:02}" for each in region],
+            "price": np.where(region == 0, 1.0, random.normal(size=rows)),
+            "kind": random.choice(["a", "b"], rows),
+            "y": random.choice(["yes", "no"], rows),
+        }
+    )
+    frame.write_parquet(tmp_path / "t.parquet")
+    data = load(tmp_path / "t.parquet", "y", memory=LIMIT)
+    parts = parts_of(data, rows)
+    assert np.abs(np.bincount(parts, minlength=3) / rows - [0.7, 0.15, 0.15]).max() < 0.05
+
+
+def parts_of(data, rows, seed=0):
+    rule = Parts(data, rows, seed)
+    return np.concatenate([rule(frame) for frame in data.large.frames(data.schema)])
+
+
+def test_rows_without_a_group_are_groups_by_themselves(tmp_path):
+    random = np.random.default_rng(0)
+    rows = 40_000
+    house = [None if i % 2 else f"h{i % 900}" for i in range(rows)]
+    frame = pl.DataFrame(
+        {"house": house, "x": random.normal(size=rows), "y": random.choice(["p", "q"], rows)}
+    )
+    frame.write_parquet(tmp_path / "t.parquet")
+    data = load(tmp_path / "t.parquet", "y", group="house", memory=LIMIT)
+    parts = parts_of(data, rows)
+    alone = parts[frame["house"].is_null().to_numpy()]
+    assert np.abs(np.bincount(alone, minlength=3) / len(alone) - [0.7, 0.15, 0.15]).max() < 0.02
+    sides = frame.with_columns(part=parts).drop_nulls().group_by("house").agg(
+        pl.col("part").n_unique()
+    )  # fmt: skip
+    assert sides["part"].max() == 1
+
+
+def test_groups_of_dates_among_words_stay_together(tmp_path):
+    random = np.random.default_rng(0)
+    rows = 40_000
+    days = [f"2024-{1 + i % 12:02}-{1 + i % 28:02}" for i in range(rows)]
+    visit = ["unknown" if i > rows / 2 and i % 100 == 0 else day for i, day in enumerate(days)]
+    frame = pl.DataFrame(
+        {"visit": visit, "x": random.normal(size=rows), "y": random.choice(["p", "q"], rows)}
+    )
+    frame.write_csv(tmp_path / "t.csv")
+    data = load(tmp_path / "t.csv", "y", group="visit", memory=LIMIT)
+    sides = frame.with_columns(part=parts_of(data, rows)).group_by("visit").agg(
+        pl.col("part").n_unique()
+    )  # fmt: skip
+    assert sides["part"].max() == 1
+
+
+def test_rows_are_counted_as_what_they_become(tmp_path):
+    random = np.random.default_rng(0)
+    words = [f"word{i}" for i in range(300)]
+    text = [" ".join(random.choice(words, 9)) for _ in range(3000)]
+    frame = pl.DataFrame({"text": text, "y": random.choice(["p", "q"], 3000)})
+    frame.write_parquet(tmp_path / "t.parquet")
+    limit = int(4 * frame.estimated_size())
+    assert load(tmp_path / "t.parquet", "y", memory=limit).large is not None
+    (tmp_path / "s.yaml").write_text("columns: {text: {kind: text, numbers: 8}}")
+    few = load(tmp_path / "t.parquet", "y", memory=limit, schema=tmp_path / "s.yaml")
+    assert few.large is None
+
+
+def test_images_are_counted_in_the_size_that_is_asked_for(tmp_path):
+    import PIL.Image
+
+    for number in range(40):
+        folder = tmp_path / "images" / "ab"[number % 2]
+        folder.mkdir(exist_ok=True, parents=True)
+        pixels = np.full((40, 40, 3), number, np.uint8)
+        PIL.Image.fromarray(pixels).save(folder / f"{number}.png")
+    (tmp_path / "s.yaml").write_text("columns: {image: {kind: image, shape: [3, 128, 128]}}")
+    assert load(tmp_path / "images", memory=2_000_000).large is None
+    data = load(tmp_path / "images", memory=2_000_000, schema=tmp_path / "s.yaml")
+    assert data.large is not None
+
+
+def test_sets_of_labels_in_pieces(tmp_path):
+    random = np.random.default_rng(0)
+    labels = [[["a"], ["b", "c"], []][i % 3] for i in range(20_000)]
+    frame = pl.DataFrame({"x": random.normal(size=20_000), "y": labels})
+    frame.write_parquet(tmp_path / "t.parquet")
+    data = load(tmp_path / "t.parquet", "y", task="multilabel", memory=200_000)
+    assert data.large is not None
+    assert data.schema.classes == ("a", "b", "c")

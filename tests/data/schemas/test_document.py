@@ -56,7 +56,12 @@ BAD = {
     "field": ("tarket: y", ["line 1", "'tarket'", "Did you mean 'target'"]),
     "kind": ("columns:\n  a: numerc", ["line 2", "'a'", "Did you mean 'numeric'", "drop"]),
     "no kind": ("columns: {a: {words: [x]}}", ["line 1", "'a'", "no kind"]),
-    "option": ("columns: {a: {kind: date, words: [x]}}", ["'a'", "date column", "'words'"]),
+    "option": ("columns: {a: {kind: text, words: [x]}}", ["'a'", "text column", "'words'"]),
+    "century": ("columns: {a: {kind: date, notation: '%d.%m.%y since 1871'}}", ["'a'", "since"]),
+    "century of full years": (
+        "columns: {a: {kind: date, notation: '%d.%m.%Y since 1925'}}",
+        ["'a'", "since"],
+    ),
     "misspelt option": ("columns: {a: {kind: text, number: 9}}", ["Did you mean 'numbers'"]),
     "numbers": ("columns: {a: {kind: text, numbers: 1}}", ["'a'", "numbers", "8 to 4096"]),
     "no number": ("columns: {a: {kind: text, numbers: many}}", ["'a'", "many"]),

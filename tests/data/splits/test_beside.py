@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -123,3 +124,40 @@ def test_rows_that_the_user_gave_another_part_do_not_train() -> None:
     assert "part" not in data.unlabelled.columns
     assert any(f"left out: {50 - wanted}" in note for note in data.notes)
     assert len(split(data, 0).beside) == wanted
+
+
+def test_days_and_months_are_told_apart_by_all_rows() -> None:
+    """Rows without a target are of the first twelve days: alone they could be month/day."""
+    start = datetime.date(2024, 1, 1)
+    days = [start + datetime.timedelta(days=i) for i in range(360)]
+    blank = [each.day <= 12 and i % 3 == 0 for i, each in enumerate(days)]
+    frame = pl.DataFrame(
+        {
+            "when": [each.strftime("%d/%m/%Y") for each in days],
+            "x": np.arange(360) % 37 / 7,
+            "y": [None if gone else "ab"[i % 2] for i, gone in enumerate(blank)],
+        }
+    )
+    data = load(frame, "y", time="when")
+    made = split(data, 0)
+
+    def moments(column: pl.Series) -> pl.Series:
+        return column.str.to_date("%d/%m/%Y")
+
+    assert data.unlabelled is not None
+    first = moments(data.frame["when"])[made.validation].min()
+    earlier = (moments(data.unlabelled["when"]) < first).arg_true()
+    assert made.beside.tolist() == earlier.to_list()
+
+
+def test_groups_that_look_like_numbers_match_those_of_another_file(tmp_path: Path) -> None:
+    rows = [f"{i % 20:03},{i % 13},{'ab'[i % 2]}" for i in range(400)]
+    (tmp_path / "a.csv").write_text("\n".join(["who,x,y", *rows]))
+    (tmp_path / "b.csv").write_text("\n".join(["who,x", *(row[:-2] for row in rows)]))
+    data = load(tmp_path / "a.csv", "y", group="who", unlabelled=tmp_path / "b.csv")
+    made = split(data, 0)
+    assert data.unlabelled is not None
+    held = data.frame["who"][np.r_[made.validation, made.test]].unique()
+    free = data.unlabelled["who"][made.beside].unique()
+    assert set(free) == set(data.frame["who"]) - set(held)
+    assert "007" in data.frame["who"].to_list()

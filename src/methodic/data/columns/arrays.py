@@ -24,10 +24,12 @@ def as_arrays(series: pl.Series, column: Column, where: str) -> pl.Series:
 
     _check_shape(series, column, where)
     bad = first(series.is_null())
-    # Whole numbers are always finite, and a copy of them all as floats would be large.
     inner = _innermost(series.dtype)
-    if bad is None and len(series) and not inner.is_integer():
-        values = series.to_numpy().astype(np.float32 if inner == pl.Float32 else np.float64)
+    values = series.to_numpy() if bad is None and len(series) else None
+    # Whole numbers are finite (a missing one makes floats of all), and a copy of them as floats
+    # would be large.
+    if values is not None and values.dtype.kind not in "biu":
+        values = values.astype(np.float32 if inner == pl.Float32 else np.float64)
         wrong = np.flatnonzero(~np.isfinite(values.reshape(len(series), -1)).all(axis=1))
         bad = int(wrong[0]) if len(wrong) else None
     if bad is not None:

@@ -14,8 +14,13 @@ from methodic.data.columns import notations
 if TYPE_CHECKING:
     import polars as pl
 
-MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None", "?")
-"""Texts that stand for a missing value; spaces around them don't count."""
+MISSING = (
+    *("", "?", "NA", "N/A", "n/a", "N.A.", "<NA>", "NaN", "nan", "NAN", "-nan", "-NaN"),
+    *("null", "NULL", "Null", "None", "1.#QNAN", "-1.#IND"),
+    *("#N/A", "#NA", "#DIV/0!", "#NUM!", "#VALUE!", "#REF!", "#NULL!", "#NAME?"),
+)
+"""Texts that stand for a missing value, as databases, spreadsheets and languages write it; spaces
+around them don't count."""
 
 TRUTHS = (
     *(("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"), ("on", "off")),

@@ -65,7 +65,7 @@ def as_kind(series: pl.Series, column: Column, where: str = "data") -> pl.Series
     if column.kind == "numeric":
         return as_numbers(series, where, column.words, column.notation)
     if column.kind == "date":
-        return as_dates(series, where, column.notation)
+        return as_dates(series, where, column.words, column.notation)
     _refuse(series, where, "texts", dates=True)
     cells = as_categories(series, truths=column.notation == TRUTH)
     return cells.cast(pl.String) if column.kind == "text" else cells
@@ -115,7 +115,22 @@ def as_categories(series: pl.Series, *, truths: bool = False) -> pl.Series:
     return frame.to_series().alias(series.name)
 
 
-def as_dates(series: pl.Series, where: str = "data", notation: str = "") -> pl.Series:
+def _without(words: Sequence[str], series: pl.Series) -> pl.Series:
+    """The column with null in the place of these texts."""
+    import polars as pl
+
+    if not words or series.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        return series
+    cells = tidy(series, text=True)
+    known = cells.to_frame("cell").select(
+        pl.when(~pl.col("cell").is_in(list(words))).then(pl.col("cell"))
+    )
+    return known.to_series().alias(series.name)
+
+
+def as_dates(
+    series: pl.Series, where: str = "data", words: Sequence[str] = (), notation: str = ""
+) -> pl.Series:
     """The column as moments: Datetime in microseconds, nulls where missing.
 
     A zone is left off: moments with one are in UTC. Times of day are those of one day. Texts that
@@ -124,10 +139,12 @@ def as_dates(series: pl.Series, where: str = "data", notation: str = "") -> pl.S
     Args:
         series: dates, moments or times, or texts that are.
         where: the table's name, for messages.
+        words: texts that stand for a missing date.
         notation: how texts write them; see `notations`.
     """
     import polars as pl
 
+    series = _without(words, series)
     cells = tidy(series, notation=notation)
     if cells.dtype == pl.String and notation and not notation.startswith("%Y"):
         plain = tidy(series, notation="")
@@ -152,7 +169,7 @@ def as_dates(series: pl.Series, where: str = "data", notation: str = "") -> pl.S
         f"{where}: column '{series.name}' holds dates{place}",
         found=found,
         accepted=f"dates as in training ({notation or '2024-01-31, or 2024-01-31 18:30'}), "
-        "or an empty cell",
+        f"or an empty cell{_also(words)}",
         advice="Write all cells of the column alike.",
     )
 
@@ -175,10 +192,7 @@ def as_numbers(
     _refuse(series, where, "numbers", dates=False)
     cells = tidy(series, notation=notation)
     if cells.dtype == pl.String and words:
-        known = cells.to_frame("cell").select(
-            pl.when(~pl.col("cell").is_in(list(words))).then(pl.col("cell"))
-        )
-        cells = tidy(known.to_series().alias(series.name), notation=notation)
+        cells = tidy(_without(words, cells), notation=notation)
     if cells.dtype == pl.String or cells.dtype.is_temporal():
         raw = tidy(series, text=True)
         numbers = parse(raw, notation) if notation else numbers_among(raw)[0]
@@ -201,10 +215,13 @@ def as_numbers(
     return cells
 
 
+def _also(words: Sequence[str]) -> str:
+    return f", or one of: {', '.join(words)}" if words else ""
+
+
 def _no_number(
     cells: pl.Series, bad: int, where: str, words: Sequence[str], notation: str
 ) -> InputError:
-    also = f", or one of: {', '.join(words)}" if words else ""
     advice = None
     if cells[bad].endswith("%") != notation.endswith("%"):
         signs = "percent signs" if notation.endswith("%") else "no percent signs"
@@ -213,7 +230,7 @@ def _no_number(
         f"{where}: column '{cells.name}' holds numbers, and {row_name(bad)} has none",
         found=f"'{cells[bad]}'",
         accepted=f"a number such as {_EXAMPLES[notation]}, or an empty cell where it is missing"
-        f"{also}",
+        f"{_also(words)}",
         advice=advice,
     )
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from methodic.data.columns.cells import meaning, numbers_among, tidy, truths
-from methodic.data.columns.notations import PERCENT, notation, parse
+from methodic.data.columns.notations import PERCENT, mostly_moments, notation, parse
 from methodic.data.encoding.categories import counted
 from methodic.data.images.columns import image_column
 from methodic.data.schemas.schema import TRUTH, Column, Dropped
@@ -156,7 +156,7 @@ def _words(series: pl.Series) -> Column | Dropped:
     nearly = _nearly("missing", known, len(series)) or _nearly(top[0], rest, len(series))
     if nearly:
         return _no(series, nearly)
-    mixed = _mixed(name, counts, known)
+    mixed = _mixed(name, counts, known) or _dated(name, counts, known)
     if mixed is not None:
         return mixed
     if different > 2 and truths(counts["word"]) is not None:
@@ -173,16 +173,31 @@ def _mixed(name: str, counts: pl.DataFrame, known: int) -> Column | None:
 
     Among percentages a plain number is a word, and the other way round: 7 isn't 7%.
     """
-    share, most = MOST_MIXED
     cells = counts["word"]
     for written, found in (("", numbers_among(cells)[0]), (PERCENT, parse(cells, PERCENT))):
-        odd = counts.filter(found.is_null())
-        if odd.height > most or counts.height - odd.height <= most:
-            continue
-        if int(odd["rows"].sum()) <= (1 - share) * known:
-            words = tuple(odd["word"].sort().to_list())
+        words = _few_words(found, counts, known)
+        if words is not None:
             return Column(name=name, kind="numeric", words=words, notation=written)
     return None
+
+
+def _dated(name: str, counts: pl.DataFrame, known: int) -> Column | None:
+    """Dates with a few words among them, or days that there never were (0000-00-00)."""
+    found = mostly_moments(counts["word"])
+    words = None if found is None else _few_words(found[1], counts, known)
+    if found is None or words is None:
+        return None
+    return Column(name=name, kind="date", words=words, notation=found[0])
+
+
+def _few_words(found: pl.Series, counts: pl.DataFrame, known: int) -> tuple[str, ...] | None:
+    """The words among cells that were ``found`` to be numbers or dates, if these are nearly all."""
+    share, most = MOST_MIXED
+    odd = counts.filter(found.is_null())
+    if odd.height > most or counts.height - odd.height <= most:
+        return None
+    few = int(odd["rows"].sum()) <= (1 - share) * known
+    return tuple(odd["word"].sort().to_list()) if few else None
 
 
 def _names_rows(name: str, different: int, known: int) -> Dropped | None:

@@ -4,7 +4,8 @@ A cell by itself tells most of it: 1234.5 and 1,234.5 are numbers, 2024-01-31 is
 only a column tells: whether the comma of 1,234 is a decimal comma, whether 12% stands among shares
 or beside a plain 12, whether 03/04/2024 is in March or in April. This is the column's *notation*:
 "" where each cell tells by itself, one of `NUMBERS`, or a format of dates or times such as
-"%d/%m/%Y".
+"%d/%m/%Y". Years of two digits are 1970 to 2069, or, where a column's years lie closer together so,
+the hundred years that its notation names: "%d/%m/%y since 1935".
 """
 
 from __future__ import annotations
@@ -21,6 +22,14 @@ PERCENT, COMMA_PERCENT = "1,234.5%", "1.234,5%"
 NUMBERS = (COMMA, PERCENT, COMMA_PERCENT)
 """The notations of numbers that a column has to tell."""
 
+SINCE = " since "
+"""In a notation, between the format of dates and the year at which years of two digits begin."""
+
+FIRST, LAST = 1901, 1970
+"""The years that may stand there; 1900 had no 29 February."""
+
+_PIVOT = 70  # years of two digits below it are 20… unless their column says otherwise
+_GAP = 10  # years that are missing between two centuries, at least
 _PEEK = 1000  # so many cells are tried before a long column is parsed
 _GROUP = "[ '’\u00a0\u202f{}]"  # what parts thousands, beside a comma or a point
 _NUMBER = (
@@ -63,9 +72,11 @@ def notation(cells: pl.Series) -> str | None:
     fitting = [each for each in _candidates(str(peek[0])) if not parse(peek, each).null_count()]
     if len(known) > _PEEK:
         fitting = [each for each in fitting if not parse(known, each).null_count()]
+    if not fitting:
+        return None
     if len(fitting) > 1 and "%d" in fitting[0] and "%d" in fitting[1]:
-        return min(fitting[:2], key=lambda each: _days(known, each) > 1)
-    return fitting[0] if fitting else None
+        fitting = sorted(fitting[:2], key=lambda each: _days(known, each) > 1)
+    return fitting[0] + _since(known, fitting[0])
 
 
 def parse(cells: pl.Series, notation: str) -> pl.Series:
@@ -87,6 +98,31 @@ def parse(cells: pl.Series, notation: str) -> pl.Series:
     if len(first) and _is_iso(str(first[0])):
         return _iso(cells)
     return _numbers(cells, ".")
+
+
+def mostly_moments(cells: pl.Series) -> tuple[str, pl.Series] | None:
+    """How most cells of a column write dates or times, and what `parse` makes of all of them.
+
+    Args:
+        cells: different texts without spaces around them, sorted: most are alike, so that the one
+            in the middle is of their kind.
+
+    Returns:
+        The notation and the moments, null for the other cells; None where most are something else.
+    """
+    import polars as pl
+
+    middle = cells.gather([len(cells) // 2])
+    best = None
+    for each in _candidates(str(middle[0])):
+        # The first cell tells whether plain texts are dates.
+        found = parse(pl.concat([middle, cells]), each).slice(1)
+        if found.dtype.is_temporal() and (best is None or found.null_count() < best.null_count()):
+            best = found
+    if best is None or best.null_count() > len(cells) / 2:
+        return None
+    written = notation(cells.filter(best.is_not_null())) or ""
+    return written, parse(pl.concat([middle, cells]), written).slice(1)
 
 
 def ambiguous(cells: pl.Series) -> bool:
@@ -216,8 +252,31 @@ def _iso(cells: pl.Series) -> pl.Series:
     return moments.select(pl.coalesce(tried)).to_series().alias(cells.name)
 
 
+def _since(known: pl.Series, form: str) -> str:
+    """What a notation says of the century, where years aren't those of 1970 to 2069; or nothing.
+
+    Years 40 to 99 are those of one lifetime, and not of 1970 to 1999 and 2040 to 2069. The widest
+    gap between them, on the circle of a hundred years, is where a century begins.
+    """
+    if "%y" not in form:
+        return ""
+    years = sorted({each % 100 for each in _moments(known, form).dt.year().unique()})
+    following = [*years[1:], years[0] + 100]
+    widest = max(range(len(years)), key=lambda i: following[i] - years[i])
+    first, gap = following[widest] % 100, following[widest] - years[widest]
+    usual = sorted((each - _PIVOT) % 100 for each in years)
+    if gap < _GAP or first >= _PIVOT or usual[-1] - usual[0] <= 100 - gap:
+        return ""
+    return f"{SINCE}{max(FIRST, 1900 + first - gap // 2)}"
+
+
 def _moments(cells: pl.Series, form: str) -> pl.Series:
     """Dates, moments or times of one format."""
+    form, _, since = form.partition(SINCE)
+    if since:
+        found = _moments(cells, form)
+        late = found.dt.year() >= int(since) + 100
+        return found.zip_with(~late, found.dt.offset_by("-100y"))
     if "%Y" not in form and "%y" not in form:
         return cells.str.to_time(form, strict=False)
     if "%H" not in form and "%I" not in form:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,42 @@ def keys(cells: Mapping[str, Keys], columns: Sequence[str]) -> Keys:
     for name in columns:
         found = mixed(found ^ cells[name])
     return found
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """What makes a row's key: its group; where it has none, or there are no groups, its cells.
+
+    Args:
+        columns: those that count; at least one.
+        group: the column of groups.
+    """
+
+    columns: tuple[str, ...]
+    group: str | None = None
+
+    def added(self, frame: pl.DataFrame, cells: Mapping[str, Keys] | None = None) -> pl.DataFrame:
+        """The rows with `KEY`, the column of their keys.
+
+        Args:
+            frame: rows as they were read.
+            cells: `hashes` of its columns, where they are known already.
+        """
+        import polars as pl
+
+        known = cells or {}
+
+        def made(columns: Sequence[str]) -> Keys:
+            missing = {name: hashes(frame[name]) for name in columns if name not in known}
+            return keys({**known, **missing}, columns)
+
+        if self.group is None:
+            return frame.with_columns(pl.Series(KEY, made(self.columns)))
+        found = made((self.group,))
+        alone = tidy(frame[self.group], text=True).is_null().to_numpy()
+        if alone.any():
+            found = np.where(alone, made(self.columns), found)
+        return frame.with_columns(pl.Series(KEY, found))
 
 
 def hashes(column: pl.Series) -> Keys:

@@ -7,36 +7,31 @@ asked for, and on nothing else.
 from __future__ import annotations
 
 import math
-import re
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from methodic.data.columns.cells import tidy
+from methodic.data.columns.kinds import TEXT_NUMBERS, kind_of
 from methodic.data.images import folders, idx, reading
-from methodic.data.images.columns import image_column, located
-from methodic.data.large import cutting
+from methodic.data.images.columns import form_of, image_column, located
+from methodic.data.large import lines
+from methodic.data.large.lines import LINES, damaged, line_bytes
+from methodic.data.schemas.schema import Column, Dropped
 from methodic.data.sources import places
-from methodic.data.sources.layout import layout
 from methodic.data.sources.places import suffix
 from methodic.errors import InputError
 
 if TYPE_CHECKING:
     import polars as pl
 
-_LINES = (".jsonl", ".ndjson")
 _HEAD = 1000  # the first rows, by which all are judged
 _MOST = 2**18  # rows of a piece
-_PEEK = 2**18  # bytes of a text file, by which the length of its lines is judged
 _PACKED = 5  # times smaller are texts when they are packed
 _COPIES = 3  # of the rows: as they were read, as numbers, encoded
-_LONG = 2**26  # bytes up to the end of the line of names
-_LINE = b"\n"
-_NUMBERED = re.compile(r"\b(line|row) (\d[\d,]*)")
-_LISTED = re.compile(r"^ *(row) (\d[\d,]*)(?=: )", re.MULTILINE)  # broken images, one a line
+_NUMBER, _OF_DATE = 4, 9  # bytes of a number; numbers that a date becomes
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,7 @@ class Pieces:
         count: the first rows → how many there are, estimated where only reading would tell.
         text: columns to read as texts even where they look like numbers.
         loose: each row names its cells, and needn't have all of them.
+        said: what columns are by the user's word; None: left out.
     """
 
     name: str
@@ -56,6 +52,7 @@ class Pieces:
     count: Callable[[pl.DataFrame], int]
     text: frozenset[str] = frozenset()
     loose: bool = False
+    said: Mapping[str, Column | None] = field(default_factory=dict)
 
     @cached_property
     def head(self) -> pl.DataFrame:
@@ -67,17 +64,33 @@ class Pieces:
     @cached_property
     def row_bytes(self) -> float:
         """What a row takes as a table, with its image decoded."""
-        images = [(column, image_column(column)) for column in self.head]
-        sizes = [
-            column.estimated_size() / self.head.height if image is None else math.prod(image.shape)
-            for column, image in images
-        ]
-        return max(1.0, sum(sizes))
+        return max(1.0, sum(map(self._cell_bytes, self.head)))
+
+    def _cell_bytes(self, column: pl.Series) -> float:
+        image = image_column(column)
+        if image is None:
+            return column.estimated_size() / self.head.height
+        said = self.said.get(column.name)
+        return math.prod(image.shape if said is None else said.shape or image.shape)
+
+    @cached_property
+    def made_bytes(self) -> int:
+        """What the numbers of a row take that dates and texts become."""
+        return _NUMBER * sum(map(self._numbers, self.head))
+
+    def _numbers(self, column: pl.Series) -> int:
+        if column.name in self.said:
+            found: Column | Dropped | None = self.said[column.name]
+        else:
+            found = kind_of(column) if form_of(column) is None else None
+        if isinstance(found, Column) and found.kind == "text":
+            return found.numbers if column.name in self.said else max(n for _, n in TEXT_NUMBERS)
+        return _OF_DATE if isinstance(found, Column) and found.kind == "date" else 0
 
     @property
     def need(self) -> int:
         """Bytes that all rows would take in memory, on their way to the encoded ones."""
-        return int(self.count(self.head) * self.row_bytes * _COPIES)
+        return int(self.count(self.head) * (self.row_bytes * _COPIES + self.made_bytes))
 
     def of_bytes(self, size: int) -> Iterator[pl.DataFrame]:
         """Pieces that take about ``size`` bytes each, with their images decoded.
@@ -129,7 +142,7 @@ def pieces_of(source: str | Path) -> Pieces | None:
         return None
     import polars as pl
 
-    read = {"parquet": _parquet, "arrow": _arrow, "text": _text}[kind]
+    read = {"parquet": _parquet, "arrow": _arrow, "text": lines.pieces}[kind]
 
     def cut(rows: int, text: frozenset[str]) -> Iterator[pl.DataFrame]:
         for each in paths:
@@ -144,32 +157,15 @@ def pieces_of(source: str | Path) -> Pieces | None:
             whole, line = sum(each.stat().st_size for each in paths), head.estimated_size()
             return int(whole * head.height / max(1, line))
         packed = _PACKED if paths[0].suffix.lower() in places.PACKED else 1
-        return int(packed * sum(each.stat().st_size / _line_bytes(each) for each in paths))
+        return int(packed * sum(each.stat().st_size / line_bytes(each) for each in paths))
 
-    return Pieces(str(source), cut, count, loose=suffix(paths[0]) in _LINES)
-
-
-def shifted(error: InputError, rows: int, what: str = "row") -> InputError:
-    """The same error about a table that begins ``rows`` rows (or lines) later."""
-
-    def later(found: re.Match[str]) -> str:
-        if found[1] != what:
-            return found[0]
-        start = found[0].removesuffix(found[2])
-        return f"{start}{int(found[2].replace(',', '')) + rows:,}"
-
-    return InputError(
-        _NUMBERED.sub(later, error.problem),
-        found=None if error.found is None else _LISTED.sub(later, error.found),
-        accepted=error.accepted,
-        advice=error.advice,
-    )
+    return Pieces(str(source), cut, count, loose=suffix(paths[0]) in LINES)
 
 
 def _kind(path: Path) -> str:
     """ "text", "parquet" or "arrow"; "" for what isn't read in pieces."""
     last = suffix(path)
-    if last in places.TEXT or last in _LINES:
+    if last in places.TEXT or last in LINES:
         return "text"
     try:
         with path.open("rb") as file:
@@ -205,7 +201,7 @@ def _parquet(path: Path, rows: int, _: frozenset[str]) -> Iterator[pl.DataFrame]
                 batch.validate(full=True)  # else bytes of a damaged file may pass for texts
                 yield pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, "Parquet", error) from None
+        raise damaged(path, "Parquet", error) from None
 
 
 def _rows_of_parquet(path: Path) -> int:
@@ -215,7 +211,7 @@ def _rows_of_parquet(path: Path) -> int:
     try:
         return int(parquet.read_metadata(path).num_rows)
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, "Parquet", error) from None
+        raise damaged(path, "Parquet", error) from None
 
 
 def _arrow(path: Path, rows: int, _: frozenset[str]) -> Iterator[pl.DataFrame]:
@@ -230,82 +226,4 @@ def _arrow(path: Path, rows: int, _: frozenset[str]) -> Iterator[pl.DataFrame]:
                 frame = pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
                 yield from frame.iter_slices(rows)
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, "Arrow", error) from None
-
-
-def _damaged(path: Path, kind: str, error: Exception) -> InputError:
-    return InputError(
-        f"{path}: this {kind} file is damaged, or isn't one",
-        found=str(error).splitlines()[0] if str(error) else type(error).__name__,
-        accepted=f"a complete {kind} file",
-        advice="Copy or write the file again.",
-    )
-
-
-def _text(path: Path, rows: int, text: frozenset[str]) -> Iterator[pl.DataFrame]:
-    """Lines of a text file: each piece is read as a small file of its own, by the usual rules."""
-    from methodic.data.sources import read
-
-    plain = Path(path.stem) if path.suffix.lower() in places.PACKED else path
-    header, separator = _header(path, lines=plain.suffix.lower() in _LINES)
-    with _opened(path) as file, tempfile.TemporaryDirectory() as folder:
-        small = Path(folder) / plain.name
-        _first(file, len(header))
-        lines, before = header.count(_LINE), 0
-        size = int(rows * _line_bytes(path)) + 1
-        for block in cutting.blocks(file, size, path, separator, lines):
-            if block.strip():
-                small.write_bytes(header + block)
-                try:
-                    yield read(small, text=text)
-                except InputError as error:
-                    found = shifted(error, before, "line")
-                    found.problem = found.problem.replace(str(small), str(path))
-                    raise found from None
-            before += block.count(_LINE)
-
-
-def _header(path: Path, *, lines: bool) -> tuple[bytes, str | None]:
-    """What stands before the rows of a text file, and what parts their cells, if anything does."""
-    with _opened(path) as file:
-        start = _first(file, _PEEK + 1)
-        while not lines and _LINE not in start.strip() and len(start) < _LONG:
-            more = _first(file, _PEEK)
-            if not more:
-                break
-            start += more
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError(
-            f"{path}: UTF-16 text can't be read in pieces",
-            accepted="UTF-8",
-            advice="Save it as UTF-8, or give it more --memory.",
-        )
-    if lines or not start.strip():
-        return b"", None
-    found = layout(places.Place(path, start))
-    header = start[: found.start]
-    return header if header.endswith((_LINE, b"\r")) else header + _LINE, found.separator
-
-
-def _first(file: IO[bytes], count: int) -> bytes:
-    """The next bytes, fewer only where the file ends; unpacked ones come as they like."""
-    found = b""
-    while len(found) < count and (more := file.read(count - len(found))):
-        found += more
-    return found
-
-
-def _line_bytes(path: Path) -> float:
-    """Bytes of a line, on average over the first ones."""
-    with _opened(path) as file:
-        start = file.read(_PEEK)
-    return max(1.0, len(start) / max(1, start.count(_LINE)))
-
-
-def _opened(path: Path) -> IO[bytes]:
-    import pyarrow as pa
-
-    try:
-        return pa.input_stream(str(path), compression="detect", buffer_size=2**20)  # type: ignore[no-any-return]
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, "text", error) from None
+        raise damaged(path, "Arrow", error) from None

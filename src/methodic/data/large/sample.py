@@ -82,6 +82,8 @@ class Sample:
         if len(self._targets) != 1 or len(self._seen) > _VALUES:
             return
         answer = frame[self._targets[0]]
+        if answer.dtype.is_nested():
+            return
         answer = texts(answer if answer.dtype == pl.String else tidy(answer))
         answer = answer.cast(pl.String).alias("class")
         first = answer.to_frame().with_row_index("at").drop_nulls().group_by("class").head(_EACH)

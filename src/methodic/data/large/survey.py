@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from methodic.data.builtin import builtin_names
 from methodic.data.columns.conform import are_numbers
 from methodic.data.images.columns import form_of
-from methodic.data.large.keys import KEY, Digests, Keys, hashes, keys
-from methodic.data.large.pieces import Pieces, of_frame, pieces_of, shifted
+from methodic.data.large.keys import KEY, Digests, Keyed, hashes
+from methodic.data.large.pieces import Pieces, of_frame, pieces_of
 from methodic.data.large.sample import Kinds, Sample
 from methodic.data.opening import Table, opened
 from methodic.data.room import usual
@@ -19,12 +19,12 @@ from methodic.data.schemas.schema import infer
 from methodic.data.sizes import readable
 from methodic.data.sources import places
 from methodic.data.tally import Tally
-from methodic.errors import InputError
+from methodic.errors import InputError, shifted
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from methodic.data.schemas.schema import Schema
+    from methodic.data.schemas.schema import Column, Schema
     from methodic.plan import Reading
 
 Ready = Callable[["pl.DataFrame", "Schema", Tally], "pl.DataFrame"]
@@ -48,7 +48,7 @@ class Large:
     Args:
         pieces: where they come from.
         limit: bytes that they may take.
-        keyed: columns that make a row's key.
+        keyed: what makes a row's key.
         rows: how many, those that can't be used included.
         digests: column → a hash of its values.
         sample: some of them, from the whole file and in its order, as they were read, with `KEY`.
@@ -58,7 +58,7 @@ class Large:
 
     pieces: Pieces
     limit: int
-    keyed: tuple[str, ...]
+    keyed: Keyed
     rows: int
     digests: Mapping[str, str]
     sample: pl.DataFrame
@@ -79,7 +79,7 @@ class Large:
         tally = Tally() if tally is None else tally
         for frame in self._pieces():
             try:
-                yield self.ready(with_keys(frame, self.keyed), keyed(schema), tally)
+                yield self.ready(self.keyed.added(frame), keyed(schema), tally)
             except InputError as error:
                 raise shifted(error, tally.before) from None
             tally.before += frame.height
@@ -98,7 +98,9 @@ class Large:
             ready: see `Ready`.
             test: likewise, for the user's own test rows.
         """
-        text = set(schema.texts())
+        # Numbers among words have one key however they are read; dates among words don't.
+        makes_key = {*self.keyed.columns, self.keyed.group} - set(schema.named("numeric"))
+        text = set(schema.texts()) | (self.pieces.text & makes_key)
         if schema.task != "regression" and not are_numbers(schema.classes):
             text |= set(schema.targets)
         pieces = replace(self.pieces, text=frozenset(text))
@@ -120,6 +122,7 @@ def sampled(
     reading: Reading,
     targets: Callable[[Table], tuple[str, ...]],
     text: Collection[str] = (),
+    said: Mapping[str, Column | None] | None = None,
 ) -> Table | None:
     """A sample of a source that doesn't fit into its memory, after a look at all of its rows.
 
@@ -128,6 +131,7 @@ def sampled(
         reading: what the user says about the data.
         targets: the first rows → the columns to predict.
         text: columns to read as texts even where they look like numbers.
+        said: what columns are by the user's word; None: left out.
 
     Returns:
         None where it fits, or can only be read whole; of a folder of images the whole table then,
@@ -139,20 +143,22 @@ def sampled(
     if not isinstance(source, str | Path) or str(source) in builtin_names():
         return None
     limit = usual() if reading.memory is None else reading.memory
+    said = said or {}
     if reading.memory is None and _surely_fits(Path(source), limit):
         return None
     if Path(source).is_dir():
         table = opened(source)
         if any(form_of(column) == "pixels" for column in table.frame):
             return table  # IDX files, which are in memory by now
-        if reading.memory is None and table.frame.height < _MANY:
+        sized = any(column is not None and column.shape for column in said.values())
+        if reading.memory is None and not sized and table.frame.height < _MANY:
             return table
-        pieces = of_frame(str(source), table.frame)
+        pieces = replace(of_frame(str(source), table.frame), said=said)
     else:
         found = pieces_of(source)
         if found is None:
             return None
-        pieces, table = replace(found, text=frozenset(text)), None
+        pieces, table = replace(found, text=frozenset(text), said=said), None
     try:
         fits = pieces.need <= limit
     except InputError:
@@ -228,7 +234,7 @@ def surveyed(pieces: Pieces, reading: Reading, targets: tuple[str, ...], limit: 
             continue
         cells = {column.name: hashes(column) for column in frame}
         digests.add(cells)
-        sample.add(with_keys(frame, keyed, cells))
+        sample.add(keyed.added(frame, cells))
     mixed = kinds.mixed() - pieces.text
     if mixed:
         again = replace(pieces, text=pieces.text | mixed)
@@ -238,37 +244,24 @@ def surveyed(pieces: Pieces, reading: Reading, targets: tuple[str, ...], limit: 
     return Large(pieces, limit, keyed, digests.rows, digests.of_columns(), sample.rows())
 
 
-def with_keys(
-    frame: pl.DataFrame, columns: tuple[str, ...], cells: Mapping[str, Keys] | None = None
-) -> pl.DataFrame:
-    """The rows with a column of their keys, which ``columns`` make.
-
-    Args:
-        cells: their `hashes`, where they are known already.
-    """
-    import polars as pl
-
-    cells = cells or {name: hashes(frame[name]) for name in columns}
-    return frame.with_columns(pl.Series(KEY, keys(cells, columns)))
-
-
 def keyed(schema: Schema) -> Schema:
     """A schema whose rows carry their keys: in place of the group, which they are made of."""
     return schema.model_copy(update={"group": KEY})
 
 
-def _keyed(
-    head: pl.DataFrame, reading: Reading, targets: tuple[str, ...], where: str
-) -> tuple[str, ...]:
-    """The columns that make a row's key: its group; or all that will be of use.
+def _keyed(head: pl.DataFrame, reading: Reading, targets: tuple[str, ...], where: str) -> Keyed:
+    """What makes a row's key: its group; or all columns that will be of use.
 
     Row numbers and the like, which the first rows show, don't count: they would make rows different
-    that are equal for a network.
+    that are equal for a network. What is the same in the first rows of a sorted file may differ
+    further down, and counts.
     """
-    if reading.group is not None and reading.group in head.columns:
-        return (reading.group,)
+    group = reading.group if reading.group in head.columns else None
     try:
         schema = infer(head, targets, reading, where)
     except InputError:  # the first rows of a sorted file may have one class only
-        return tuple(name for name in head.columns if name not in reading.drop)
-    return (*(column.name for column in schema.columns), *targets)
+        unused = {*reading.drop, reading.group}
+        return Keyed(tuple(name for name in head.columns if name not in unused), group)
+    same = [each.name for each in schema.dropped if each.name not in reading.drop]
+    same = [name for name in same if head[name].n_unique() <= head.height / 2]
+    return Keyed((*(column.name for column in schema.columns), *same, *targets), group)

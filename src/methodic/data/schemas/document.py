@@ -16,7 +16,7 @@ from typing import Any, NoReturn, get_args
 
 import yaml
 
-from methodic.data.columns.notations import NUMBERS
+from methodic.data.columns.notations import FIRST, LAST, NUMBERS, SINCE
 from methodic.data.encoding.words import LARGEST, SMALLEST
 from methodic.data.schemas.schema import TRUTH, Column, Kind, Resize
 from methodic.errors import InputError, unknown
@@ -34,7 +34,7 @@ _FIELDS = ("target", "task", *_ROLES, "columns")
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "numeric": ("words", "notation"),
     "categorical": ("notation",),
-    "date": ("notation",),
+    "date": ("words", "notation"),
     "text": ("numbers",),
     "image": ("shape", "resize"),
 }
@@ -276,12 +276,16 @@ def _option(kind: str, name: str, node: yaml.Node, at: str) -> Any:
 
 def _notation(kind: str, text: str, at: str) -> str:
     known = {"numeric": NUMBERS, "categorical": (TRUTH,)}.get(kind, ())
-    dates = re.fullmatch(r"(%[YymdHMSpIbBa]|%\.f|[ ./:,T-])*%(.|\.f)", text)
+    form, _, since = text.partition(SINCE)
+    dates = re.fullmatch(r"(%[YymdHMSpIbBa]|%\.f|[ ./:,T-])*%(.|\.f)", form)
+    if since and not ("%y" in form and since in map(str, range(FIRST, LAST + 1))):
+        dates = None
     if text not in known and (known or not dates):
         raise InputError(
             f"{at}: this isn't a way to write the values of a {kind} column",
             found=text,
-            accepted=", ".join(known) or "a format such as '%d/%m/%Y' or '%Y-%m-%d %H:%M'",
+            accepted=", ".join(known)
+            or "a format such as '%d/%m/%Y', '%Y-%m-%d %H:%M' or '%d.%m.%y since 1925'",
         )
     return text
 

@@ -49,6 +49,7 @@ def _how(column: Column) -> Iterator[str]:
         yield f"dates written as {column.notation}"
     if column.words:
         words = ", ".join(f"'{word}'" for word in column.words)
-        yield f"numbers; {words} count as missing"
+        what = "dates" if column.kind == "date" else "numbers"
+        yield f"{what}; {words} count as missing"
     if column.kind == "text":
         yield f"free text, its words and letters hashed into {column.numbers} numbers"

@@ -118,8 +118,8 @@ def explain(
             as_kind(frame[each.name], each, where)
         except InputError as own:
             advice = "Write another kind, or drop."
-            if each.kind == "numeric":
-                advice = "Name such cells, as {kind: numeric, words: [unknown]}; or " + advice
+            if each.kind in ("numeric", "date"):
+                advice = f"Name such cells, as {{kind: {each.kind}, words: [unknown]}}; or {advice}"
             return InputError(
                 f"{said.at(f'columns.{each.name}')} says {each.kind}; {own.problem}",
                 found=own.found,

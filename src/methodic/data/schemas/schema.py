@@ -7,9 +7,9 @@ table has to look like.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from methodic.data.columns.cells import tidy
 from methodic.data.columns.notations import NUMBERS, notation
@@ -42,8 +42,8 @@ class Column(_Frozen):
     """One input column; ``shape`` is that of a cell, for arrays, and of images channels first.
 
     ``resize`` says how an image gets its size: "crop" scales the short side and cuts the middle,
-    "pad" scales the long side and adds black, "stretch" scales both. ``words`` are cells of a
-    numeric column that mean a missing number. ``numbers`` says how many a cell of text becomes.
+    "pad" scales the long side and adds black, "stretch" scales both. ``words`` are cells of
+    numbers or dates that mean that there is none. ``numbers`` says how many a cell of text becomes.
     ``notation`` says how texts write numbers or dates (see `notations`), or `TRUTH`.
     """
 
@@ -54,6 +54,14 @@ class Column(_Frozen):
     words: tuple[str, ...] = ()
     numbers: int = 0
     notation: str = ""
+
+    @model_validator(mode="after")
+    def _written_so(self) -> Self:
+        known = {"numeric": NUMBERS, "categorical": (TRUTH,)}.get(self.kind, ())
+        dates = self.kind == "date" and "%" in self.notation
+        if self.notation and self.notation not in known and not dates:
+            raise ValueError(f"'{self.notation}' is no way to write a {self.kind} column")
+        return self
 
     @property
     def as_text(self) -> bool:

@@ -36,6 +36,10 @@ def read_columns(place: Place, kind: str) -> pl.DataFrame:
             found=str(error).splitlines()[0],
             accepted="a different name for each column",
         ) from None
+    except InputError as error:
+        raise InputError(
+            f"{path}: {error.problem}", found=error.found, accepted=error.accepted
+        ) from None
     # A panic of the reader's is no Exception, and damaged files do cause them.
     except (Exception, pl.exceptions.PanicException) as error:
         name = _NAMES[kind]
@@ -49,8 +53,14 @@ def read_columns(place: Place, kind: str) -> pl.DataFrame:
 
 def named(frame: pl.DataFrame) -> pl.DataFrame:
     """A column without a name is called unnamed_1, … by its position, as in CSV files."""
-    names = enumerate(frame.columns, start=1)
-    return frame.rename({name: f"unnamed_{i}" for i, name in names if not name})
+    called = {n: n or f"unnamed_{i}" for i, n in enumerate(frame.columns, start=1)}
+    if len(set(called.values())) < len(called):
+        raise InputError(
+            "two columns have the same name",
+            found=f"'{called['']}', and a column without a name in that place",
+            accepted="a different name for each column",
+        )
+    return frame.rename(called)
 
 
 def _parquet(place: Place) -> pl.DataFrame:

@@ -262,7 +262,8 @@ def _divided(dataset: DataSet, rows: Rows, shares: tuple[float, float], seed: in
     if schema.group is not None:
         group = grouped.groups(dataset.frame[schema.group][rows], equal)
     if schema.time is not None:
-        moment = timed.moments(dataset.frame[schema.time], where)[rows]
+        notation = beside.notation(dataset)
+        moment = timed.moments(dataset.frame[schema.time], where, notation)[rows]
         if group is not None:
             last = np.zeros(int(group.max()) + 1, dtype=np.int64)
             np.maximum.at(last, group, moment)

@@ -45,8 +45,17 @@ def allowed(dataset: DataSet, validation: Rows, test: Rows, *, by_time: bool) ->
         fine &= ~_among(frame[schema.group], held)
     if by_time and schema.time is not None:
         held_from = dataset.frame[schema.time]
-        fine &= _earlier(frame[schema.time], held_from, validation, dataset.name)
+        written = notation(dataset)
+        fine &= _earlier(frame[schema.time], held_from, validation, dataset.name, written)
     return np.flatnonzero(fine).astype(np.int64)
+
+
+def notation(dataset: DataSet) -> str | None:
+    """How times are written, told by rows with and without a target together; None: they tell."""
+    time, more = dataset.schema.time, dataset.unlabelled
+    if time is None or more is None or time not in more.columns:
+        return None
+    return timed.written(dataset.frame[time], more[time])
 
 
 def _among(column: pl.Series, held: list[pl.Series]) -> npt.NDArray[np.bool_]:
@@ -64,13 +73,14 @@ def _names(column: pl.Series) -> pl.Series:
 
 
 def _earlier(
-    column: pl.Series, known: pl.Series, validation: Rows, where: str
+    column: pl.Series, known: pl.Series, validation: Rows, where: str, notation: str | None
 ) -> npt.NDArray[np.bool_]:
     """Whether a row is earlier than all of the rows ``validation`` of ``known``."""
     import polars as pl
 
     title = f"{where}, rows without a target"
-    own, other = timed.times(column, title), timed.times(known, where)[validation]
+    own = timed.times(column, title, notation)
+    other = timed.times(known, where, notation)[validation]
     if own.dtype != other.dtype:
         numbers = own.dtype.is_numeric() and other.dtype.is_numeric()
         dates = all(each.dtype in (pl.Date, pl.Datetime("us")) for each in (own, other))

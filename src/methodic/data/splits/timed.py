@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from methodic.data.columns.cells import first, row_name, tidy
+from methodic.data.columns.notations import notation as notation_of
 from methodic.data.splits.stratified import Rows
 from methodic.errors import InputError
 
@@ -15,25 +16,49 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def moments(column: pl.Series, where: str = "data") -> Rows:
+def moments(column: pl.Series, where: str = "data", notation: str | None = None) -> Rows:
     """The place of each row in time, [N]: equal times have one number, later ones a larger one.
+
+    Args:
+        column, where, notation: see `times`.
 
     Raises:
         InputError: see `times`.
     """
-    values: npt.NDArray[Any] = times(column, where).to_physical().to_numpy()
+    values: npt.NDArray[Any] = times(column, where, notation).to_physical().to_numpy()
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 
-def times(column: pl.Series, where: str = "data") -> pl.Series:
+def written(*columns: pl.Series) -> str | None:
+    """How the texts of these columns write times, all of them looked at together.
+
+    Rows of the first days of a month alone don't tell whether 03/04 is in March or in April.
+
+    Returns:
+        None where they aren't all texts, or aren't all written alike.
+    """
+    import polars as pl
+
+    cells = [tidy(column, text=True) for column in columns]
+    if any(each.dtype != pl.String for each in cells):
+        return None
+    return notation_of(pl.concat(cells).unique().sort())
+
+
+def times(column: pl.Series, where: str = "data", notation: str | None = None) -> pl.Series:
     """The cells as times that can be compared: dates, times or numbers; texts are read as dates.
+
+    Args:
+        column: of a table.
+        where: the table, for messages.
+        notation: how texts write times; None: they tell.
 
     Raises:
         InputError: a cell is missing, or no time.
     """
     import polars as pl
 
-    cells = tidy(column)
+    cells = tidy(column, notation=notation)
     title = f"{where}: rows are ordered by '{column.name}'"
     if cells.dtype == pl.String:
         cells = _parsed(cells, title)
