@@ -26,6 +26,7 @@ from methodic.metrics import get_metric
 from methodic.models.inputs import Inputs
 from methodic.models.parts.initialization import initial_buffers, initial_parameters
 from methodic.recipes.types import Recipe
+from methodic.regularizers.proximal import soft_threshold
 from methodic.types import Pass
 from tests.engine.test_checkpoint import Polls, same
 
@@ -367,6 +368,19 @@ def test_rates_and_layer_decay() -> None:
     for name in plain_one.layout.names:
         factor = factors[name.rpartition(".")[0]] * (3 if name == "head.bias" else 1)
         torch.testing.assert_close(other[name], factor * one[name], rtol=1e-3, atol=1e-7)
+
+
+def test_a_proximal_step_is_as_long_as_the_step_of_its_parameter() -> None:
+    sgd = {"kind": "sgd", "lr": 0.1}
+    rates = [{"parameters": ["hidden.1"], "factor": 0.5}, {"parameters": ["head"], "factor": 2}]
+    shrinking = [{"kind": "proximal_l1", "weight": 0.2}]
+    plain = make(stage(ENTROPY, optimizer=sgd, rates=rates))
+    shrunk = make(stage(ENTROPY, optimizer=sgd, rates=rates, regularizers=shrinking))
+    one, other = (m.layout.views(advanced(m, 1).flat) for m in (plain, shrunk))
+    factors = {"hidden.0": 1, "hidden.1": 0.5, "head": 2}
+    for name in plain.layout.decaying():
+        bound = torch.tensor([0.1 * 0.2 * factors[name.rpartition(".")[0]]])
+        torch.testing.assert_close(other[name], soft_threshold(one[name], bound))
 
 
 SHRINKING = [{"kind": "proximal_l1", "weight": 0.1}, {"kind": "max_norm", "limit": 0.01}]

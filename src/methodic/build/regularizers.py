@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from methodic.build import own as owned
@@ -19,7 +19,7 @@ from methodic.regularizers.corruption import LabelNoise
 from methodic.regularizers.gradient_noise import GradientNoise
 from methodic.regularizers.mixing import CutMix, Mixup
 from methodic.regularizers.penalties import L1, L2, ElasticNet
-from methodic.regularizers.proximal import MaxNorm, ProximalElasticNet, ProximalL1
+from methodic.regularizers.proximal import MaxNorm, ProximalElasticNet, ProximalL1, Slowed
 from methodic.regularizers.selection import GroupLasso, first_weights, groups
 from methodic.regularizers.sharpness import SAM
 from methodic.types import Average, Mixing, Penalty, Proximal
@@ -94,10 +94,23 @@ def built(
     )
 
 
-def narrowed(parts: Sequence[Shrinking], names: Sequence[str]) -> tuple[Shrinking, ...]:
-    """The parts for some of the parameters; those that then have none are left out."""
-    mine = [(part, tuple(name for name in part.names if name in names)) for part in parts]
-    return tuple(replace(part, names=some) for part, some in mine if some)
+def narrowed(
+    parts: Sequence[Shrinking], names: Sequence[str], scales: Mapping[str, float]
+) -> tuple[Proximal, ...]:
+    """The parts for some of the parameters; those that then have none are left out.
+
+    Args:
+        parts: of the stage.
+        names: the parameters that a turn trains.
+        scales: name → factor on the learning rate, by which a step on it is shorter or longer.
+    """
+    found: list[Proximal] = []
+    for part in parts:
+        mine = [name for name in part.names if name in names]
+        for scale in dict.fromkeys(scales[name] for name in mine):
+            some = replace(part, names=tuple(name for name in mine if scales[name] == scale))
+            found.append(some if scale == 1 else Slowed(some, scale))
+    return tuple(found)
 
 
 _MIXING = (Mixup, CutMix, LabelNoise, *CHANGES)

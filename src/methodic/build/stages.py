@@ -189,7 +189,7 @@ def _turn(
         plateau=_plateau(spec.schedule, f"{path}.schedule", known),
         learned=tuple(known.parts.learned[at] for at in losses if at in known.parts.learned),
         fixed=_fixed(factors, layout, known.model),
-        proximal=regularizers.narrowed(parts.proximal, trains),
+        proximal=regularizers.narrowed(parts.proximal, trains, layout.scales(factors)),
     )
 
 

@@ -76,15 +76,16 @@ class Layout:
         ``factors``: name → a further factor, 1 where there is none. float32 [P]; None where all
         factors are 1.
         """
-        chosen, more = set(names), factors or {}
-        scales = [
-            spec.lr_scale * (name in chosen) * more.get(name, 1.0)
-            for name, spec in self.specs.items()
-        ]
-        if all(scale == 1 for scale in scales):
+        chosen, scales = set(names), self.scales(factors or {})
+        of_each = [scale * (name in chosen) for name, scale in scales.items()]
+        if all(scale == 1 for scale in of_each):
             return None
-        parts = [torch.full((n,), scale) for n, scale in zip(self.sizes, scales, strict=True)]
+        parts = [torch.full((n,), scale) for n, scale in zip(self.sizes, of_each, strict=True)]
         return torch.cat(parts).to(device)
+
+    def scales(self, factors: Mapping[str, float]) -> dict[str, float]:
+        """Name → factor on its learning rate: the parameter's own times that of ``factors``."""
+        return {name: s.lr_scale * factors.get(name, 1.0) for name, s in self.specs.items()}
 
     def decaying(self) -> tuple[str, ...]:
         """Names of the weights that decay and are penalized."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from methodic.errors import InputError
 from methodic.optimizers.clipping import unit_norms
+from methodic.types import Proximal
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,28 @@ class MaxNorm:
             bound = _wide(limit, w)
             found[name] = w * (bound / torch.maximum(unit_norms(w), bound))
         return found
+
+
+@dataclass(frozen=True)
+class Slowed:
+    """A proximal step on parameters whose learning rate is the turn's times a factor.
+
+    The step minimizes ½‖x − w‖² + lr · penalty(x) with the rate at which these parameters move, so
+    that both end where the penalized loss is least.
+
+    Args:
+        step: on these parameters alone.
+        factor: on the learning rate, ≥ 0.
+    """
+
+    step: Proximal
+    factor: float
+
+    def __call__(
+        self, parameters: Mapping[str, Tensor], run_numbers: Mapping[str, Tensor], lr: Tensor
+    ) -> dict[str, Tensor]:
+        """The parameters that change; the arguments are those of `ProximalL1`."""
+        return self.step(parameters, run_numbers, lr * self.factor)
 
 
 def _check_names(path: str, names: tuple[str, ...]) -> None:
