@@ -132,7 +132,8 @@ def test_size_and_rates() -> None:
         "head.bias",
     ]
     assert not [name for name, spec in specs.items() if spec.first]
-    plain = RealMLP(INPUTS, 3).parameters()
+    assert not [name for name, spec in RealMLP(INPUTS, 3).parameters().items() if spec.first]
+    plain = RealMLP(Inputs(numeric=5), 3).parameters()
     assert [name for name, spec in plain.items() if spec.first] == ["hidden.0.weight"]
     assert {n for n, spec in specs.items() if not spec.decays} == {
         "hidden.0.bias",

@@ -162,7 +162,9 @@ def test_size() -> None:
     assert sum(math.prod(spec.shape) for spec in model.parameters().values()) == 16_152
     small = TabM(INPUTS, 3, width=64, depth=2, submodels=8, numeric=PiecewiseLinear("numeric", 5))
     assert sum(math.prod(spec.shape) for spec in small.parameters().values()) == 19_920
-    assert [n for n, spec in model.parameters().items() if spec.first] == ["hidden.0.weight"]
+    assert not [n for n, spec in model.parameters().items() if spec.first]  # categories are one-hot
+    numbers = TabM(Inputs(numeric=5), 3, width=64, depth=2, submodels=8).parameters()
+    assert [n for n, spec in numbers.items() if spec.first] == ["hidden.0.weight"]
     assert not [n for n, spec in small.parameters().items() if spec.first]
     heads = [n for n, spec in model.parameters().items() if spec.role == "head"]
     assert heads == ["head.weight", "head.bias"]

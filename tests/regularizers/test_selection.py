@@ -98,7 +98,7 @@ def test_groups_of_a_table():
     assert groups(5, 5, 0) == (Group(0, 5),)
     assert groups(11, 5, 2) == (Group(0, 5), Group(5, 2, 3))
     assert groups(6, 0, 2) == (Group(0, 2, 3),)
-    for rows, numbers, categories in ((4, 5, 0), (6, 5, 0), (8, 5, 2)):
+    for rows, numbers, categories in ((4, 5, 0), (6, 5, 0), (8, 5, 2), (5, 5, 2)):
         with pytest.raises(InputError, match="can't tell which weights"):
             groups(rows, numbers, categories)
 

@@ -70,7 +70,7 @@ class MLP(TwoHalves):
         self.activation = activation
         self.residual = residual
         self.front = Front(inputs, embedding=embedding, numeric=numeric)
-        raw = self.front.numeric is None  # the first weights' rows are the inputs themselves
+        raw = self.front.plain  # the first weights' rows are the inputs themselves
         features, wide = self.front.features, width * pieces(activation)
         self.linears: list[Linear] = []
         self.norms: list[Layer | None] = []

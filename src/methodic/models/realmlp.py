@@ -193,7 +193,7 @@ class RealMLP(TwoHalves):
         self.activations: list[Layer] = []
         for i in range(depth):
             name = f"hidden.{i}"
-            first = self.front.numeric is None and i == 0
+            first = self.front.plain and i == 0
             self.linears.append(ScaledLinear(name, features, width, first=first))
             self.activations.append(
                 ParametricActivation(f"{name}.mix", width, activation)

@@ -180,7 +180,7 @@ class TabM(Network):
                     width,
                     adapter if i == 0 else "ones",
                     self.front.parts if i == 0 else (),
-                    first=raw and i == 0,
+                    first=self.front.plain and i == 0,
                 )
             )
             features = width

@@ -54,7 +54,9 @@ class Tokens(Layer):
 
         specs = {"token.row": spec(1)}
         if self.inputs.numeric:
-            specs["token.weight"] = spec(self.inputs.numeric, first=True)
+            # Categories beside them have rows of the table, where each value has one of its own.
+            alone = not self.inputs.categorical
+            specs["token.weight"] = spec(self.inputs.numeric, first=alone)
         if self.inputs.categorical:
             specs["embedding.table"] = spec(self.inputs.codes)
         specs["token.bias"] = spec(self.columns)

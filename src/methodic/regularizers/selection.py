@@ -42,7 +42,7 @@ def groups(rows: int, numbers: int, categories: int) -> tuple[Group, ...]:
         InputError: they don't fit each other.
     """
     left = rows - numbers
-    if left < 0 or (left > 0 and (categories == 0 or left % categories)):
+    if left < 0 or (left % categories or left == 0 if categories else left):
         raise InputError(
             "group_lasso can't tell which weights belong to which input",
             found=f"{rows} rows of weights for {numbers} numbers and {categories} categories",

@@ -174,6 +174,12 @@ class Front:
         """How many features each column gives, in order."""
         self.features = sum(self.parts)
 
+    @property
+    def plain(self) -> bool:
+        """Whether the features are the inputs in their order: each number as it is, and of each
+        category equally many numbers."""
+        return self.numeric is None and self.one_hot is None
+
     def layers(self) -> Sequence[Layer]:
         """Those that have parameters or buffers."""
         every = (self.numeric, self.one_hot, self.embedding)
