@@ -127,3 +127,42 @@ def test_text_targets() -> None:
 def test_several_targets_are_refused(source: object) -> None:
     with pytest.raises(InputError, match=r"one (value|target)"):
         as_series(source, "y")
+
+
+def test_who_changes_a_pandas_frame_later_changes_nothing() -> None:
+    cells = {"a": [1.0, 2.0], "b": [1, 2], "c": pd.array([1, None], dtype="Int64"), "d": ["x", "y"]}
+    frame = pd.DataFrame(cells)
+    found = as_frame(frame)
+    frame.loc[0, ["a", "b", "c", "d"]] = [9.0, 9, 9, "z"]
+    assert found.row(0) == (1.0, 1, 1, "x")
+
+
+def test_kinds_of_numbers_in_pandas() -> None:
+    frame = pd.DataFrame(
+        {
+            "big": np.array([1.5, np.nan]).astype(">f8"),
+            "long": np.array([1, 2], dtype=np.longdouble),
+            "half": np.array([1, 2], dtype=np.float16),
+            "few": pd.arrays.SparseArray([0, 1]),
+            "seconds": np.array(["2020", "2021"], dtype="datetime64[s]"),
+        }
+    )
+    found = as_frame(frame)
+    assert found.row(0)[:4] == (1.5, 1.0, 1.0, 0)
+    assert found["big"].to_list() == [1.5, None]
+    assert found["seconds"].dt.year().to_list() == [2020, 2021]
+    with pytest.raises(InputError, match="complex"):
+        as_frame(pd.DataFrame({"z": np.array([1j])}))
+
+
+def test_moments_of_numpy_in_any_unit() -> None:
+    for unit in ("h", "D", "s", "ns", "M"):
+        found = as_frame(np.array([["2020-01-01"], ["2021-01-01"]], dtype=f"datetime64[{unit}]"))
+        assert found["x0"].dt.year().to_list() == [2020, 2021]
+    hours = as_frame(np.array([[1], [2]], dtype="timedelta64[h]"))["x0"]
+    assert hours.dt.total_hours().to_list() == [1, 2]
+
+
+def test_a_name_that_is_taken_by_a_column_without_one() -> None:
+    with pytest.raises(InputError, match="same name"):
+        as_frame(pl.DataFrame({"": [1], "unnamed_1": [2]}))

@@ -81,6 +81,8 @@ def _real(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     kind = array.dtype
     if kind.kind == "c":
         raise InputError("complex numbers can't be used", found=f"an array of {kind}")
+    if kind.kind in "Mm":  # polars has no hours and no months
+        return array.astype(kind.str.partition("[")[0] + "[us]")
     if kind.kind == "f" and kind.itemsize not in (4, 8):
         return array.astype(np.float32 if kind.itemsize < 4 else np.float64)
     return array.astype(kind.newbyteorder("="), copy=False)
@@ -186,9 +188,29 @@ def _from_pandas(source: Any) -> pl.DataFrame:
         )
     columns = []
     for i, name in enumerate(names):
-        column = source.iloc[:, i]
-        if str(column.dtype) == "object":
-            columns.append(_from_objects(column.to_numpy().tolist(), name))
-        else:
-            columns.append(pl.Series(name, pl.from_pandas(column.rename(name))))
+        columns.append(_from_pandas_column(source.iloc[:, i], name))
     return pl.DataFrame(columns)
+
+
+def _from_pandas_column(column: Any, name: str) -> pl.Series:
+    """A copy: whoever changes the frame later doesn't change what was loaded."""
+    import numpy as np
+    import polars as pl
+    import pyarrow as pa
+
+    if type(column.dtype).__name__ == "SparseDtype":
+        column = column.sparse.to_dense()
+    if str(column.dtype) == "object":
+        return _from_objects(column.to_numpy().tolist(), name)
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biufc":
+        found = as_series(column.to_numpy(), name)
+        return found.fill_nan(None) if found.dtype.is_float() else found
+    try:
+        return pl.Series(name, pl.from_pandas(column.rename(name).copy()))
+    except (pa.ArrowException, pl.exceptions.PolarsError, TypeError) as error:
+        raise InputError(
+            f"column '{name}' of the frame can't be read",
+            found=f"{column.dtype}: {error}",
+            accepted="numbers, texts, categories, truth values, dates",
+            advice="Convert it with astype, or leave it out.",
+        ) from None
