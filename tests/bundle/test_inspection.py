@@ -244,6 +244,50 @@ def test_numbers_that_are_none(folder: Path, number: float, part: str) -> None:
     refused(folder, f"'{name}'", "numbers that are none", "1 of")
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [torch.float16, torch.bfloat16, torch.float64, torch.int64, torch.bool, torch.complex64,
+     torch.float8_e4m3fn],
+)  # fmt: skip
+def test_numbers_of_another_kind(folder: Path, kind: torch.dtype) -> None:
+    tensors = load_file(folder / "weights.safetensors")
+    name = next(name for name in tensors if name.startswith("parameters/"))
+    tensors[name] = tensors[name].to(kind)
+    save_file(tensors, folder / "weights.safetensors")
+    sealed(folder)
+    refused(folder, name.removeprefix("parameters/"), str(kind))
+
+
+def test_answers_that_are_no_numbers(folder: Path) -> None:
+    tensors = load_file(folder / "weights.safetensors")
+    for name in tensors:
+        if name.startswith("parameters/"):
+            tensors[name] = torch.full_like(tensors[name], 3e38)
+    save_file(tensors, folder / "weights.safetensors")
+    sealed(folder)
+    with pytest.raises(InputError, match="row 1 is no number"):
+        bundle.load(folder).predict_frame(FRAME)
+
+
+@pytest.mark.parametrize("model", [{"kind": "auto"}, None])
+def test_a_recipe_without_a_network(folder: Path, model: dict[str, str] | None) -> None:
+    def undo(document: dict[str, Any]) -> None:
+        document["card"]["recipe"].pop("model")
+        if model is not None:
+            document["card"]["recipe"]["model"] = model
+
+    edited(folder, undo)
+    refused(folder, "damaged", "names no network")
+
+
+def test_a_notation_that_is_none(folder: Path) -> None:
+    def scribble(document: dict[str, Any]) -> None:
+        document["encoders"]["schema"]["columns"][0]["notation"] = "x"
+
+    edited(folder, scribble)
+    refused(folder, "damaged", "no way to write")
+
+
 # --- what is no harm ----------------------------------------------------------------------------
 
 

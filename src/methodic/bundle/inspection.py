@@ -169,6 +169,12 @@ def weights(folder: Path) -> dict[str, Tensor]:
 
 def _check_finite(file: Path, tensors: Mapping[str, Tensor]) -> None:
     for name, value in tensors.items():
+        if value.is_floating_point() and value.itemsize < 2:
+            raise InputError(
+                f"{file}: '{name}' holds {value.dtype}, which no network here has",
+                accepted="float32",
+                advice="Copy the bundle again, or make it anew with methodic run.",
+            )
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             bad = int((~torch.isfinite(value)).sum())
             raise InputError(

@@ -21,12 +21,11 @@ from methodic.bundle.card import Card
 from methodic.data.batches import Rows
 from methodic.data.encoding.encoders import Encoders
 from methodic.data.frames import as_frame
-from methodic.data.large.pieces import shifted
 from methodic.data.predicted import answers
 from methodic.data.weights import checked
 from methodic.engine.evaluation import CHUNK, outputs
 from methodic.engine.parts import Layout
-from methodic.errors import InputError
+from methodic.errors import InputError, shifted
 from methodic.evidence.ensemble import mean
 from methodic.metrics import get_metric
 from methodic.models.inputs import Inputs
@@ -41,7 +40,7 @@ BLOCK = 32 * CHUNK
 are the same from one table as from its blocks."""
 
 _BYTES = 2**28  # of encoded images at a time
-_WHOLE = 32  # rows; measured: all of our networks round alike from 16 on
+_WHOLE = 32  # rows; measured: networks of 8 and more units a layer round alike from 16 on
 
 
 @dataclass(frozen=True)
@@ -93,16 +92,17 @@ class Bundle:
         inputs = self.encoders.encode(frame, where)
         if self.module is not None:
             out = module_outputs(self.module, inputs, outputs_of(self.encoders))
-            return self.encoders.predictions(out)
+            return _finite(self.encoders.predictions(out), where)
         with _one_thread("array" not in inputs or len(_rows(inputs)) > CHUNK) as threads:
             each = [
                 self.encoders.predictions(self._outputs(part.recipe, trained, inputs, threads))
                 for part, trained in zip(self.card.parts, self.networks, strict=True)
             ]
         if len(each) == 1:
-            return each[0]
+            return _finite(each[0], where)
         weights = np.array([part.weight for part in self.card.parts])
-        return torch.from_numpy(mean(np.stack([one.numpy() for one in each]), weights))
+        found = torch.from_numpy(mean(np.stack([one.numpy() for one in each]), weights))
+        return _finite(found, where)
 
     def _outputs(
         self, recipe: Recipe, trained: Trained, inputs: Mapping[str, Tensor], threads: int
@@ -150,8 +150,15 @@ class Bundle:
         """Column → rows whose category wasn't in the training rows."""
         return self.encoders.unseen(frame)
 
-    def evaluate(self, frame: pl.DataFrame, metrics: Sequence[str]) -> dict[str, float]:
+    def evaluate(
+        self, frame: pl.DataFrame, metrics: Sequence[str], where: str = "data"
+    ) -> dict[str, float]:
         """Metric → score on raw rows that have their targets; by their weights, if they have any.
+
+        Args:
+            frame: rows with the columns of the training data, and the targets.
+            metrics: their names.
+            where: the rows' name, for messages.
 
         Raises:
             InputError: no target column, or a metric that doesn't fit the task.
@@ -160,20 +167,33 @@ class Bundle:
         lacking = next((each for each in schema.targets if each not in frame.columns), None)
         if lacking is not None:
             raise InputError(
-                f"the data have no column '{lacking}', which holds the truth",
+                f"{where}: there is no column '{lacking}', which holds the truth",
                 found=", ".join(frame.columns),
             )
         chosen = [get_metric(name, schema.task) for name in metrics]
-        truth = self.encoders.truth(frame)
-        predicted, weights = self.predicted(frame).numpy(), self._weights(frame)
+        truth = self.encoders.truth(frame, where)
+        predicted, weights = self.predicted(frame, where).numpy(), self._weights(frame, where)
         return {metric.name: metric.score(truth, predicted, weights) for metric in chosen}
 
-    def _weights(self, frame: pl.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+    def _weights(
+        self, frame: pl.DataFrame, where: str
+    ) -> np.ndarray[Any, np.dtype[np.float64]] | None:
         schema = self.encoders.schema
         name = schema.weight
         if name is None or name not in frame.columns:
             return None
-        return checked(frame[name], notation=schema.notation(name)).to_numpy()
+        return checked(frame[name], where, notation=schema.notation(name)).to_numpy()
+
+
+def _finite(predicted: Tensor, where: str) -> Tensor:
+    """The same predictions, if all of them are numbers."""
+    fine = torch.isfinite(predicted).all(1)
+    if not bool(fine.all()):
+        raise InputError(
+            f"{where}: the answer to row {int((~fine).int().argmax()) + 1:,} is no number",
+            advice="Its cells may lie far from all that training saw, or the model is damaged.",
+        )
+    return predicted
 
 
 @contextlib.contextmanager
@@ -208,7 +228,8 @@ def _filled(inputs: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
     """Rows of a table, the last repeated up to whole vectors.
 
     Products of matrices with a few rows take other kernels, which round differently; so a row's
-    numbers don't depend on its company. With arrays such as images it would cost too much.
+    numbers don't depend on its company. (Those with few columns do, too: layers of fewer than 8
+    units agree to rounding.) With arrays such as images it would cost too much.
     """
     if "array" in inputs:
         return inputs

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -136,12 +137,17 @@ def _damaged(folder: Path, found: object) -> InputError:
 
 def _check_shapes(folder: Path, bundle: Bundle) -> None:
     for part, trained in zip(bundle.card.parts, bundle.networks, strict=True):
+        if part.recipe.model.kind == "auto":
+            raise _damaged(folder, "a recipe that names no network")
         model = build.network(part.recipe, inputs_of(bundle.encoders), outputs_of(bundle.encoders))
         wanted = {k: (1, *spec.shape) for k, spec in model.parameters().items()}
         wanted |= {k: (1, *spec.shape) for k, spec in model.buffers().items()}
         found = {k: tuple(v.shape) for k, v in {**trained.parameters, **trained.buffers}.items()}
         if wanted != found:
             raise InputError(f"{folder}: the weights don't fit the network in bundle.json")
+        for name, value in {**trained.parameters, **trained.buffers}.items():
+            if value.dtype != torch.float32:
+                raise _damaged(folder, f"'{name}' holds {value.dtype}, and weights are float32")
 
 
 def _place(card: Card, at: int) -> str:

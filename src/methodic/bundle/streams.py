@@ -1,7 +1,8 @@
 """Predictions of more rows than anybody wants in memory: tables come in pieces, answers leave.
 
 A row's numbers don't depend on the piece that it comes in, so a file predicted here, a frame
-predicted by `Bundle.predict_frame` and scikit-learn's face agree to the bit.
+predicted by `Bundle.predict_frame` and scikit-learn's face agree to the bit (with fewer than 8
+units in a layer to rounding).
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from methodic.data import images
 from methodic.data.builtin import builtin, builtin_names
 from methodic.data.images.columns import readable
 from methodic.data.images.reading import FILE
-from methodic.data.large.pieces import pieces_of, shifted
+from methodic.data.large.pieces import pieces_of
 from methodic.data.schemas.schema import Schema
 from methodic.data.sources import places, read
 from methodic.data.tally import Tally
-from methodic.errors import InputError
+from methodic.errors import InputError, shifted
 
 if TYPE_CHECKING:
     import polars as pl

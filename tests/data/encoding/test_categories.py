@@ -52,3 +52,18 @@ def test_ties_at_the_limit_do_not_depend_on_the_order_of_rows(monkeypatch) -> No
     found = fit(column(*words))
     assert found.words == tuple(sorted(set(words))[:300])
     assert fit(column(*reversed(words))) == found
+
+
+def test_yes_and_no_in_other_words_than_in_training() -> None:
+    found = fit(column("True", "False"))
+    said = column("1", "0", "Yes", "no", "TRUE", "f", "Ja", "2", "maybe", None)
+    assert found.codes(said).tolist() == [2, 1, 2, 1, 2, 1, 2, 0, 0, 0]
+    found = fit(column("N", "Y", None))
+    assert found.codes(column("Y", "n", "1", "False", None)).tolist() == [2, 1, 2, 1, 3]
+    assert found.codes(column("Y", "0").cast(pl.Enum(["0", "Y"]))).tolist() == [2, 1]
+
+
+def test_spellings_that_training_told_apart_stay_apart() -> None:
+    found = fit(column("No", "YES", "Yes", "no"))
+    assert found.codes(column("no", "No", "YES", "Yes", "1")).tolist() == [4, 1, 2, 3, 0]
+    assert fit(column("yes", "maybe")).codes(column("1", "true")).tolist() == [0, 0]

@@ -7,11 +7,13 @@ then codes that hashed words share, then missing, if it was missing in training.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from methodic.data.columns.cells import TRUTHS
 from methodic.data.encoding.words import hashes
 
 if TYPE_CHECKING:
@@ -58,6 +60,17 @@ class Categories:
             *(["missing"] if self.missing else []),
         )
 
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        """Other ways to say yes and no → the column's own, where these are its words."""
+        own = {word.lower(): word for word in self.words}
+        pair = next((each for each in TRUTHS if {*own} == {*each}), None)
+        if pair is None or len(self.words) != 2:
+            return {}
+        yes, no = own[pair[0]], own[pair[1]]
+        others = {word: (yes, no)[i] for each in TRUTHS for i, word in enumerate(each)}
+        return {**others, "1": yes, "0": no, **own}
+
     def codes(self, column: pl.Series) -> npt.NDArray[np.int64]:
         """The code of each cell: int64 [N]."""
         import polars as pl
@@ -67,6 +80,8 @@ class Categories:
             found: npt.NDArray[np.int64] = table[places]
             return found
         kind = pl.Enum(list(self.words))
+        if self._spellings:
+            column = column.str.to_lowercase().replace(self._spellings)
         known = column.cast(kind, strict=False).to_physical().cast(pl.Int64) + 1
         if self.buckets:
             known = known.fill_null(self._hashed(column, known.is_null()))
