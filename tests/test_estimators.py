@@ -295,3 +295,91 @@ def test_classes_are_names_and_neither_missing_nor_numbers() -> None:
     assert model.classes_.tolist() == ["01", "1", "None"]
     assert set(model.predict(X).tolist()) <= set(labels.tolist())
     assert model.score(X, labels) > 0.8
+
+
+# --- a fit that fails -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stop", [None, KeyboardInterrupt])
+def test_a_refit_that_fails_leaves_the_first_one(
+    stop: type[BaseException] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    model = classifier(steps=5).fit(frame, Y)
+    before, state = model.predict_proba(frame), dict(vars(model))
+    if stop is None:
+        model.set_params(metric="nonsense")
+        with pytest.raises(ValueError, match="nonsense"):
+            model.fit(X[:, :2], np.array(["x", "y", "z"])[Y])
+        model.set_params(metric=None)
+    else:
+
+        def interrupted(*_: Any, **__: Any) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("methodic.runs.train_method", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X[:, :2], np.array(["x", "y", "z"])[Y])
+    assert vars(model).keys() == state.keys()
+    assert all(vars(model)[name] is value for name, value in state.items())
+    assert np.array_equal(model.predict_proba(frame), before)
+    assert set(model.predict(frame).tolist()) <= {0, 1, 2}
+
+
+def test_a_first_fit_that_fails_leaves_nothing() -> None:
+    model = classifier(steps=5, metric="nonsense")
+    with pytest.raises(ValueError, match="nonsense"):
+        model.fit(X, Y)
+    assert vars(model).keys() == model.get_params().keys()
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+
+
+def test_a_refit_takes_nothing_over() -> None:
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    model = classifier(steps=5).fit(frame, Y).fit(X[:, :3], Y == 1)
+    assert not hasattr(model, "feature_names_in_")
+    assert model.n_features_in_ == 3
+    assert model.classes_.tolist() == [False, True]
+    assert model.predict(X[:, :3]).dtype == bool
+
+
+# --- frames and arrays ------------------------------------------------------------------------
+
+NAMED = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+KINDS = {
+    "array": X,
+    "lists": X.tolist(),
+    "names": NAMED,
+    "polars": pl.DataFrame(X, schema=["a", "b", "c", "d"]),
+    "numbers": pd.DataFrame(X),
+    "other numbers": pd.DataFrame(X, columns=[7, 3, 5, 1]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names:UserWarning")
+@pytest.mark.parametrize("fitted_on", KINDS)
+def test_columns_without_names_are_told_by_their_place(fitted_on: str) -> None:
+    """scikit-learn warns where only one side has names, and goes by position."""
+    model = classifier(steps=20).fit(KINDS[fitted_on], Y)
+    same = model.predict_proba(KINDS[fitted_on])
+    for name, rows in KINDS.items():
+        assert np.array_equal(model.predict_proba(rows), same), name
+    assert list(KINDS["polars"].columns) == ["a", "b", "c", "d"], "the caller's frame"
+
+
+def test_one_side_without_names_is_warned_of() -> None:
+    model = classifier(steps=5).fit(NAMED, Y)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        model.predict(X)
+    with pytest.warns(UserWarning, match="valid"), pytest.raises(ValueError, match="2 features"):
+        model.predict(X[:, :2])
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(NAMED.rename(columns={"a": "A"}))
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+def test_columns_of_several_kinds_are_told_by_their_place() -> None:
+    frame = NAMED.assign(colour=np.array(["red", "green", "blue"])[Y], same=1)
+    model = classifier(steps=20).fit(frame, Y)
+    assert np.array_equal(model.predict_proba(frame.to_numpy()), model.predict_proba(frame))

@@ -7,6 +7,7 @@ tests/test_estimators_contract.py runs all of it, and lists what can't hold.
 from __future__ import annotations
 
 import contextlib
+import copy
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -102,18 +103,27 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             sample_weight: how much each row counts, [rows], at least 0; None: all alike.
 
         Raises:
-            ValueError: data that can't be used; says what to change.
+            ValueError: data that can't be used; says what to change. A fit that fails or is
+                stopped leaves the estimator as it was.
         """
+        # Names of new classes must never stand beside the old network, so a copy learns them all.
+        fitted = copy.copy(self)
         with _as_value_errors():
-            rows = self._rows(X, reset=True)
-            answers = self._answers(y)
-            check_consistent_length(rows, answers)
-            rows, answers, weight = _weighted(rows, answers, sample_weight)
-            self._check(answers)
-            data = self._data(rows, answers, weight)
-            self._learn_classes(answers, data.schema)
-            self._train(data)
+            fitted._learn(X, y, sample_weight)
+        self.__dict__ = fitted.__dict__
         return self
+
+    def _learn(self, X: Any, y: Any, sample_weight: Any) -> None:
+        """Set all that `fit` sets, one after the other."""
+        rows = self._rows(X, reset=True)
+        self._columns = rows.columns
+        answers = self._answers(y)
+        check_consistent_length(rows, answers)
+        rows, answers, weight = _weighted(rows, answers, sample_weight)
+        self._check(answers)
+        data = self._data(rows, answers, weight)
+        self._learn_classes(answers, data.schema)
+        self._train(data)
 
     def _rows(self, X: Any, *, reset: bool) -> pl.DataFrame:
         """X as a frame, after everything that scikit-learn would have said about it."""
@@ -134,7 +144,13 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             # Lists of numbers and texts became texts; each column has a kind of its own.
             X = X if seen.dtype.kind in "USO" else seen
         validate_data(self, seen, reset=reset, skip_check_array=True)
-        return as_frame(X)
+        rows = as_frame(X)
+        # Names of both sides are the same by now, and in the same order. Where a side has none, the
+        # place of a column says which one it is, as scikit-learn has warned.
+        if not reset and rows.width == len(self._columns):
+            rows = rows.clone()  # the caller's own frame keeps its names
+            rows.columns = self._columns
+        return rows
 
     def _answers(self, y: Any) -> npt.NDArray[Any]:
         """The target, one value a row; both kinds add their own rules."""
