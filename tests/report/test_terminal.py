@@ -11,7 +11,7 @@ from report.whole import ablation, leaderboard
 from rich.console import Console
 
 from methodic.evidence.sameness import Difference, Reproduction, Tally
-from methodic.report import terminal
+from methodic.report import cells, terminal
 
 
 def shown(renderable: object, width: int = 80) -> str:
@@ -32,6 +32,50 @@ def test_the_ranking_reads_in_80_columns(metric: str) -> None:
     assert all(word in lines[3] for word in ("1", "adamw-cosine", first, "a", "0.42 s", "best"))
     assert "1 diverged" in text
     assert "n = 10" in lines[1]
+
+
+@pytest.mark.parametrize("width", [36, 40, 50, 60, 70])
+@pytest.mark.parametrize("metric", ["accuracy", "rmse"])
+def test_the_ranking_has_whole_numbers_and_its_notes_in_narrow_terminals(
+    metric: str, width: int
+) -> None:
+    board = make_leaderboard(metric)
+    text = shown(terminal.leaderboard_table(board, width), width)
+    assert max(len(line) for line in text.splitlines()) <= width
+    assert "…" not in text
+    for row in board.rows:
+        assert cells.interval(row.test, metric) in text
+    assert text.count("best") == 1
+    assert text.count("baseline") == 3
+    for title in ("valid.", "groups", "time"):
+        assert text.count(title) == 1, "in the head, or among what has no room"
+
+
+def test_what_a_narrow_ranking_leaves_out() -> None:
+    board = make_leaderboard()
+    left = [
+        shown(terminal.leaderboard_table(board, width), width).partition("No room for: ")[2]
+        for width in (80, 60, 50, 40)
+    ]
+    assert [" ".join(each.split()) for each in left] == ["", "", "valid.", "valid., groups, time"]
+
+
+@pytest.mark.parametrize("width", [40, 50, 60])
+def test_other_tables_have_whole_numbers_in_narrow_terminals(width: int) -> None:
+    tallies = (Tally(kind="test predictions", bit=1_234_567, tolerance=20, different=1),)
+    same = Reproduction(
+        first="a", again="b", tallies=tallies, differences=(), reasons=(), verdict=""
+    )
+    many = Search(methods=tuple(METHODS), settings=64, strategy="halving").make()
+    for table, numbers in (
+        (terminal.plan_table(make_plan(), width), ("1,200", "1.7 s", "5 × 3")),
+        (terminal.reproduction_table(same, width), ("1,234,567", "20")),
+        (terminal.search_table(many, width), ("97.0%", "97.3%", "0.30 points")),
+    ):
+        text = shown(table, width)
+        assert "…" not in text
+        assert all(number in text for number in numbers), text
+        assert max(len(line) for line in text.splitlines()) <= width
 
 
 def test_wide_terminals_get_every_number() -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from methodic.evidence.ablation import Ablation
 from methodic.evidence.leaderboard import Leaderboard
 from methodic.evidence.sameness import Reproduction
-from methodic.evidence.tuned import early, tuned
+from methodic.evidence.tuned import Tuned, early, tuned
 from methodic.plan import Contender, Plan, Unit
 from methodic.recipes.types import Recipe
-from methodic.report import cells, facts
+from methodic.report import cells, facts, narrow
 from methodic.report.progress import Progress as Progress
 from methodic.report.progress import Quiet as Quiet
 from methodic.report.tables import search
@@ -43,58 +43,79 @@ def leaderboard_table(leaderboard: Leaderboard, width: int | None = None) -> Tab
     Args:
         leaderboard: what to show.
         width: of the terminal, in columns; by default what rich finds. Below 110 the intervals of
-            the validation scores and the settings are left out.
+            the validation scores and the settings are left out, and then what has no room.
     """
-    from rich.console import Console
-    from rich.text import Text
-
-    wide = (Console().width if width is None else width) >= _WIDE
-    metric = leaderboard.metric
+    room = _room(width)
     table = _table()
-    table.add_column("#", justify="right", style="dim")
-    table.add_column("method", overflow="fold", min_width=10)
-    seeds = {row.test.n for row in leaderboard.rows if row.test and row.kind == "method"}
-    shared = f"n = {next(iter(seeds))}" if len(seeds) == 1 else "n"
-    table.add_column(f"{cells.title(metric)}, test\n({shared})", justify="right")
-    table.add_column("validation" if wide else "valid.", justify="right")
-    table.add_column("groups")
-    if wide:
-        table.add_column("setting", overflow="fold")
-    table.add_column("one model" if wide else "time", justify="right")
-    table.add_column("notes", overflow="fold")
-    for rank, row in enumerate(leaderboard.rows, 1):
-        test = cells.interval(row.test, metric)
-        if row.test is not None and row.kind == "method" and len(seeds) > 1:
-            test += f" ({row.test.n})"
-        validation = cells.interval(row.validation, metric)
-        if not wide and row.validation is not None:
-            validation = cells.score(row.validation.mean, metric)
-        shown = [str(rank), cells.name(row), test, validation, cells.groups(row)]
-        shown += [cells.setting(row.setting)] if wide else []
-        shown += [cells.seconds(row.seconds), ", ".join(cells.remarks(row, leaderboard))]
-        style = "bold" if row.name == leaderboard.winner else "" if row.test else "dim"
-        table.add_row(*(Text(cell) for cell in shown), style=style)
+    choices = [_ranking(leaderboard, wide=True)] if room >= _WIDE else []
+    choices += [_ranking(leaderboard), _ranking(leaderboard, together=True)]
+    styles = [
+        "bold" if row.name == leaderboard.winner else "" if row.test else "dim"
+        for row in leaderboard.rows
+    ]
+    narrow.fill(table, choices, room, spare=("valid.", "groups", "time"), styles=styles)
     return table
 
 
-def search_table(record: SearchRecord) -> Table:
-    """What tuning did for the best methods, in a few lines; the report has all of it."""
+def _ranking(
+    leaderboard: Leaderboard, *, wide: bool = False, together: bool = False
+) -> list[narrow.Column]:
+    """The columns of the ranking; the notes ``together`` with the names, or apart."""
+    Column, rows, metric = narrow.Column, leaderboard.rows, leaderboard.metric
+    seeds = {row.test.n for row in rows if row.test and row.kind == "method"}
+    shared = f"n = {next(iter(seeds))}" if len(seeds) == 1 else "n"
+    tests, validation = [], []
+    for row in rows:
+        test = cells.interval(row.test, metric)
+        if row.test is not None and row.kind == "method" and len(seeds) > 1:
+            test += f" ({row.test.n})"
+        tests.append(test)
+        whole = wide or row.validation is None
+        score = None if row.validation is None else row.validation.mean
+        validation.append(
+            cells.interval(row.validation, metric) if whole else cells.score(score, metric)
+        )
+    names = [cells.name(row) for row in rows]
+    notes = [", ".join(cells.remarks(row, leaderboard)) for row in rows]
+    told = [f"{name} ({note})" if note else name for name, note in zip(names, notes, strict=True)]
+    groups, settings = map(cells.groups, rows), (cells.setting(row.setting) for row in rows)
+    place = Column("#", [str(rank) for rank in range(1, len(rows) + 1)], number=True, style="dim")
+    facts = [
+        Column(f"{cells.title(metric)}, test\n({shared})", tests, number=True),
+        Column("validation" if wide else "valid.", validation, number=True),
+        Column("groups", [*groups]),
+        *([Column("setting", [*settings], folds=True)] if wide else []),
+        Column(
+            "one model" if wide else "time",
+            [cells.seconds(row.seconds) for row in rows],
+            number=True,
+        ),
+    ]
+    if together:
+        return [place, Column("method", told, folds=True), *facts]
+    return [
+        place,
+        Column("method", names, folds=True),
+        *facts,
+        Column("notes", notes, folds=True),
+    ]
+
+
+def search_table(record: SearchRecord, width: int | None = None) -> Table:
+    """What tuning did for the best methods, in a few lines; the report has all of it.
+
+    ``width`` is that of the terminal, by default what rich finds.
+    """
     from rich.table import Table
-    from rich.text import Text
 
     found = tuned(record)
     shown = [each for each in found if each.best is not None][:_SEARCHED]
-    counts = search.columns(shown)
     table = Table(box=None, header_style="dim", padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column("tuning", overflow="ellipsis", no_wrap=True, max_width=24)
-    heads = ["untuned", *(f"best of {k}" if i == 0 else str(k) for i, k in enumerate(counts))]
-    for title in [*heads, "better by"]:
-        table.add_column(title, justify="right", no_wrap=True)
-    for each in shown:
-        points = [each.after(k) for k in counts]
-        scores = [each.untuned, *(None if at is None else at.score for at in points)]
-        row = [cells.score(x, record.metric) for x in scores]
-        table.add_row(*map(Text, (each.name, *row, search.gain(each, record.metric))))
+    counts = search.columns(shown)
+    # The last number of settings says most, then the first.
+    fewer = [counts[:1] + counts[start:] for start in range(1, len(counts))]
+    choices = [_tuning(shown, record.metric, some) for some in [*fewer, counts[-1:]]]
+    narrow.fill(table, choices, _room(width))
     captions = early(shown)
     if len(found) > len(shown):
         captions.append(f"{len(found) - len(shown)} more in the report")
@@ -102,6 +123,20 @@ def search_table(record: SearchRecord) -> Table:
         table.caption = "\n".join(captions)
         table.caption_justify = "left"
     return table
+
+
+def _tuning(methods: Sequence[Tuned], metric: str, counts: Sequence[int]) -> list[narrow.Column]:
+    """The columns of `search_table`: the best scores of so many settings each."""
+    columns = {"untuned": [cells.score(each.untuned, metric) for each in methods]}
+    for i, k in enumerate(counts):
+        points = [each.after(k) for each in methods]
+        scores = [cells.score(None if at is None else at.score, metric) for at in points]
+        columns[f"best of {k}" if i == 0 else str(k)] = scores
+    columns["better by"] = [search.gain(each, metric) for each in methods]
+    return [
+        narrow.Column("tuning", [each.name for each in methods], folds=True),
+        *(narrow.Column(title, found, number=True) for title, found in columns.items()),
+    ]
 
 
 def findings(leaderboard: Leaderboard, ablation: Ablation | None = None) -> list[str]:
@@ -132,13 +167,16 @@ def facts_table(pairs: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def plan_table(plan: Plan) -> Table:
-    """What would run: each method with its cost, then the choices that hold for all."""
+def plan_table(plan: Plan, width: int | None = None) -> Table:
+    """What would run: each method with its cost, then the choices that hold for all.
+
+    ``width`` is that of the terminal, by default what rich finds.
+    """
     from rich.table import Table
 
     outer = Table.grid(padding=(0, 0, 1, 0))
     outer.add_column()
-    outer.add_row(_methods(plan))
+    outer.add_row(_methods(plan, _room(width)))
     outer.add_row(facts_table(_choices(plan)))
     return outer
 
@@ -156,18 +194,24 @@ def recipes_table(recipes: Sequence[Recipe]) -> Table:
     return table
 
 
-def reproduction_table(result: Reproduction) -> Table:
-    """How many things of each kind came out the same."""
-    from rich.text import Text
+def reproduction_table(result: Reproduction, width: int | None = None) -> Table:
+    """How many things of each kind came out the same.
 
+    ``width`` is that of the terminal, by default what rich finds.
+    """
+    tallies = result.tallies
+    kinds = narrow.Column("compared", [each.kind for each in tallies], folds=True)
+    numbers = (
+        [getattr(each, name) for each in tallies] for name in ("bit", "tolerance", "different")
+    )
+    counts = [[f"{n:,}" for n in each] for each in numbers]
+    choices = [
+        [kinds, *(narrow.Column(*each, number=True) for each in zip(titles, counts, strict=True))]
+        for titles in (("to the bit", "to tolerance", "different"), ("bit", "tol.", "diff."))
+    ]
     table = _table()
-    table.add_column("compared")
-    for title in ("to the bit", "to tolerance", "different"):
-        table.add_column(title, justify="right")
-    for tally in result.tallies:
-        counts = (tally.bit, tally.tolerance, tally.different)
-        style = "bold" if tally.different else ""
-        table.add_row(Text(tally.kind), *(Text(f"{n:,}") for n in counts), style=style)
+    styles = ["bold" if each.different else "" for each in tallies]
+    narrow.fill(table, choices, _room(width), styles=styles)
     return table
 
 
@@ -187,15 +231,10 @@ def differences_table(result: Reproduction) -> Table:
     return table
 
 
-def _methods(plan: Plan) -> Table:
-    from rich.text import Text
-
-    table = _table()
-    table.add_column("method", overflow="fold")
-    for title in ("settings × seeds", "steps", "batch", "evaluations", "≈ time"):
-        table.add_column(title, justify="right")
+def _methods(plan: Plan, room: int) -> Table:
     search, looks = plan.search, 0 if plan.confirm is None else plan.confirm.evaluations
     each = 0.0 if search is None else search.seconds / len(plan.contenders)
+    rows = []
     for contender in plan.contenders:
         mine = [
             unit
@@ -205,15 +244,23 @@ def _methods(plan: Plan) -> Table:
         members = [member for unit in mine for member in unit.members]
         settings = len({member.setting for member in members})
         seeds = len({member.seed for member in members})
-        shown = [
-            contender.recipe.name,
-            f"{settings} × {seeds}" if search is None else f"{search.settings} × 1",
-            " + ".join(f"{n:,}" for n in contender.steps),
-            " + ".join(f"{n:,}" for n in contender.batch),
-            str(max((len(unit.evaluate) for unit in mine), default=looks)),
-            cells.seconds(_estimate(contender, mine) if search is None else each),
-        ]
-        table.add_row(*(Text(cell) for cell in shown))
+        rows.append(
+            (
+                contender.recipe.name,
+                f"{settings} × {seeds}" if search is None else f"{search.settings} × 1",
+                " + ".join(f"{n:,}" for n in contender.steps),
+                " + ".join(f"{n:,}" for n in contender.batch),
+                str(max((len(unit.evaluate) for unit in mine), default=looks)),
+                cells.seconds(_estimate(contender, mine) if search is None else each),
+            )
+        )
+    titles = ("method", "settings × seeds", "steps", "batch", "evaluations", "≈ time")
+    columns = [
+        narrow.Column(title, [row[i] for row in rows], number=i > 0, folds=i == 0)
+        for i, title in enumerate(titles)
+    ]
+    table = _table()
+    narrow.fill(table, [columns], room, spare=("evaluations", "batch", "settings × seeds"))
     return table
 
 
@@ -240,6 +287,13 @@ def _choices(plan: Plan) -> list[tuple[str, str]]:
         kinds = ", ".join(each.kind.replace("_", " ") for each in plan.baselines)
         pairs.append(("baselines", kinds))
     return pairs
+
+
+def _room(width: int | None) -> int:
+    """The terminal's width in columns."""
+    from rich.console import Console
+
+    return Console().width if width is None else width
 
 
 def _table(header: bool = True) -> Table:

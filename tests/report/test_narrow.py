@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from methodic.report import narrow
+from methodic.report.narrow import Column
+
+NAMES = Column("method", ["adam", "a very_long_name_of_a_method"], folds=True)
+SCORES = Column("accuracy, test", ["97.2% ± 0.2%", "–"], number=True)
+TIMES = Column("time", ["0.42 s", "1 h 07 min"], number=True)
+
+
+def drawn(choices: Sequence[Sequence[Column]], room: int, *spare: str) -> str:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    narrow.fill(table, choices, room, spare=spare)
+    console = Console(record=True, width=room, file=io.StringIO())
+    console.print(table)
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= room
+    return text
+
+
+def test_all_of_it_where_there_is_room() -> None:
+    text = drawn([[NAMES, SCORES, TIMES]], 80, "time")
+    assert "very_long_name_of_a_method" in text
+    assert "accuracy, test" in text
+    assert "No room" not in text
+
+
+def test_names_and_titles_fold_before_anything_is_left_out() -> None:
+    text = drawn([[NAMES, SCORES, TIMES]], 40, "time")
+    assert "accuracy," in text
+    assert "accuracy, test" not in text
+    assert "97.2% ± 0.2%" in text
+    assert "1 h 07 min" in text
+    assert "…" not in text
+
+
+def test_what_is_spare_goes_in_its_order() -> None:
+    text = drawn([[NAMES, SCORES, TIMES]], 30, "time", "method")
+    assert "97.2% ± 0.2%" in text
+    assert "0.42 s" not in text
+    assert "adam" in text
+    assert text.split("\n")[-2].strip() == "No room for: time"
+
+
+def test_the_first_choice_that_fits() -> None:
+    choices = [[NAMES, SCORES, TIMES], [NAMES, TIMES], [TIMES]]
+    assert "97.2%" in drawn(choices, 40)
+    assert "97.2%" not in drawn(choices, 30)
+    assert "adam" in drawn(choices, 30)
+    assert "adam" not in drawn(choices, 14)
+    assert "1 h 07 min" in drawn(choices, 14)
+
+
+def test_letters_that_take_two_columns() -> None:
+    wide = Column("a", ["測" * 8] * 2, number=True)
+    assert "測" * 8 in drawn([[NAMES, wide]], 32)
+    assert "測" * 8 in drawn([[NAMES, wide, TIMES]], 32, "time")
+
+
+def test_a_table_without_rows() -> None:
+    assert "method" in drawn([[Column("method", [], folds=True), Column("time", [])]], 20)
