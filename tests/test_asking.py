@@ -21,6 +21,18 @@ def test_what_is_wanted_of_the_machine() -> None:
         asking.asked("auto", "auto", 0)
 
 
+def test_threads_and_processes_that_no_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, most in ((2, 64), (96, 384), (None, 64)):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        for fine in ((None, None), (1, 0), (most, most)):
+            asking.check_machine(*fine)
+        for wrong in ((0, None), (most + 1, None), (100_000, None), (1, -1), (None, most + 1)):
+            with pytest.raises(InputError, match=r"^--(threads|workers)") as caught:
+                asking.check_machine(*wrong)
+            assert str(most) in str(caught.value.accepted)
+    assert "which has 1 core" in caught.value.problem
+
+
 def test_a_difference_in_points_or_in_units() -> None:
     assert asking.difference("0.5%") == asking.difference("0.5 points") == (0.5, True)
     assert asking.difference(0.02) == (0.02, False)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from methodic.errors import InputError, nearest, unknown
+from methodic.files import check_plain
 from methodic.recipes import catalogue
 
 if TYPE_CHECKING:
@@ -189,6 +190,13 @@ def speed(
     }
 
 
+def check_machine(threads: int | None, workers: int | None) -> None:
+    """Refuse more threads or processes than any machine is faster with."""
+    from methodic.asking import check_machine as check
+
+    check(threads, workers)
+
+
 def check_design(
     equal: str, splits: str, detect: str | None, seeds: int | None, finalists: str | None
 ) -> None:
@@ -309,4 +317,5 @@ def check_place(path: Path | None, option: str = "--out") -> None:
         raise InputError(
             f"{path}: {option} names a folder", accepted="a file, which may be there already or not"
         )
+    check_plain(path)
     check_writable(path, option)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Literal, cast, get_args
 
 from methodic.errors import InputError, unknown
 from methodic.plan import Equal, MemoryFormat, Precision, Splits, Value
+
+MOST = 64
+"""So many threads or processes may be asked for at least, whatever the machine."""
 
 
 class Asked(Value):
@@ -33,6 +37,30 @@ def asked(precision: str, memory_format: str, width: int | None) -> Asked:
         raise InputError("--width must be at least 1", found=width)
     typed = {"precision": precision, "memory_format": memory_format, "width": width}
     return Asked.model_validate({k: v for k, v in typed.items() if v != "auto"})
+
+
+def check_machine(threads: int | None, workers: int | None) -> None:
+    """Refuse numbers of threads and processes that no machine has; None is measured.
+
+    Torch doesn't refuse them: it ends the process where the system has no more threads to give.
+
+    Raises:
+        InputError: below what there must be, or more than `MOST` and four for each core.
+    """
+    cores = os.cpu_count() or 1
+    most = max(MOST, 4 * cores)
+    for option, what, given, least in (
+        ("--threads", "threads per worker", threads, 1),
+        ("--workers", "worker processes", workers, 0),
+    ):
+        if given is not None and not least <= given <= most:
+            here = "1 core" if cores == 1 else f"{cores} cores"
+            raise InputError(
+                f"{option}: no number of {what} for this machine, which has {here}",
+                found=f"{given:,}",
+                accepted=f"{least} to {most:,}" + ("" if least else "; 0 trains in this process"),
+                advice=f"Leave {option} out, and it is chosen for you.",
+            )
 
 
 def difference(text: str | float, option: str = "--detect") -> tuple[float, bool]:

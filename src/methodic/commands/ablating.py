@@ -126,6 +126,7 @@ def _of_run(
     quiet: bool,
 ) -> None:
     arguments.check_run(folder)
+    arguments.check_machine(None, workers)
     if split is not None:
         arguments.check_data(str(split))
     if data is not None:

@@ -87,9 +87,8 @@ def compare_command(
             metric=metric,
             seed=seed or 0,
             seeds=seeds,
-            out=out,
         )
-        run_command(data, target, how=how, rows=Rows(), json=json, quiet=quiet)
+        run_command(data, target, how=how, rows=Rows(), out=out, json=json, quiet=quiet)
         return
     given: dict[str, object] = {"--data": data, "--target": target, "--budget": budget}
     given |= {"--metric": metric, "--seed": seed, "--seeds": seeds}

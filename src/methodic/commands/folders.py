@@ -36,6 +36,7 @@ def reproduce_command(
 ) -> None:
     """Execute a run's plan again, and say which numbers came out the same."""
     arguments.check_run(folder)
+    arguments.check_machine(None, workers)
     if split is not None:
         arguments.check_data(str(split))
     if data is not None:

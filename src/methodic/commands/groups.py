@@ -118,7 +118,8 @@ class Rows(Columns):
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """How methods are compared; the arguments of `methodic.run` but for the data's."""
+    """How methods are compared; the arguments of `methodic.run` but for the data's, and its folder:
+    a plan has none, since a folder with a plan is a run."""
 
     budget: o.Budget = "60s"
     recipes: o.Recipes = None
@@ -127,7 +128,6 @@ class Comparison:
     seed: o.Seed = 0
     seeds: o.Seeds = None
     finalists: o.Finalists = None
-    out: o.Out = None
     device: o.Device = "cpu"
     threads: o.Threads = None
     workers: o.Workers = None
@@ -146,13 +146,12 @@ class Comparison:
     study: o.Study = None
 
     def checked(self) -> dict[str, Any]:
-        """Keyword arguments for `methodic.run` and `make_plan`, without ``out`` and the recipes.
+        """Keyword arguments for `methodic.run` and `make_plan`, without the recipes.
 
         Raises:
-            InputError: an unknown word, wishes that don't fit each other, a folder in use.
+            InputError: an unknown word, wishes that don't fit each other.
         """
         seconds = parse_budget(self.budget, endless=True)
-        arguments.check_out(self.out)
         speed = arguments.speed(self.compile, self.precision, self.memory_format, self.width)
         arguments.check_design(self.equal, self.splits, self.detect, self.seeds, self.finalists)
         hunt = arguments.search(self.search, self.sampler, self.settings, self.strategy, self.study)

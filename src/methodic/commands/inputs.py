@@ -22,12 +22,15 @@ def inputs(
     recipes: str | None,
     files: Sequence[str] | None,
     workers: int | None = 0,
+    *,
+    threads: int | None = None,
 ) -> tuple[DataSet, Any]:
     """Check everything that is cheap to check, then read the recipes, then the data.
 
     Args:
         data, reading, metric, device, recipes, files: as they were typed.
         workers: processes that will train, if any; they prepare themselves while data are read.
+        threads: of each of them.
 
     Returns:
         the data; and the recipes, "all" for the whole library, or None where none was named.
@@ -38,6 +41,7 @@ def inputs(
     arguments.check_task(reading.task)
     arguments.check_device(device)
     arguments.check_metric(metric)
+    arguments.check_machine(threads, workers)
     names = arguments.check_recipes(recipes, files or ())
     if workers != 0:
         forking.begin()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from methodic import console
@@ -32,7 +31,7 @@ def recipes_command(
         if json:
             console.show_json(catalogue.get(name).model_dump(mode="json"))
         else:
-            sys.stdout.write(catalogue.text(name))
+            console.hand_over(catalogue.text(name))
         return
     recipes = catalogue.all_recipes()
     if json:
@@ -74,4 +73,4 @@ def _show_space(recipe: Recipe, json: bool) -> None:
             "# The data choose the network. To search it, too, write one in its place, such as\n"
             "# model: {kind: mlp, width: {choice: [64, 128, 256]}, depth: {integer: [1, 4]}}"
         )
-    sys.stdout.write("\n".join(lines) + "\n" + io.to_yaml(found, defaults=False))
+    console.hand_over("\n".join(lines) + "\n" + io.to_yaml(found, defaults=False))

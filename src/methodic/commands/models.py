@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 
 from methodic import arguments, console
 from methodic import options as o
@@ -35,7 +34,7 @@ def predict_command(
         return
     if out is None:
         for i, frame in enumerate(made):
-            sys.stdout.write(frame.write_csv(include_header=i == 0))
+            console.hand_over(frame.write_csv(include_header=i == 0))
     else:
         console.show(f"{made.rows} predictions in {out}")
     for each in made.notes:
@@ -58,7 +57,7 @@ def evaluate_command(
     rows = streams.table(data, loaded.encoders.schema)
     task = loaded.card.data.task
     fitting = [each.name for each in METRICS.values() if task in each.tasks]
-    scores = loaded.evaluate(rows, fitting if metric is None else [metric])
+    scores = loaded.evaluate(rows, fitting if metric is None else [metric], data)
     unseen = loaded.unseen(rows)
     if json:
         finite = {name: score if math.isfinite(score) else None for name, score in scores.items()}

@@ -52,7 +52,8 @@ def lr_command(
     from methodic.evidence.rates import check
 
     check(low, high, rates, seeds, steps)
-    dataset, chosen = inputs(data, rows.reading(target), metric, device, None, [recipe])
+    read = rows.reading(target)
+    dataset, chosen = inputs(data, read, metric, device, None, [recipe], threads=threads)
     (method,) = chosen
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs.rates import find_lr

@@ -23,17 +23,19 @@ def run_command(
     *,
     how: Comparison,
     rows: Rows,
+    out: o.Out = None,
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Compare training methods on DATA, keep the best model, say how sure that is."""
     started = monotonic()  # reading the data is part of the budget
+    arguments.check_out(out)
     dataset, asked = _compared(data, target, how, rows)
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs import run
 
-    with console.running(how.out, silent=json or quiet) as progress:
-        finished = run(dataset, out=how.out, progress=progress, started=started, **asked)
+    with console.running(out, silent=json or quiet) as progress:
+        finished = run(dataset, out=out, progress=progress, started=started, **asked)
     console.show_run(finished, json)
 
 
@@ -46,7 +48,8 @@ def plan_command(
     json: o.Json = False,
     quiet: o.Quiet = False,
 ) -> None:
-    """Show what `run` would do with the same options, and for how long. Trains nothing."""
+    """Show what `run` would do with the same options, and for how long. Trains and writes nothing;
+    --json prints the whole plan."""
     dataset, asked = _compared(data, target, how, rows)
     from methodic.runs import make_plan
 
@@ -67,7 +70,14 @@ def _compared(
     asked = how.checked()
     read = rows.reading(target)
     dataset, chosen = inputs(
-        data, read, how.metric, how.device, how.recipes, how.recipe, how.workers
+        data,
+        read,
+        how.metric,
+        how.device,
+        how.recipes,
+        how.recipe,
+        how.workers,
+        threads=how.threads,
     )
     return dataset, {**asked, "recipes": chosen}
 
@@ -97,7 +107,8 @@ def train_command(
     seconds = None if steps is not None else parse_budget(budget or "60s")
     arguments.check_out(out)
     arguments.speed(compile, precision, "auto", None)  # refuses unknown words
-    dataset, chosen = inputs(data, rows.reading(target), metric, device, None, [recipe])
+    read = rows.reading(target)
+    dataset, chosen = inputs(data, read, metric, device, None, [recipe], threads=threads)
     (method,) = chosen
     console.show_data(dataset, silent=json or quiet)
     from methodic.runs import train_method

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from methodic.asking import check_machine
 from methodic.data.dataset import DataSet
 from methodic.engine.workers import Pool
 from methodic.errors import InputError
@@ -98,6 +99,7 @@ def reproduce(
         'All 212 compared things came out the same, to the bit.'
     """
     path, progress = Path(folder), progress or Quiet()
+    check_machine(None, workers)
     first = reproduction.begin(path)
     if out is not None and (Path(out) / "plan.json").exists():
         target = Path(out)

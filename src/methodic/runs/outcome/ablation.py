@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from methodic.asking import check_machine
 from methodic.data.dataset import DataSet
 from methodic.durations import parse_budget
 from methodic.engine.keeper import INTERVAL
@@ -90,6 +91,7 @@ def ablate(
     progress = progress or Quiet()
     started = time.monotonic()
     seconds = None if budget is None else parse_budget(budget)
+    check_machine(None, workers)
     if seeds is not None and seeds < 2:
         raise InputError("--seeds must be at least 2: one pair says nothing", found=seeds)
     done = _finished(path)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from methodic.asking import Asked, check_design, count_of_finalists
+from methodic.asking import Asked, check_design, check_machine, count_of_finalists
 from methodic.data.columns.conform import class_codes
 from methodic.data.dataset import DataSet
 from methodic.data.splits import uncrossable
@@ -112,10 +112,7 @@ def wish(
     """
     task = data.schema.task
     check_seeds(seed, seeds)
-    if workers is not None and workers < 0:
-        raise InputError(
-            "workers must be at least 0", found=workers, accepted="0 trains in this process"
-        )
+    check_machine(threads, workers)
     resuming.check_device(device, "Leave --device out to use the processor.")
     same, splitting = check_design(equal, splits, detect, seeds)
     chosen = get_metric(metric, task) if metric is not None else _default(data)
