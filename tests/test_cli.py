@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from methodic import cli
 from methodic.errors import InputError, Interrupted
 from methodic.evidence.sameness import Difference, Reproduction, Tally
 from methodic.recipes import catalogue, io
+from methodic.report import cells
 from methodic.tuning import Search
 
 
@@ -251,6 +253,16 @@ def test_resume(runs: dict[str, dict[str, Any]], tmp_path: Path) -> None:
     assert runs["resume"]["any_machine"] is True
 
 
+def test_more_workers_than_any_machine_has(
+    runs: dict[str, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "plan.json").touch()
+    for command in ("reproduce", "ablate"):
+        assert methodic(command, str(tmp_path), "--workers", "100000") == 2
+        assert "--workers: no number of worker processes" in capsys.readouterr().err
+    assert not runs
+
+
 def test_reproduce(
     runs: dict[str, dict[str, Any]],
     table: Path,
@@ -404,6 +416,26 @@ def test_evaluate(bundle: Path, rows: Path, capsys: pytest.CaptureFixture[str]) 
     assert "rmse" not in scores
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("3,A,b", "3,A,c", "the target 'label' has a class that training doesn't know"),
+        ("3,A,b", "3,A,", "the target 'label' has no value"),
+        ("3,A,b", "three,A,b", "'x'"),
+        ("x,town,label", "x,town,lable", "there is no column 'label'"),
+        ("x,town,label", "y,town,label", "a column is missing"),
+    ],
+)
+def test_what_can_not_be_evaluated_names_its_file(
+    bundle: Path, rows: Path, old: str, new: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows.write_text(rows.read_text().replace(old, new))
+    assert methodic("evaluate", str(bundle), str(rows)) == 2
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith(f"methodic: {rows}: ")
+    assert told in first
+
+
 def test_recipes(capsys: pytest.CaptureFixture[str]) -> None:
     assert methodic("recipes", "adam") == 0
     printed = capsys.readouterr().out
@@ -418,6 +450,16 @@ def test_recipes(capsys: pytest.CaptureFixture[str]) -> None:
     assert io.from_data(json.loads(capsys.readouterr().out), "json") == catalogue.get("adam")
 
 
+MANY = {
+    "threads per worker": [
+        *(f"{command} iris --threads" for command in ("run", "plan", "lr")),
+        "train iris --recipe adam --threads",
+    ],
+    "worker processes": [
+        *(f"{command} iris --workers" for command in ("run", "plan", "labels")),
+        "ablate iris --recipe adam --workers",
+    ],
+}
 # command line → the first line of the answer
 BAD_INPUT = {
     "run digit": "methodic: there is no data set or file 'digit'",
@@ -442,6 +484,12 @@ BAD_INPUT = {
     "run iris --split no.csv": "methodic: no.csv: no such file",
     "run iris --out tests": "methodic: tests: --out names a folder with files in it",
     "run iris --out pyproject.toml": "methodic: pyproject.toml: --out names a file",
+    **{
+        f"{line} 100000": f"methodic: {line.split()[-1]}: no number of {what} for this machine, "
+        f"which has {cells.count(os.cpu_count() or 1, 'core')}"
+        for what, lines in MANY.items()
+        for line in lines
+    },
     "plan digit": "methodic: there is no data set or file 'digit'",
     "train iris --recipe adma": "methodic: there is no recipe 'adma'",
     "predict nowhere iris": "methodic: nowhere: no such file",
@@ -454,7 +502,8 @@ BAD_INPUT = {
 }
 USAGE = ["rnu iris", "run", "run iris --budgt 60s", "run iris --seed x", "run iris --seeds 0",
          "run iris --threads 0", "train iris", "train iris --recipe adam --steps 0", "resume",
-         "reproduce", "reproduce tests --workers -1", "lr", "lr iris --rates 2"]  # fmt: skip
+         "plan iris --out x", "reproduce", "reproduce tests --workers -1",
+         "lr", "lr iris --rates 2"]  # fmt: skip
 
 
 @pytest.mark.parametrize("line", BAD_INPUT)
@@ -551,3 +600,56 @@ def test_output_that_nobody_reads_on_ends_quietly() -> None:
     assert writer.stderr.read() == b""
     writer.stderr.close()
     writer.wait(timeout=60)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("buffered", [True, False])
+@pytest.mark.parametrize(
+    "line", ["recipes", "recipes adam", "recipes --json", "--version", "--help", "run digit --json"]
+)
+def test_a_full_disk_behind_standard_output_is_told(line: str, buffered: bool) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = _apart(line, buffered, stdout=full, stderr=subprocess.PIPE)
+    assert done.returncode == 2
+    told = done.stderr.splitlines()
+    assert told[0] == "methodic: standard output, or a temporary file, can't be written"
+    assert told[1] == "  found: No space left on device"
+    assert len(told) == 3
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_a_full_disk_behind_standard_error_leaves_the_exit_code() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = _apart("run digit", True, stdout=subprocess.PIPE, stderr=full)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("closed", ["stdout", "stderr", "both"])
+@pytest.mark.parametrize(("line", "code"), [("recipes adam", 0), ("recipes", 0), ("run digit", 2)])
+def test_closed_streams_lead_nowhere(line: str, code: int, closed: str, tmp_path: Path) -> None:
+    numbers = {"stdout": [1], "stderr": [2], "both": [1, 2]}[closed]
+
+    def close() -> None:
+        for number in numbers:
+            os.close(number)
+
+    out, err = tmp_path / "out", tmp_path / "err"
+    with out.open("w") as stdout, err.open("w") as stderr:
+        done = _apart(line, True, stdout=stdout, stderr=stderr, preexec_fn=close)
+    assert done.returncode == code
+    assert bool(out.read_text()) == (closed == "stderr" and code == 0)
+    assert bool(err.read_text()) == (closed == "stdout" and code == 2)
+    assert "Traceback" not in err.read_text()
+
+
+def _apart(line: str, buffered: bool, **streams: Any) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own."""
+    script = "import sys; from methodic.cli import main; main(sys.argv[1:])"
+    return subprocess.run(
+        [sys.executable, *([] if buffered else ["-u"]), "-c", script, *line.split()],
+        env={k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"},
+        text=True,
+        timeout=60,
+        check=False,
+        **streams,
+    )

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import errno
+import io
 import json
+import os
 import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,6 +58,27 @@ def test_a_path_that_can_not_be_looked_at_is_no_fault_of_ours(
         told = capsys.readouterr().err
         assert f"{error.filename}: it can't be told what is there" in told
     assert console.end(OSError(5, "Input/output error", "/x"), as_json=False) == console.OURS
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+def test_a_stream_that_takes_no_more_is_no_fault_of_ours(
+    number: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = OSError(number, os.strerror(number))
+    assert console.end(error, as_json=False) == console.USAGE
+    told = capsys.readouterr().err
+    assert "standard output, or a temporary file, can't be written" in told
+    assert f"found: {os.strerror(number)}" in told
+    assert "do: Make room" in told
+
+
+def test_who_can_not_be_told_has_the_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("sys.stderr", Full())
+    assert console.end(BAD, as_json=False) == console.USAGE
 
 
 def test_an_error_as_json_has_its_parts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,3 +183,21 @@ def test_what_the_plan_says_of_rows_without_a_target_stands_below_the_ranking(
     assert told.count(board.notes[0]) == 1
     assert told.index("Choosing by 20") < told.index(board.verdict)
     assert "Choosing by" not in shown(0)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_letters_that_a_terminal_does_not_have(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding=encoding))
+    console.speak()
+    console.show("é × – 97%")
+    console.show_json({"é": "–"})
+    console.hand_over("é,–\n")  # a file's bytes
+    console.show("end")
+    sys.stdout.flush()
+    lines = raw.getvalue().splitlines()
+    assert lines[0].decode(encoding).endswith("97%")
+    assert json.loads(b"".join(lines[1:4])) == {"é": "–"}
+    assert [each.decode() for each in lines[4:]] == ["é,–", "end"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from methodic import files
+from methodic import arguments, files
 from methodic.errors import InputError
 
 
@@ -165,3 +165,22 @@ def test_file_hash(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"abc" * 100_000)
     assert files.file_hash(path) == hashlib.sha256(b"abc" * 100_000).hexdigest()
+
+
+def test_pipes_and_devices_are_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "f.csv"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="no plain file"):
+        files.write_text(pipe, "x")
+    with pytest.raises(InputError, match="no plain file"):
+        arguments.check_place(pipe)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert [each.name for each in tmp_path.iterdir()] == ["f.csv"]
+
+
+def test_a_file_that_was_private_stays_private(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    path.chmod(0o600)
+    files.write_text(path, "new")
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("new", 0o600)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -73,21 +74,43 @@ def main(args: Sequence[str] | None = None) -> None:
     Args:
         args: what stands behind `methodic`; None takes the process's own.
     """
+    _open_closed()
     given = list(sys.argv[1:] if args is None else args) or ["--help"]
+    console.speak()
     try:
         code = _answer(given)
         sys.stdout.flush()
-    except BrokenPipeError:  # `methodic … | head` has read enough; Python would complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `methodic … | head` has read enough
         code = console.DONE
+    except OSError as error:  # there is no place for an answer as JSON either
+        code = console.end(error, as_json=False)
+    _let_go()
     sys.exit(code)
+
+
+def _open_closed() -> None:
+    """Streams that whoever started this has closed (`>&-`) lead nowhere: Python has None there."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+            os.set_inheritable(nowhere.fileno(), True)  # or files of other programs would lie there
+            setattr(sys, name, nowhere)
+
+
+def _let_go() -> None:
+    """Drop what nobody takes; Python would complain about it at exit, with a code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _answer(given: Sequence[str]) -> int:
     try:
         code = app(given, prog_name="methodic", standalone_mode=False)
-    except BrokenPipeError:
-        raise
     except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, BrokenPipeError) or console.is_full(error):
+            raise
         return console.end(error, as_json="--json" in given)
     return code if isinstance(code, int) else console.DONE

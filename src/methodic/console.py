@@ -11,8 +11,9 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Mapping
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from methodic.errors import InputError, Interrupted
 
@@ -29,6 +30,10 @@ _THEIRS = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 """What the system says of paths that a user may not look at, or that can't be."""
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+"""What the system says of a stream that takes no more."""
+
+
 def show(*parts: object) -> None:
     """Print text, and tables drawn by rich, to standard output."""
     from rich.console import Console
@@ -42,7 +47,25 @@ def show(*parts: object) -> None:
 
 def show_json(document: Any) -> None:
     """Print the one JSON document of `--json`."""
-    print(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+    plain = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    print(json.dumps(document, indent=1, ensure_ascii=plain, allow_nan=False))
+
+
+def hand_over(text: str) -> None:
+    """Write what a file or another program takes, in UTF-8 whatever the terminal's letters are."""
+    if not isinstance(sys.stdout, TextIOWrapper):  # a caller's own, in memory
+        sys.stdout.write(text)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
+def speak() -> None:
+    """Let letters that the terminal doesn't have become "?", rather than end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def note(text: str) -> None:
@@ -181,6 +204,13 @@ def end(error: BaseException, *, as_json: bool) -> int:
         from methodic.arguments import unreachable
 
         error = unreachable(error)
+    if is_full(error):
+        error = InputError(
+            "standard output, or a temporary file, can't be written",
+            found=error.strerror,
+            advice="Make room where > leads to, and where temporary files lie (TMPDIR). A run that "
+            "this stopped goes on with: methodic resume RUN",
+        )
     if isinstance(error, InputError):
         parts = {
             "problem": error.problem,
@@ -201,6 +231,11 @@ def end(error: BaseException, *, as_json: bool) -> int:
     return _tell(text, {"problem": text}, as_json, OURS)
 
 
+def is_full(error: BaseException) -> TypeGuard[OSError]:
+    """Whether a stream took no more; files that have names are told by those who write them."""
+    return isinstance(error, OSError) and error.errno in _FULL and not error.filename
+
+
 def _usage(error: Any, as_json: bool) -> int:
     """What the option parser refused; its classes live in other places in other versions."""
     message = str(error.format_message())
@@ -213,5 +248,6 @@ def _tell(text: str, parts: Mapping[str, str | None], as_json: bool, code: int) 
     if as_json:
         show_json({"error": {name: part for name, part in parts.items() if part is not None}})
     else:
-        note(f"methodic: {text}" if code != INTERRUPTED else text)
+        with contextlib.suppress(OSError):  # who can't be told has the exit code
+            note(f"methodic: {text}" if code != INTERRUPTED else text)
     return code

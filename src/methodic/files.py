@@ -28,10 +28,15 @@ if TYPE_CHECKING:
 def write_with(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a temporary file, then put it in ``path``'s place in one rename.
 
+    A file that was there keeps who may read it.
+
     Raises:
-        InputError: the folder can't be written, or the disk is full; ``path`` is unharmed.
+        InputError: the folder can't be written, the disk is full, or a pipe or a device is in the
+            place; ``path`` is unharmed.
     """
     with _explained(path):
+        check_plain(path)
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask()
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         os.close(handle)
         temporary = Path(name)
@@ -39,10 +44,24 @@ def write_with(path: Path, write: Callable[[Path], object]) -> None:
             write(temporary)
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(mode)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def check_plain(path: Path) -> None:
+    """Refuse a pipe or a device, such as /dev/null: a rename would put a file in its place.
+
+    Raises:
+        InputError: it is one.
+    """
+    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+        raise InputError(
+            f"{path}: no plain file, so it can't be written whole or not at all",
+            accepted="the name of a file, which may be there already or not",
+            advice="Write a file, and send that on.",
+        )
 
 
 def write_bytes(path: Path, content: bytes) -> None:
