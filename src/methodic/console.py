@@ -38,9 +38,9 @@ def show(*parts: object) -> None:
     """Print text, and tables drawn by rich, to standard output."""
     from rich.console import Console
 
-    # rich takes 80 columns where there is no terminal, and would cut tables short in a file.
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
-    console = Console(width=width, highlight=False)
+    from methodic.report import narrow
+
+    console = Console(width=narrow.room(), highlight=False)
     for part in parts:
         console.print(part, markup=False, soft_wrap=isinstance(part, str))
 

@@ -5,7 +5,7 @@ import pytest
 from report.across_runs import scored
 from rich.console import Console
 
-from methodic.report import across_tables
+from methodic.report import across_tables, narrow
 from methodic.report.across import compare, ranks
 
 
@@ -27,7 +27,7 @@ def ranked(tmp_path):
 
 def drawn(table) -> str:
     console = Console(width=140, record=True, file=io.StringIO())
-    console.print(across_tables.drawn(table))
+    console.print(narrow.drawn(table, 140))
     return console.export_text()
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from methodic.report import narrow
 from methodic.report.narrow import Column
+from methodic.report.tables import table as tables
 
 NAMES = Column("method", ["adam", "a very_long_name_of_a_method"], folds=True)
 SCORES = Column("accuracy, test", ["97.2% ± 0.2%", "–"], number=True)
@@ -66,3 +67,30 @@ def test_letters_that_take_two_columns() -> None:
 
 def test_a_table_without_rows() -> None:
     assert "method" in drawn([[Column("method", [], folds=True), Column("time", [])]], 20)
+
+
+def test_a_table_of_the_report_keeps_its_names_and_its_first_number() -> None:
+    columns = (
+        tables.Column("method"),
+        tables.Column("first", number=True),
+        *(tables.Column(f"{n} labels", number=True) for n in (10, 100, 1000)),
+        tables.Column("note"),
+    )
+    row = ("adamw_cosine", "97.2% ± 0.2%", "1", "22222", "333", "kept whole")
+    table = tables.Table(
+        key="it", title="", columns=columns, rows=(row,), fields=(), values=(), ranked=True
+    )
+
+    def text(room: int) -> str:
+        console = Console(record=True, width=room, file=io.StringIO())
+        console.print(narrow.drawn(table, room))
+        return console.export_text()
+
+    assert "No room" not in text(80)
+    assert all(cell in text(80) for cell in row)
+    small = text(56)
+    assert small.split("\n")[-2].strip() == "No room for: 1000 labels"
+    assert "22222" in small
+    tiny = text(30)
+    assert "97.2% ± 0.2%" in tiny
+    assert "…" not in small + tiny

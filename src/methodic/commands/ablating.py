@@ -160,7 +160,7 @@ def _show(found: Ablation, folder: Path, as_json: bool) -> None:
         console.show_json({"run": str(folder), **found.model_dump(mode="json")})
         return
     from methodic.report import cells
-    from methodic.report.across_tables import drawn
+    from methodic.report.narrow import drawn
     from methodic.report.tables.comparison import ablation
 
     numbers = f" ({cells.setting(found.setting)})" if found.setting else ""

@@ -99,7 +99,7 @@ def compare_command(
         )
     arguments.check_written(out, arguments.TEXTS)
     from methodic.files import write_text
-    from methodic.report import across, across_tables
+    from methodic.report import across, across_tables, narrow
 
     found = across.compare(runs)
     if out is not None:
@@ -107,9 +107,9 @@ def compare_command(
     if json:
         console.show_json(found.model_dump(mode="json"))
         return
-    console.show(across_tables.drawn(across_tables.methods_table(found)))
+    console.show(narrow.drawn(across_tables.methods_table(found)))
     if len(found.pairs) <= _PAIRS:
-        console.show(across_tables.drawn(across_tables.pairs_table(found)))
+        console.show(narrow.drawn(across_tables.pairs_table(found)))
     else:
         console.show(f"{len(found.pairs)} pairs: --json shows them, and so does -o FILE.md.")
     console.show(*found.notes, found.verdict)
@@ -123,7 +123,7 @@ def ranks_command(runs: Runs, out: TextFile = None, json: o.Json = False) -> Non
         arguments.check_run(run)
     arguments.check_written(out, arguments.TEXTS)
     from methodic.files import write_text
-    from methodic.report import across, across_tables
+    from methodic.report import across, across_tables, narrow
 
     found = across.ranks(runs)
     if out is not None:
@@ -131,7 +131,7 @@ def ranks_command(runs: Runs, out: TextFile = None, json: o.Json = False) -> Non
     if json:
         console.show_json(found.model_dump(mode="json"))
         return
-    table = across_tables.drawn(across_tables.ranks_table(found))
+    table = narrow.drawn(across_tables.ranks_table(found))
     console.show(table, *across_tables.ranks_words(found))
     if out is not None:
         console.show(f"written: {out}")

@@ -53,7 +53,7 @@ def labels_command(
     dataset, chosen = inputs(data, read, metric, device, recipes, recipe, workers)
     console.show_data(dataset, silent=json or quiet)
     from methodic.files import write_text
-    from methodic.report import across_tables, label_tables
+    from methodic.report import label_tables, narrow
     from methodic.runs.label_curve import label_curve
 
     again = "Repeat the command with --out {folder}: what is finished stays."
@@ -77,6 +77,6 @@ def labels_command(
     if json:
         console.show_json(found.model_dump(mode="json"))
         return
-    console.show(across_tables.drawn(label_tables.table(found)), *label_tables.words(found))
+    console.show(narrow.drawn(label_tables.table(found)), *label_tables.words(found))
     if table is not None:
         console.show(f"written: {table}")

@@ -78,7 +78,7 @@ def lr_command(
     if json:
         console.show_json({**found.model_dump(mode="json"), "picture": str(picture)})
         return
-    from methodic.report.across_tables import drawn
+    from methodic.report.narrow import drawn
     from methodic.report.rates import tried
 
     console.show(drawn(tried(found)), *found.text, f"picture: {picture}")

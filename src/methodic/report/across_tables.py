@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from methodic.evidence.comparison import Pair, Row, RunComparison
 from methodic.evidence.ranks import Ranked, Ranks
 from methodic.report import cells
 from methodic.report.tables.table import Column, Table, csv, markdown
-
-if TYPE_CHECKING:
-    from rich.table import Table as RichTable
 
 _FACTORS = (1.1, 1.5, 2.0)
 """Where a performance profile is read off for people."""
@@ -186,7 +182,7 @@ def _list(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-# --- files and the terminal -------------------------------------------------------------------
+# --- files ------------------------------------------------------------------------------------
 
 
 def comparison_text(found: RunComparison, kind: str) -> str:
@@ -202,18 +198,3 @@ def ranks_text(found: Ranks, kind: str) -> str:
     if kind == "csv":
         return csv(ranks_table(found))
     return "\n".join([markdown(ranks_table(found)), *ranks_words(found)]) + "\n"
-
-
-def drawn(table: Table) -> RichTable:
-    """A table for the terminal."""
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    shown = RichTable(box=box.SIMPLE_HEAD, header_style="dim", pad_edge=False, padding=(0, 1, 0, 0))
-    for column in table.columns:
-        shown.add_column(column.title, justify="right" if column.number else "left")
-    for i, row in enumerate(table.rows):
-        style = "bold" if table.ranked and i == 0 else ""
-        shown.add_row(*(Text(cell) for cell in row), style=style)
-    return shown

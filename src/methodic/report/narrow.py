@@ -5,6 +5,8 @@ rich by itself cuts numbers ("96.…") and lets whole columns vanish.
 
 from __future__ import annotations
 
+import os
+import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +14,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from methodic.report.tables import table as pages
 
 WORD = 12
 """Columns that fold need room for so many letters of a word; longer words are parted."""
@@ -34,6 +38,53 @@ class Column:
     number: bool = False
     folds: bool = False
     style: str = ""
+
+
+def drawn(table: pages.Table, width: int | None = None) -> Table:
+    """A table of the report for the terminal.
+
+    Names and words fold; where that isn't enough, numbers behind the first one are left out, the
+    last column first.
+
+    Args:
+        table: what to show.
+        width: of the terminal, in columns; by default what rich finds.
+    """
+    columns = [
+        Column(
+            each.title, [row[i] for row in table.rows], number=each.number, folds=not each.number
+        )
+        for i, each in enumerate(table.columns)
+    ]
+    numbers = [each.title for each in columns if each.number]
+    styles = ["bold" if table.ranked and i == 0 else "" for i in range(len(table.rows))]
+    shown = empty()
+    fill(shown, [columns], room(width), spare=numbers[:0:-1], styles=styles)
+    return shown
+
+
+def empty(header: bool = True) -> Table:
+    """A table without columns, as all in the terminal look."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(
+        box=box.SIMPLE_HEAD if header else None,
+        show_header=header,
+        header_style="dim",
+        pad_edge=not header,
+        padding=(0, 1, 0, 0) if header else (0, 2, 0, 1),
+    )
+
+
+def room(width: int | None = None) -> int:
+    """Columns of standard output, if nobody gives a ``width``: the terminal's, in a file 120."""
+    from rich.console import Console
+
+    if width is not None:
+        return width
+    # rich takes 80 where there is no terminal, and would leave things out of a file.
+    return Console().width if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
 
 
 def fill(

@@ -45,8 +45,8 @@ def leaderboard_table(leaderboard: Leaderboard, width: int | None = None) -> Tab
         width: of the terminal, in columns; by default what rich finds. Below 110 the intervals of
             the validation scores and the settings are left out, and then what has no room.
     """
-    room = _room(width)
-    table = _table()
+    room = narrow.room(width)
+    table = narrow.empty()
     choices = [_ranking(leaderboard, wide=True)] if room >= _WIDE else []
     choices += [_ranking(leaderboard), _ranking(leaderboard, together=True)]
     styles = [
@@ -115,7 +115,7 @@ def search_table(record: SearchRecord, width: int | None = None) -> Table:
     # The last number of settings says most, then the first.
     fewer = [counts[:1] + counts[start:] for start in range(1, len(counts))]
     choices = [_tuning(shown, record.metric, some) for some in [*fewer, counts[-1:]]]
-    narrow.fill(table, choices, _room(width))
+    narrow.fill(table, choices, narrow.room(width))
     captions = early(shown)
     if len(found) > len(shown):
         captions.append(f"{len(found) - len(shown)} more in the report")
@@ -159,7 +159,7 @@ def facts_table(pairs: Iterable[tuple[str, str]]) -> Table:
     """Pairs of a word and its value, one below the other."""
     from rich.text import Text
 
-    table = _table(header=False)
+    table = narrow.empty(header=False)
     table.add_column(style="dim")
     table.add_column(overflow="fold")
     for word, value in pairs:
@@ -176,7 +176,7 @@ def plan_table(plan: Plan, width: int | None = None) -> Table:
 
     outer = Table.grid(padding=(0, 0, 1, 0))
     outer.add_column()
-    outer.add_row(_methods(plan, _room(width)))
+    outer.add_row(_methods(plan, narrow.room(width)))
     outer.add_row(facts_table(_choices(plan)))
     return outer
 
@@ -185,7 +185,7 @@ def recipes_table(recipes: Sequence[Recipe]) -> Table:
     """The library: each method in a line or two."""
     from rich.text import Text
 
-    table = _table()
+    table = narrow.empty()
     table.add_column("method", style="bold", overflow="fold")
     table.add_column("about", overflow="fold", ratio=1)
     table.add_column("use when", overflow="fold", ratio=1)
@@ -209,9 +209,9 @@ def reproduction_table(result: Reproduction, width: int | None = None) -> Table:
         [kinds, *(narrow.Column(*each, number=True) for each in zip(titles, counts, strict=True))]
         for titles in (("to the bit", "to tolerance", "different"), ("bit", "tol.", "diff."))
     ]
-    table = _table()
+    table = narrow.empty()
     styles = ["bold" if each.different else "" for each in tallies]
-    narrow.fill(table, choices, _room(width), styles=styles)
+    narrow.fill(table, choices, narrow.room(width), styles=styles)
     return table
 
 
@@ -219,7 +219,7 @@ def differences_table(result: Reproduction) -> Table:
     """The first things that didn't come out the same to the bit, by name, with both values."""
     from rich.text import Text
 
-    table = _table()
+    table = narrow.empty()
     table.add_column("not the same to the bit", overflow="fold", ratio=1)
     for title in ("first", "again"):
         table.add_column(title, overflow="fold", max_width=24)
@@ -259,7 +259,7 @@ def _methods(plan: Plan, room: int) -> Table:
         narrow.Column(title, [row[i] for row in rows], number=i > 0, folds=i == 0)
         for i, title in enumerate(titles)
     ]
-    table = _table()
+    table = narrow.empty()
     narrow.fill(table, [columns], room, spare=("evaluations", "batch", "settings × seeds"))
     return table
 
@@ -287,23 +287,3 @@ def _choices(plan: Plan) -> list[tuple[str, str]]:
         kinds = ", ".join(each.kind.replace("_", " ") for each in plan.baselines)
         pairs.append(("baselines", kinds))
     return pairs
-
-
-def _room(width: int | None) -> int:
-    """The terminal's width in columns."""
-    from rich.console import Console
-
-    return Console().width if width is None else width
-
-
-def _table(header: bool = True) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    return Table(
-        box=box.SIMPLE_HEAD if header else None,
-        show_header=header,
-        header_style="dim",
-        pad_edge=not header,
-        padding=(0, 1, 0, 0) if header else (0, 2, 0, 1),
-    )
