@@ -3,10 +3,12 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
+import pytest
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from methodic import console
 from methodic.report import narrow
 from methodic.report.narrow import Column
 from methodic.report.tables import table as tables
@@ -19,9 +21,9 @@ TIMES = Column("time", ["0.42 s", "1 h 07 min"], number=True)
 def drawn(choices: Sequence[Sequence[Column]], room: int, *spare: str) -> str:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     narrow.fill(table, choices, room, spare=spare)
-    console = Console(record=True, width=room, file=io.StringIO())
-    console.print(table)
-    text = console.export_text()
+    recorder = Console(record=True, width=room, file=io.StringIO())
+    recorder.print(table)
+    text = recorder.export_text()
     assert max(map(len, text.splitlines())) <= room
     return text
 
@@ -82,9 +84,9 @@ def test_a_table_of_the_report_keeps_its_names_and_its_first_number() -> None:
     )
 
     def text(room: int) -> str:
-        console = Console(record=True, width=room, file=io.StringIO())
-        console.print(narrow.drawn(table, room))
-        return console.export_text()
+        recorder = Console(record=True, width=room, file=io.StringIO())
+        recorder.print(narrow.drawn(table, room))
+        return recorder.export_text()
 
     assert "No room" not in text(80)
     assert all(cell in text(80) for cell in row)
@@ -94,3 +96,15 @@ def test_a_table_of_the_report_keeps_its_names_and_its_first_number() -> None:
     tiny = text(30)
     assert "97.2% ± 0.2%" in tiny
     assert "…" not in small + tiny
+
+
+def test_a_file_gets_more_columns_than_rich_gives_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert narrow.room() == 120
+    console.show("x " * 55 + "\n", Table("y" * 100, box=None))
+    assert "y" * 100 in capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "50")
+    assert narrow.room() == 50
+    assert narrow.room(40) == 40

@@ -42,7 +42,8 @@ def groups(rows: int, numbers: int, categories: int) -> tuple[Group, ...]:
         InputError: they don't fit each other.
     """
     left = rows - numbers
-    if left < 0 or (left % categories or left == 0 if categories else left):
+    fits = left > 0 and left % categories == 0 if categories else left == 0
+    if not fits:
         raise InputError(
             "group_lasso can't tell which weights belong to which input",
             found=f"{rows} rows of weights for {numbers} numbers and {categories} categories",

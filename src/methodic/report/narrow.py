@@ -48,7 +48,7 @@ def drawn(table: pages.Table, width: int | None = None) -> Table:
 
     Args:
         table: what to show.
-        width: of the terminal, in columns; by default what rich finds.
+        width: of the terminal, in columns; by default that of standard output.
     """
     columns = [
         Column(

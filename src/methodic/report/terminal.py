@@ -42,8 +42,9 @@ def leaderboard_table(leaderboard: Leaderboard, width: int | None = None) -> Tab
 
     Args:
         leaderboard: what to show.
-        width: of the terminal, in columns; by default what rich finds. Below 110 the intervals of
-            the validation scores and the settings are left out, and then what has no room.
+        width: of the terminal, in columns; by default that of standard output. Below 110 the
+            intervals of the validation scores and the settings are left out, and then what has no
+            room.
     """
     room = narrow.room(width)
     table = narrow.empty()
@@ -61,7 +62,7 @@ def _ranking(
     leaderboard: Leaderboard, *, wide: bool = False, together: bool = False
 ) -> list[narrow.Column]:
     """The columns of the ranking; the notes ``together`` with the names, or apart."""
-    Column, rows, metric = narrow.Column, leaderboard.rows, leaderboard.metric
+    rows, metric = leaderboard.rows, leaderboard.metric
     seeds = {row.test.n for row in rows if row.test and row.kind == "method"}
     shared = f"n = {next(iter(seeds))}" if len(seeds) == 1 else "n"
     tests, validation = [], []
@@ -79,32 +80,34 @@ def _ranking(
     notes = [", ".join(cells.remarks(row, leaderboard)) for row in rows]
     told = [f"{name} ({note})" if note else name for name, note in zip(names, notes, strict=True)]
     groups, settings = map(cells.groups, rows), (cells.setting(row.setting) for row in rows)
-    place = Column("#", [str(rank) for rank in range(1, len(rows) + 1)], number=True, style="dim")
+    place = narrow.Column(
+        "#", [str(rank) for rank in range(1, len(rows) + 1)], number=True, style="dim"
+    )
     facts = [
-        Column(f"{cells.title(metric)}, test\n({shared})", tests, number=True),
-        Column("validation" if wide else "valid.", validation, number=True),
-        Column("groups", [*groups]),
-        *([Column("setting", [*settings], folds=True)] if wide else []),
-        Column(
+        narrow.Column(f"{cells.title(metric)}, test\n({shared})", tests, number=True),
+        narrow.Column("validation" if wide else "valid.", validation, number=True),
+        narrow.Column("groups", [*groups]),
+        *([narrow.Column("setting", [*settings], folds=True)] if wide else []),
+        narrow.Column(
             "one model" if wide else "time",
             [cells.seconds(row.seconds) for row in rows],
             number=True,
         ),
     ]
     if together:
-        return [place, Column("method", told, folds=True), *facts]
+        return [place, narrow.Column("method", told, folds=True), *facts]
     return [
         place,
-        Column("method", names, folds=True),
+        narrow.Column("method", names, folds=True),
         *facts,
-        Column("notes", notes, folds=True),
+        narrow.Column("notes", notes, folds=True),
     ]
 
 
 def search_table(record: SearchRecord, width: int | None = None) -> Table:
     """What tuning did for the best methods, in a few lines; the report has all of it.
 
-    ``width`` is that of the terminal, by default what rich finds.
+    ``width`` is that of the terminal, by default that of standard output.
     """
     from rich.table import Table
 
@@ -170,7 +173,7 @@ def facts_table(pairs: Iterable[tuple[str, str]]) -> Table:
 def plan_table(plan: Plan, width: int | None = None) -> Table:
     """What would run: each method with its cost, then the choices that hold for all.
 
-    ``width`` is that of the terminal, by default what rich finds.
+    ``width`` is that of the terminal, by default that of standard output.
     """
     from rich.table import Table
 
@@ -197,7 +200,7 @@ def recipes_table(recipes: Sequence[Recipe]) -> Table:
 def reproduction_table(result: Reproduction, width: int | None = None) -> Table:
     """How many things of each kind came out the same.
 
-    ``width`` is that of the terminal, by default what rich finds.
+    ``width`` is that of the terminal, by default that of standard output.
     """
     tallies = result.tallies
     kinds = narrow.Column("compared", [each.kind for each in tallies], folds=True)
