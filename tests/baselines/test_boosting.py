@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -84,3 +86,22 @@ def test_more_rows_columns_and_classes_take_longer(monkeypatch):
     assert boosting.seconds_per_iteration("binary", 10_000, 5, 2) == pytest.approx(51.0)
     assert boosting.seconds_per_iteration("regression", 100, 10, 1) == pytest.approx(2.0)
     assert boosting.seconds_per_iteration("multiclass", 2000, 5, 3) == pytest.approx(33.0)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_cost_of_a_tree_is_found_among_disturbances(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fit costs what fifty trees do before the first one, and others want the core, too."""
+    random, clock = np.random.default_rng(seed), [0.0]
+
+    class Model:
+        def __init__(self, trees: int) -> None:
+            self.trees = trees
+
+        def fit(self, *_: object) -> None:
+            clock[0] += 0.015 + 0.0003 * self.trees + random.exponential(0.002)
+
+    monkeypatch.setattr(boosting, "_boosting", lambda task, trees, *_, **__: Model(trees))
+    monkeypatch.setattr(boosting, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    assert 0.0002 < boosting._probe(500, 5) < 0.0005
