@@ -144,7 +144,7 @@ def results(folder: Path) -> dict[str, object]:
                 if k not in ("seconds", "inference", "waited")
             }
         if isinstance(value, str):
-            return re.sub(r"took [\d.]+ \w+", "took a while", value)  # in the verdict
+            return re.sub(r"took (under )?[\d.]+ \w+", "took a while", value)  # in the verdict
         return [timeless(v) for v in value] if isinstance(value, list) else value
 
     found: dict[str, object] = {}
